@@ -1,0 +1,80 @@
+"""Inference engines: one file each, behind one small protocol."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgehip.errors import ModelFileError
+from edgehip.model_card import Format, ModelCard
+
+Tensor = NDArray[np.float32]
+
+
+class Engine(Protocol):
+    """One loaded graph.
+
+    Attributes
+    ----------
+    name
+        The engine's name and version, for reports.
+    """
+
+    name: str
+
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs, in the card's order, for inputs in the card's order.
+
+        Inputs are C-contiguous float32 of the card's shapes. The arrays returned belong to the
+        caller: a later call does not change them.
+        """
+        ...
+
+
+def load_engine(content: bytes, format: Format, card: ModelCard, where: str) -> Engine:
+    """Return the engine for a model file's format.
+
+    Raises
+    ------
+    ModelFileError
+        If the engine refuses the graph, or the graph's tensors are not those of the card.
+    MissingExtraError
+        If the engine is not installed.
+    """
+    match format:
+        case "onnx":
+            from edgehip.backends import onnx_runtime
+
+            return onnx_runtime.load(content, card, where)
+        case "tflite":
+            from edgehip.backends import litert
+
+            return litert.load(content, card, where)
+
+
+def check_tensors(
+    card: ModelCard,
+    inputs: Sequence[tuple[str, tuple[int, ...], type]],
+    outputs: Sequence[tuple[str, tuple[int, ...], type]],
+    where: str,
+) -> None:
+    """Refuse a graph whose (name, shape, dtype) tensors are not those its card states.
+
+    An empty name matches any: one of the formats does not keep names.
+    """
+    for kind, cards, tensors in (
+        ("input", card.inputs, inputs),
+        ("output", card.outputs, outputs),
+    ):
+        found = [f"{name or '?'}{list(shape)}" for name, shape, _ in tensors]
+        stated = [f"{tensor.name}{list(tensor.shape)}" for tensor in cards]
+        fits = len(cards) == len(tensors) and all(
+            name in ("", tensor.name) and shape == tensor.shape and dtype is np.float32
+            for tensor, (name, shape, dtype) in zip(cards, tensors, strict=True)
+        )
+        if not fits:
+            raise ModelFileError(
+                f"{where}: the card lies about the graph: it states the float32 {kind}s "
+                f"{', '.join(stated)}, the graph has {', '.join(found)}: export the model again"
+            )

@@ -1,0 +1,58 @@
+"""ONNX Runtime, for ``.onnx`` files."""
+
+from typing import Any
+
+import numpy as np
+
+from edgehip.backends import Tensor, check_tensors
+from edgehip.errors import MissingExtraError, ModelFileError
+from edgehip.model_card import ModelCard
+
+
+class OnnxRuntimeEngine:
+    """A session on one thread of the CPU."""
+
+    def __init__(self, session: Any, name: str) -> None:
+        self.name = name
+        self._session = session
+        self._inputs = [tensor.name for tensor in session.get_inputs()]
+
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """See :class:`edgehip.backends.Engine`."""
+        feeds = dict(zip(self._inputs, inputs, strict=True))
+        return tuple(self._session.run(None, feeds))
+
+
+def load(content: bytes, card: ModelCard, where: str) -> OnnxRuntimeEngine:
+    """Return an engine for the bytes of an ONNX file.
+
+    Raises
+    ------
+    ModelFileError
+        If ONNX Runtime refuses the graph, or its tensors are not those of the card.
+    MissingExtraError
+        If onnxruntime is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError("onnxruntime", "onnx", f"{where}: an .onnx model") from error
+    options = onnxruntime.SessionOptions()
+    # One thread is the fastest for graphs this small, and leaves the other cores to the user.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no public base class
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelFileError(f"{where}: ONNX Runtime refuses the graph: {reason}") from error
+    inputs, outputs = (
+        [
+            (t.name, tuple(t.shape), np.float32 if t.type == "tensor(float)" else object)
+            for t in tensors
+        ]
+        for tensors in (session.get_inputs(), session.get_outputs())
+    )
+    check_tensors(card, inputs, outputs, where)
+    return OnnxRuntimeEngine(session, f"onnxruntime {onnxruntime.__version__}")

@@ -1,0 +1,70 @@
+"""Everything edgehip raises on purpose.
+
+::
+
+    EdgehipError
+    ├── MissingExtraError     an optional package is not installed
+    ├── ModelFileError        a file is not a model, is damaged, or lies about itself
+    ├── ModelInputError       a model cannot be run on what this stream has
+    ├── SourceError           a port, file or address cannot be opened or read
+    ├── DeviceError           a device cannot deliver what the model needs
+    ├── RecordingError        a recording cannot be written or read
+    ├── ProfileError          a personal-zero profile cannot be read or written
+    └── SnapshotError         a saved state does not fit what it is loaded into
+
+A message says what was wrong, where, and how to mend it, in one line. Noise on a link is never an
+exception: it is counted (see :mod:`edgehip.events`).
+"""
+
+
+class EdgehipError(Exception):
+    """Base of every error edgehip raises on purpose; its text is meant for a person."""
+
+
+class MissingExtraError(EdgehipError):
+    """An optional package is needed and absent.
+
+    Parameters
+    ----------
+    package
+        The import that failed.
+    extra
+        The extra of edgehip that brings it.
+    purpose
+        What it was needed for, as the subject of a sentence.
+    """
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(
+            f"{purpose} needs {package}, which is not installed: pip install 'edgehip[{extra}]'"
+        )
+
+
+class ModelFileError(EdgehipError):
+    """A file is not an edgehip model, is damaged, or its card contradicts its contents."""
+
+
+class ModelInputError(EdgehipError):
+    """A model needs an input that this stream does not have (a body height, say)."""
+
+
+class SourceError(EdgehipError):
+    """A port, file or address cannot be opened or read."""
+
+
+class DeviceError(EdgehipError):
+    """A connected device does not deliver what the model needs."""
+
+
+class RecordingError(EdgehipError):
+    """A recording cannot be written, or what should be one is something else."""
+
+
+class ProfileError(EdgehipError):
+    """A personal-zero profile cannot be read, written or applied."""
+
+
+class SnapshotError(EdgehipError):
+    """A saved state is damaged or belongs to another kind of pipeline."""

@@ -1,0 +1,244 @@
+"""The values that flow through edgehip, from bytes to estimates.
+
+::
+
+    Chunk | PortOpened | PortLost                      a source gives
+      -> Frame | LinkFault                             the decoders give (see wire.py)
+      -> JointAngleSample | LinkFault                  the receiver gives
+      -> InitialContact | FootOff                      the segmenter gives
+      -> GaitCycle | BrokenCycle                       the cycle tracker gives
+      -> HipEstimate                                   the estimator gives
+
+Times called ``time_s`` are on the device's clock, unwrapped, in seconds; times called ``*_ns`` are
+on the host's monotonic clock. Intervals are half-open: ``[start_s, end_s)``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgehip.channels import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes as they came from a source, and when the host had them."""
+
+    data: bytes
+    received_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortOpened:
+    """A source's port was opened, for the first time or again."""
+
+    received_ns: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortLost:
+    """A source's port went away (cable pulled, peer gone); the source keeps trying."""
+
+    received_ns: int
+    detail: str
+
+
+class Fault(StrEnum):
+    """Why something on a link was not used, or what happened to the stream."""
+
+    OVERLONG = "overlong"
+    """Bytes without a delimiter for longer than any frame (once per run of such bytes)."""
+    BAD_COBS = "bad_cobs"
+    """A frame whose byte stuffing is impossible."""
+    BAD_CRC = "bad_crc"
+    """A frame whose checksum does not match."""
+    BAD_VERSION = "bad_version"
+    """A valid frame of a protocol version this edgehip does not know."""
+    BAD_TYPE = "bad_type"
+    """A valid frame of an unknown message type."""
+    BAD_LENGTH = "bad_length"
+    """A valid frame whose size does not fit its type, or one too short to be a frame."""
+    BAD_VALUE = "bad_value"
+    """A value that cannot be: an angle beyond a joint's reach, text that is not UTF-8."""
+    BAD_LINE = "bad_line"
+    """A text line that is not ``time,angle1,...`` (wrong count, not a number, not finite)."""
+    INCOMPLETE = "incomplete"
+    """A sample in which the device marked some angles as not measured."""
+    LOST = "lost"
+    """Frames the device sent, by their sequence numbers, that never came."""
+    DUPLICATE = "duplicate"
+    """A frame that came a second time."""
+    REORDERED = "reordered"
+    """A frame that came after a later one; too late to be used."""
+    RESTART = "restart"
+    """The device started again: its sequence numbers and clock began anew."""
+    CLOCK_JUMP = "clock_jump"
+    """The device's clock leapt while its sequence numbers went on."""
+    OVERRUN = "overrun"
+    """Chunks the reader's bounded queue had to drop because the host was too slow."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFault:
+    """Something on the link went wrong, ``count`` times; counted, never raised."""
+
+    fault: Fault
+    count: int
+    received_ns: int
+
+
+class LinkState(StrEnum):
+    """What can be said of the link right now."""
+
+    WAITING = "waiting"
+    """Nothing has come yet."""
+    LIVE = "live"
+    STALE = "stale"
+    """No sample for a little while: the last estimate is growing old."""
+    LOST = "lost"
+    """No sample for long, or the port itself is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChange:
+    """The link went from one state to another."""
+
+    state: LinkState
+    at_ns: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class JointAngleSample:
+    """Ten joint angles at one instant.
+
+    ``angles_deg`` follows :data:`edgehip.channels.ANGLES`; ``time_s`` is the device's clock,
+    unwrapped; ``samples_lost`` counts what went missing since the sample before.
+    """
+
+    time_s: float
+    angles_deg: tuple[float, ...]
+    received_ns: int
+    samples_lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InitialContact:
+    """A foot came to the ground (heel strike): when, and when that was certain."""
+
+    side: Side
+    time_s: float
+    confirmed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FootOff:
+    """A foot left the ground (toe off): when, and when that was certain."""
+
+    side: Side
+    time_s: float
+    confirmed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GaitCycle:
+    """One stride: from initial contact to the next initial contact of the same foot.
+
+    ``sample_time_s`` (N,) and ``angles_deg`` (N, 10) reach from the last sample at or before
+    ``start_s`` to the first at or after ``end_s``. ``strides_since_gap`` is 0 for the first stride
+    after a start, a pause, a gap or a reconnect. ``samples_lost`` were bridged inside the stride.
+    """
+
+    side: Side
+    start_s: float
+    end_s: float
+    confirmed_s: float
+    foot_off_s: float | None
+    sample_time_s: NDArray[np.float64]
+    angles_deg: NDArray[np.float64]
+    samples_lost: int
+    strides_since_gap: int
+    received_ns: int
+
+    @property
+    def stride_s(self) -> float:
+        """Duration of the stride."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenCycle:
+    """A stride that was not whole (samples missing inside it) and gets no estimate."""
+
+    side: Side
+    start_s: float
+    end_s: float
+    gap_s: float
+
+
+class Flag(StrEnum):
+    """Why an estimate may be wrong."""
+
+    FIRST_AFTER_GAP = "first_after_gap"
+    """One of the first strides after a start, a pause, a gap or a reconnect."""
+    SAMPLES_LOST = "samples_lost"
+    """Lost samples inside the stride were bridged by interpolation."""
+    OUT_OF_RANGE = "out_of_range"
+    """An input lies outside what the model was trained on (see ``out_of_range``)."""
+    NO_ZERO = "no_zero"
+    """The model wants a personal zero and none is in use."""
+    NO_FOOT_OFF = "no_foot_off"
+    """Foot off was not seen, so the stance is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extremum:
+    """A peak of a curve and its place in the gait cycle."""
+
+    value: float
+    gait_cycle_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class HipEstimate:
+    """What one hip did during one stride.
+
+    ``moments_nm_per_kg`` and ``forces_n_per_kg`` map an output's name to its curve, (S,) float32,
+    at ``100 * i / (S - 1)`` percent of the gait cycle (S is the model's, 180 as published). A model
+    that gives only moments leaves ``forces_n_per_kg`` empty, and the other way round.
+    ``moment_spread_nm_per_kg`` and ``force_spread_n_per_kg`` are half-widths of the model's stated
+    interval, empty if it states none.
+    """
+
+    side: Side
+    start_s: float
+    end_s: float
+    confirmed_s: float
+    foot_off_s: float | None
+    cadence_spm: float
+    moments_nm_per_kg: Mapping[str, NDArray[np.float32]]
+    forces_n_per_kg: Mapping[str, NDArray[np.float32]]
+    moment_spread_nm_per_kg: Mapping[str, NDArray[np.float32]]
+    force_spread_n_per_kg: Mapping[str, NDArray[np.float32]]
+    body_mass_kg: float | None
+    zero: str
+    flags: tuple[Flag, ...]
+    out_of_range: tuple[str, ...]
+    samples_lost: int
+    received_ns: int
+
+    @property
+    def stride_s(self) -> float:
+        """Duration of the stride."""
+        return self.end_s - self.start_s
+
+    @property
+    def stance_percent(self) -> float | None:
+        """Stance (initial contact to foot off) in percent of the gait cycle."""
+        if self.foot_off_s is None:
+            return None
+        return 100.0 * (self.foot_off_s - self.start_s) / self.stride_s

@@ -1,0 +1,61 @@
+"""Loading a model: its card and an engine that runs it."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from edgehip.backends import Engine, load_engine
+from edgehip.errors import ModelFileError
+from edgehip.model_card import ModelCard, read_model
+
+BUNDLED = files("edgehip") / "models"
+DEFAULT_CYCLE_MODEL = "hip-cycle"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model file, loaded: what it says of itself, and the engine that runs it."""
+
+    card: ModelCard
+    engine: Engine
+    path: str
+
+
+def bundled_models() -> tuple[Path, ...]:
+    """Return the model files that come with edgehip."""
+    folder = Path(str(BUNDLED))
+    return tuple(sorted(p for p in folder.iterdir() if p.suffix in (".onnx", ".tflite")))
+
+
+def load_model(source: str | Path = DEFAULT_CYCLE_MODEL) -> Model:
+    """Load a model file, or a bundled model by its name.
+
+    Parameters
+    ----------
+    source
+        A path that ends in ``.onnx`` or ``.tflite``, or the name of a bundled model.
+
+    Raises
+    ------
+    ModelFileError
+        If there is no such model, or it is damaged, or it lies about itself.
+    MissingExtraError
+        If the engine for its format is not installed.
+    """
+    path = Path(source)
+    if not path.suffix and not path.exists():
+        path = _bundled(str(source))
+    card, content, format = read_model(path)
+    return Model(card, load_engine(content, format, card, str(path)), str(path))
+
+
+def _bundled(name: str) -> Path:
+    available = bundled_models()
+    for suffix in (".tflite", ".onnx"):
+        for path in available:
+            if path.name == name + suffix:
+                return path
+    names = ", ".join(sorted({path.stem for path in available}))
+    raise ModelFileError(
+        f"{name}: no such file, and no bundled model of that name (there are: {names})"
+    )

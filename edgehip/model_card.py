@@ -1,0 +1,306 @@
+"""What a model file says of itself, and how that stands inside the one file.
+
+An edgehip model is an ordinary ``.onnx`` or ``.tflite`` file with two entries appended: the card
+(JSON), and where the card begins. Both are written as ONNX ``metadata_props``, so that ONNX tools
+show the card; a TFLite reader ignores bytes behind its flatbuffer. The card carries the SHA-256 of
+the bytes before it, so a truncated or altered file is recognised without any inference engine.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from edgehip.channels import ANGLES, MOMENTS, MUSCLES, Side
+from edgehip.errors import ModelFileError
+
+CARD_FORMAT: Final = 1
+CARD_KEY: Final = b"edgehip.card"
+OFFSET_KEY: Final = b"edgehip.card_offset"
+OFFSET_DIGITS: Final = 12
+MAX_CARD_BYTES: Final = 1 << 20
+
+Kind = Literal["cycle", "sample"]
+Format = Literal["onnx", "tflite"]
+InputName = Literal["angles_deg", "stride_s", "body_height_m", "state"]
+OutputName = Literal[
+    "moments_nm_per_kg",
+    "forces_n_per_kg",
+    "moment_spread_nm_per_kg",
+    "force_spread_n_per_kg",
+    "state",
+]
+
+CHANNELS_OF: Final[dict[str, tuple[str, ...]]] = {
+    "angles_deg": ANGLES,
+    "moments_nm_per_kg": MOMENTS,
+    "forces_n_per_kg": MUSCLES,
+    "moment_spread_nm_per_kg": MOMENTS,
+    "force_spread_n_per_kg": MUSCLES,
+}
+"""Names along the last axis of the tensors that have channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorCard:
+    """One tensor of the graph: its name, its whole shape (batch of 1 first) and its channels."""
+
+    name: str
+    shape: tuple[int, ...]
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RangeCard:
+    """The span of one input in the training data: below ``low`` or above ``high`` is foreign."""
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ZeroCard:
+    """How a person's own angle zero is brought to the one the model knows.
+
+    ``standing_deg`` and ``stride_mean_deg`` (10,) are what the training people's angles are while
+    standing quietly and on average over a stride; ``strength`` is the share (0 to 1) of the
+    difference to take out when the zero comes from strides.
+    """
+
+    standing_deg: tuple[float, ...]
+    stride_mean_deg: tuple[float, ...]
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a model file says of itself.
+
+    Parameters
+    ----------
+    name, version, licence, description
+        For people.
+    kind
+        ``cycle``: one call per finished stride, ``samples_per_cycle`` points from initial contact
+        (0 %) to just before the next (the last point is the next contact itself).
+        ``sample``: one call per sample at ``rate_hz``, with explicit state.
+    side
+        The leg whose hip the outputs belong to; the other hip is had by mirroring the input.
+    inputs, outputs
+        Tensors in the order the graph has them. Known inputs: ``angles_deg`` (1, S, 10),
+        ``stride_s`` (1, 1), ``body_height_m`` (1, 1), ``state`` (any). Known outputs:
+        ``moments_nm_per_kg`` (1, S, 3), ``forces_n_per_kg`` (1, S, 14), their spreads, ``state``.
+    ranges
+        Training range per input name; outside it an estimate is flagged.
+    zero
+        The personal zero the model wants, or None if it wants none.
+    spread_coverage
+        The share of references the stated spread is meant to cover, or None without spread.
+    training, metrics
+        Free-form: data with licences and citations, protocol, results.
+    sha256
+        Of the graph's bytes; filled in when the file is written.
+    """
+
+    name: str
+    version: str
+    kind: Kind
+    side: Side
+    inputs: tuple[TensorCard, ...]
+    outputs: tuple[TensorCard, ...]
+    licence: str
+    description: str
+    samples_per_cycle: int | None = None
+    rate_hz: float | None = None
+    ranges: dict[str, RangeCard] = field(default_factory=dict)
+    zero: ZeroCard | None = None
+    spread_coverage: float | None = None
+    precision: str = "fp32"
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+
+    def to_json(self) -> str:
+        """Return the card as JSON."""
+        return json.dumps({"format": CARD_FORMAT} | dataclasses.asdict(self), ensure_ascii=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes, where: str) -> "ModelCard":
+        """Return the card a JSON text describes.
+
+        Raises
+        ------
+        ModelFileError
+            If the text is not JSON, misses something, or contradicts itself; ``where`` names the
+            file in the message.
+        """
+        try:
+            plain = json.loads(text)
+            if plain["format"] != CARD_FORMAT:
+                raise ModelFileError(
+                    f"{where}: its card has format {plain['format']!r}, this edgehip reads "
+                    f"{CARD_FORMAT}: use a newer edgehip or export the model again"
+                )
+            del plain["format"]
+            plain["inputs"] = tuple(_tensor(t) for t in plain["inputs"])
+            plain["outputs"] = tuple(_tensor(t) for t in plain["outputs"])
+            plain["ranges"] = {
+                name: RangeCard(_floats(r["low"]), _floats(r["high"]))
+                for name, r in plain["ranges"].items()
+            }
+            if plain["zero"] is not None:
+                zero = plain["zero"]
+                plain["zero"] = ZeroCard(
+                    _floats(zero["standing_deg"]),
+                    _floats(zero["stride_mean_deg"]),
+                    float(zero["strength"]),
+                )
+            card = cls(**plain)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ModelFileError(
+                f"{where}: its card cannot be read ({type(error).__name__}: {error}): "
+                "export the model again"
+            ) from error
+        _check(card, where)
+        return card
+
+    def input(self, name: str) -> TensorCard | None:
+        """Return the named input, or None if the model has none."""
+        return next((t for t in self.inputs if t.name == name), None)
+
+    def output(self, name: str) -> TensorCard | None:
+        """Return the named output, or None if the model has none."""
+        return next((t for t in self.outputs if t.name == name), None)
+
+
+def _tensor(plain: dict[str, Any]) -> TensorCard:
+    shape = tuple(int(n) for n in plain["shape"])
+    return TensorCard(str(plain["name"]), shape, tuple(plain["channels"]))
+
+
+def _floats(plain: list[float]) -> tuple[float, ...]:
+    return tuple(float(number) for number in plain)
+
+
+def _check(card: ModelCard, where: str) -> None:
+    """Refuse a card that the runtime could not obey."""
+    steps = card.samples_per_cycle if card.kind == "cycle" else 1
+    problem = None
+    angles = card.input("angles_deg")
+    if card.kind not in ("cycle", "sample"):
+        problem = f"it is of unknown kind {card.kind!r}"
+    elif card.side not in ("l", "r"):
+        problem = f"its side is {card.side!r}, not 'l' or 'r'"
+    elif card.kind == "cycle" and not (card.samples_per_cycle and card.samples_per_cycle > 1):
+        problem = "it is of kind 'cycle' without samples_per_cycle"
+    elif card.kind == "sample" and not (card.rate_hz and card.rate_hz > 0):
+        problem = "it is of kind 'sample' without rate_hz"
+    elif angles is None:
+        problem = "it takes no angles_deg"
+    elif card.output("moments_nm_per_kg") is None and card.output("forces_n_per_kg") is None:
+        problem = "it gives neither moments_nm_per_kg nor forces_n_per_kg"
+    else:
+        for tensor in card.inputs + card.outputs:
+            if (channels := CHANNELS_OF.get(tensor.name)) is not None:
+                wanted: tuple[int, ...] = (1, steps or 1, len(channels))
+                if tensor.channels != channels:
+                    problem = (
+                        f"the channels of {tensor.name} are {', '.join(map(str, tensor.channels))}"
+                        f"; they must be {', '.join(channels)}"
+                    )
+                elif tensor.shape != wanted:
+                    problem = f"the shape of {tensor.name} is {tensor.shape}, it must be {wanted}"
+            elif tensor.name in ("stride_s", "body_height_m"):
+                if tensor.shape != (1, 1):
+                    problem = f"the shape of {tensor.name} is {tensor.shape}, it must be (1, 1)"
+            elif tensor.name.partition(".")[0] != "state":
+                problem = f"it has a tensor {tensor.name!r} that this edgehip does not know"
+    if problem is not None:
+        raise ModelFileError(f"{where}: its card contradicts itself: {problem}")
+
+
+def _metadata_entry(key: bytes, value: bytes) -> bytes:
+    """Return one ``metadata_props`` entry (field 14 of ONNX's ModelProto) in protobuf's bytes."""
+    entry = b"\x0a" + _varint(len(key)) + key + b"\x12" + _varint(len(value)) + value
+    return b"\x72" + _varint(len(entry)) + entry
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+_TRAILER_SIZE: Final = len(_metadata_entry(OFFSET_KEY, b"0" * OFFSET_DIGITS))
+
+
+def write_model(path: str | Path, graph: bytes, card: ModelCard) -> ModelCard:
+    """Write a graph and its card as one file; return the card with its hash filled in.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.onnx`` or ``.tflite``.
+    graph
+        The engine's own file, without a card.
+    """
+    card = dataclasses.replace(card, sha256=hashlib.sha256(graph).hexdigest())
+    _check(card, str(path))
+    body = _metadata_entry(CARD_KEY, card.to_json().encode())
+    trailer = _metadata_entry(OFFSET_KEY, str(len(graph)).zfill(OFFSET_DIGITS).encode())
+    Path(path).write_bytes(graph + body + trailer)
+    return card
+
+
+def read_model(path: str | Path) -> tuple[ModelCard, bytes, Format]:
+    """Return a model file's card, its whole bytes and its format.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is absent, is no edgehip model, is damaged, or its card contradicts itself.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in (".onnx", ".tflite"):
+        raise ModelFileError(
+            f"{path}: a model file ends in .onnx or .tflite; a PyTorch checkpoint becomes one "
+            "with 'edgehip import' and 'edgehip export'"
+        )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
+    graph_size, card_json = _split(content, str(path))
+    card = ModelCard.from_json(card_json, str(path))
+    if hashlib.sha256(content[:graph_size]).hexdigest() != card.sha256:
+        raise ModelFileError(
+            f"{path}: the contents do not match the card's hash, the file is damaged or was "
+            "changed: copy or export it again"
+        )
+    return card, content, "onnx" if suffix == ".onnx" else "tflite"
+
+
+def _split(content: bytes, where: str) -> tuple[int, bytes]:
+    """Return the graph's size and the card's JSON."""
+    trailer = content[-_TRAILER_SIZE:]
+    digits = trailer[-OFFSET_DIGITS:]
+    no_card = ModelFileError(
+        f"{where}: has no edgehip card at its end; it is truncated, or was not made by "
+        "'edgehip export'"
+    )
+    if not digits.isdigit() or trailer != _metadata_entry(OFFSET_KEY, digits):
+        raise no_card
+    start = int(digits)
+    body = content[start:-_TRAILER_SIZE]
+    at = body.find(b"{")
+    if start > len(content) or at < 0 or len(body) > MAX_CARD_BYTES:
+        raise no_card
+    if body != _metadata_entry(CARD_KEY, body[at:]):
+        raise no_card
+    return start, body[at:]

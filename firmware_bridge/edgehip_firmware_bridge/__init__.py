@@ -1,0 +1,1 @@
+"""The other end of the cable: the C side of the frame format, and emulated devices."""
