@@ -1,1 +1,1 @@
-"""The workstation side of edgehip: networks, training, evaluation, and export to ONNX and TFLite."""
+"""The workstation side of edgehip: networks, training, evaluation, export to ONNX and TFLite."""
