@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehip.errors import ModelFileError
+from edgehip.errors import ModelFileError, ModelInputError
 from edgehip.model_card import Format, ModelCard
 
 Tensor = NDArray[np.float32]
@@ -28,6 +28,11 @@ class Engine(Protocol):
 
         Inputs are C-contiguous float32 of the card's shapes. The arrays returned belong to the
         caller: a later call does not change them.
+
+        Raises
+        ------
+        ModelInputError
+            If the inputs are fewer or more than the card's, or of other shapes or types.
         """
         ...
 
@@ -78,3 +83,11 @@ def check_tensors(
                 f"{where}: the card lies about the graph: it states the float32 {kind}s "
                 f"{', '.join(stated)}, the graph has {', '.join(found)}: export the model again"
             )
+
+
+def check_count(engine: str, given: Sequence[object], wanted: Sequence[object]) -> None:
+    """Refuse to run on too few or too many inputs."""
+    if len(given) != len(wanted):
+        raise ModelInputError(
+            f"{engine} refuses the inputs: {len(given)} given, the model takes {len(wanted)}"
+        )

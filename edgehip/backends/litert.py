@@ -2,45 +2,40 @@
 
 from typing import Any
 
-from edgehip.backends import Tensor, check_tensors
-from edgehip.errors import MissingExtraError, ModelFileError
+import numpy as np
+
+from edgehip.backends import Tensor, check_count, check_tensors
+from edgehip.errors import MissingExtraError, ModelFileError, ModelInputError
 from edgehip.model_card import ModelCard
 
 
 class LiteRtEngine:
-    """An interpreter on one thread of the CPU."""
+    """An interpreter on one thread of the CPU, its tensors in the card's order."""
 
-    def __init__(self, interpreter: Any, name: str) -> None:
+    def __init__(self, interpreter: Any, card: ModelCard, where: str, name: str) -> None:
         self.name = name
         self._interpreter = interpreter
-        self._inputs = [detail["index"] for detail in _in_order(interpreter.get_input_details())]
-        self._outputs = [detail["index"] for detail in _in_order(interpreter.get_output_details())]
+        inputs, outputs = _signature_order(interpreter)
+        check_tensors(
+            card,
+            [_described(detail) for detail in inputs],
+            [_described(detail) for detail in outputs],
+            where,
+        )
+        self._inputs = [detail["index"] for detail in inputs]
+        self._outputs = [detail["index"] for detail in outputs]
 
     def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """See :class:`edgehip.backends.Engine`."""
         interpreter = self._interpreter
-        for index, tensor in zip(self._inputs, inputs, strict=True):
-            interpreter.set_tensor(index, tensor)
-        interpreter.invoke()
+        check_count(self.name, inputs, self._inputs)
+        try:
+            for index, tensor in zip(self._inputs, inputs, strict=True):
+                interpreter.set_tensor(index, tensor)
+            interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise ModelInputError(f"{self.name} refuses the inputs: {error}") from error
         return tuple(interpreter.get_tensor(index) for index in self._outputs)
-
-
-def _in_order(details: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return tensors in the order of the exporter's signature.
-
-    A TFLite graph may list its tensors in any order; the exporter's names end in their place
-    (``serving_default_args_0:0``, ``StatefulPartitionedCall:1``, ``serving_default_output_1``).
-    """
-
-    def place(detail: dict[str, Any]) -> tuple[str, int]:
-        name = detail["name"]
-        head = name.rstrip("0123456789")
-        if ":" in name and "args_" in name:
-            name = name.partition(":")[0]
-            head = name.rstrip("0123456789")
-        return head, int(name[len(head) :] or 0)
-
-    return sorted(details, key=place)
 
 
 def load(content: bytes, card: ModelCard, where: str) -> LiteRtEngine:
@@ -58,15 +53,50 @@ def load(content: bytes, card: ModelCard, where: str) -> LiteRtEngine:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
         raise MissingExtraError("ai-edge-litert", "litert", f"{where}: a .tflite model") from error
+    name = f"ai-edge-litert {ai_edge_litert.__version__}"
+    return load_with(Interpreter, name, content, card, where)
+
+
+def load_with(
+    interpreter_class: Any, name: str, content: bytes, card: ModelCard, where: str
+) -> LiteRtEngine:
+    """Return an engine made with one of the packages that hold the same interpreter.
+
+    Raises
+    ------
+    ModelFileError
+        As :func:`load`.
+    """
     try:
-        interpreter = Interpreter(model_content=content, num_threads=1)
+        interpreter = interpreter_class(model_content=content, num_threads=1)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelFileError(f"{where}: LiteRT refuses the graph: {reason}") from error
+        raise ModelFileError(f"{where}: {name} refuses the graph: {reason}") from error
+    return LiteRtEngine(interpreter, card, where, name)
+
+
+def _signature_order(interpreter: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the details of the inputs and outputs in the order the exporter was given them.
+
+    A TFLite graph lists its tensors in any order and its optimisers rename them; only the
+    signature keeps their places, as ``args_0``, ``args_1`` ... and ``output_0``, ``output_1`` ...
+    """
+    signatures = interpreter.get_signature_list()
+    if not signatures:
+        return interpreter.get_input_details(), interpreter.get_output_details()
+    runner = interpreter.get_signature_runner(next(iter(signatures)))
     inputs, outputs = (
-        [("", tuple(int(n) for n in d["shape"]), d["dtype"]) for d in _in_order(details)]
-        for details in (interpreter.get_input_details(), interpreter.get_output_details())
+        [details[name] for name in sorted(details, key=_place)]
+        for details in (runner.get_input_details(), runner.get_output_details())
     )
-    check_tensors(card, inputs, outputs, where)
-    return LiteRtEngine(interpreter, f"ai-edge-litert {ai_edge_litert.__version__}")
+    return inputs, outputs
+
+
+def _place(name: str) -> int:
+    digits = name.rpartition("_")[2]
+    return int(digits) if digits.isdigit() else 0
+
+
+def _described(detail: dict[str, Any]) -> tuple[str, tuple[int, ...], type]:
+    return "", tuple(int(n) for n in detail["shape"]), np.dtype(detail["dtype"]).type

@@ -1,12 +1,23 @@
 """ONNX Runtime, for ``.onnx`` files."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from edgehip.backends import Tensor, check_tensors
-from edgehip.errors import MissingExtraError, ModelFileError
+from edgehip.backends import Tensor, check_count, check_tensors
+from edgehip.errors import MissingExtraError, ModelFileError, ModelInputError
 from edgehip.model_card import ModelCard
+
+NEXT: Final = ".next"
+
+
+def graph_output_name(name: str) -> str:
+    """Return what an output of the card is called in an ONNX graph.
+
+    A state goes in and comes out under one name in the card, but ONNX gives a name to one value
+    only: the state that comes out is the next one.
+    """
+    return name + NEXT if name.partition(".")[0] == "state" else name
 
 
 class OnnxRuntimeEngine:
@@ -19,8 +30,13 @@ class OnnxRuntimeEngine:
 
     def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """See :class:`edgehip.backends.Engine`."""
-        feeds = dict(zip(self._inputs, inputs, strict=True))
-        return tuple(self._session.run(None, feeds))
+        check_count(self.name, inputs, self._inputs)
+        try:
+            outputs = self._session.run(None, dict(zip(self._inputs, inputs, strict=True)))
+        except Exception as error:  # onnxruntime's exceptions share no public base class
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ModelInputError(f"{self.name} refuses the inputs: {reason}") from error
+        return tuple(outputs)
 
 
 def load(content: bytes, card: ModelCard, where: str) -> OnnxRuntimeEngine:
@@ -49,7 +65,11 @@ def load(content: bytes, card: ModelCard, where: str) -> OnnxRuntimeEngine:
         raise ModelFileError(f"{where}: ONNX Runtime refuses the graph: {reason}") from error
     inputs, outputs = (
         [
-            (t.name, tuple(t.shape), np.float32 if t.type == "tensor(float)" else object)
+            (
+                t.name.removesuffix(NEXT),
+                tuple(t.shape),
+                np.float32 if t.type == "tensor(float)" else object,
+            )
             for t in tensors
         ]
         for tensors in (session.get_inputs(), session.get_outputs())
