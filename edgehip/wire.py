@@ -7,14 +7,19 @@ fields. Byte stuffing is Cheshire & Baker, "Consistent Overhead Byte Stuffing", 
 is longer than 254 bytes, so stuffing always costs one byte. Empty frames (two delimiters in a row)
 are allowed anywhere and mean nothing.
 
+A field with a scale is a measurement: it is clipped to its range, and one raw value beyond that
+range says "not known" (:data:`UNKNOWN`), which is NaN here. A field without is a whole number
+(a code, bits, a clock), taken modulo its size. A text is UTF-8, filled up with zeros.
+
 :data:`LAYOUTS` is the single definition of every message; the C side is generated from it.
 """
 
 import math
+import re
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES, Side
 from edgehip.events import Chunk, Fault, LinkFault
@@ -28,27 +33,33 @@ MAX_FRAME: Final = MAX_PAYLOAD + 2
 HEADER: Final = struct.Struct("<BBII")
 CHECKSUM: Final = struct.Struct("<I")
 
-NOT_MEASURED: Final = -32768
-"""The raw angle that says "this device does not measure this channel"."""
-
 Kind = Literal["u8", "u16", "u32", "i16", "text"]
 _CODES: Final[dict[Kind, str]] = {"u8": "B", "u16": "H", "u32": "I", "i16": "h", "text": "s"}
+_SIZES: Final[dict[Kind, int]] = {"u8": 2**8, "u16": 2**16, "u32": 2**32}
 _LIMITS: Final[dict[Kind, tuple[int, int]]] = {
-    "u8": (0, 255),
-    "u16": (0, 65535),
-    "u32": (0, 2**32 - 1),
+    "u8": (0, 254),
+    "u16": (0, 65534),
+    "u32": (0, 2**32 - 2),
     "i16": (-32767, 32767),
 }
+UNKNOWN: Final[dict[Kind, int]] = {"u8": 255, "u16": 65535, "u32": 2**32 - 1, "i16": -32768}
+"""The raw measurement of each kind that says "not known": NaN."""
+_NO_ANGLE: Final = UNKNOWN["i16"]
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+"""Characters that would act on a terminal instead of appearing there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a message: ``count`` numbers of a ``kind``, each worth ``scale`` units."""
+    """One field of a message: ``count`` numbers of a ``kind``, each worth ``scale`` units.
+
+    A scale of None is that of a whole number; a text has ``count`` bytes.
+    """
 
     name: str
     kind: Kind
     count: int = 1
-    scale: float = 1.0
+    scale: float | None = None
 
     @property
     def format(self) -> str:
@@ -122,6 +133,36 @@ class CycleEstimate:
     force_max_percent: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Host to device: switch one of the device's cues (a light, a buzzer, a motor) on or off.
+
+    ``cue`` numbers it, ``state`` is 1 for on and 0 for off, ``event_us`` is when that happened
+    which it answers, on the device's own clock, and ``flags`` are the bits of
+    :data:`ESTIMATE_FLAGS` of the estimate it rests on.
+    """
+
+    cue: int
+    state: int
+    event_us: int
+    flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class SampleEstimate:
+    """Host to device: the estimate at one sample.
+
+    ``side`` and ``flags`` are as in :class:`CycleEstimate`; ``sample_us`` is the time of the sample
+    on the device's own clock. Moments and forces follow ``MOMENTS`` and ``MUSCLES``.
+    """
+
+    side: int
+    flags: int
+    sample_us: int
+    moments_nm_per_kg: tuple[float, ...]
+    forces_n_per_kg: tuple[float, ...]
+
+
 ESTIMATE_FLAGS: Final = (
     "first_after_gap",
     "samples_lost",
@@ -131,7 +172,9 @@ ESTIMATE_FLAGS: Final = (
 )
 """Meaning of the bits of an estimate's flags, lowest first."""
 
-Message = Angles | Description | Describe | Start | Stop | Rate | CycleEstimate
+Message = (
+    Angles | Description | Describe | Start | Stop | Rate | CycleEstimate | Cue | SampleEstimate
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +224,27 @@ LAYOUTS: Final = (
             Field("force_max_percent", "u8", len(MUSCLES), 0.5),
         ),
     ),
+    Layout(
+        Cue,
+        0x85,
+        (
+            Field("cue", "u8"),
+            Field("state", "u8"),
+            Field("event_us", "u32"),
+            Field("flags", "u16"),
+        ),
+    ),
+    Layout(
+        SampleEstimate,
+        0x86,
+        (
+            Field("side", "u8"),
+            Field("flags", "u16"),
+            Field("sample_us", "u32"),
+            Field("moments_nm_per_kg", "i16", len(MOMENTS), 0.001),
+            Field("forces_n_per_kg", "u16", len(MUSCLES), 0.01),
+        ),
+    ),
 )
 _BY_MESSAGE: Final = {layout.message: (layout, layout.struct) for layout in LAYOUTS}
 _BY_TYPE: Final = {layout.type_id: (layout, layout.struct) for layout in LAYOUTS}
@@ -196,19 +260,20 @@ class Frame:
     """A message with what its sender said about when and in which order.
 
     ``sequence`` and ``device_us`` are as on the wire (32 bits, wrapping). Text lines have no
-    sequence number, and their clock may be wider than 32 bits (``clock_bits``; None never wraps).
+    sequence number, and their clock wraps elsewhere (at ``wrap_us``) or never (None).
     """
 
     sequence: int | None
     device_us: int
     message: Message
-    clock_bits: int | None = 32
+    wrap_us: int | None = 2**32
 
 
 def encode(message: Message, sequence: int, device_us: int) -> bytes:
     """Return one message as a frame, delimiter included.
 
-    Numbers beyond a field's range are clipped to it; NaN angles become "not measured".
+    Measurements beyond a field's range are clipped to it, and NaN becomes "not known". A text is
+    cut after the last whole character that fits, its control characters become question marks.
 
     Parameters
     ----------
@@ -222,7 +287,7 @@ def encode(message: Message, sequence: int, device_us: int) -> bytes:
     for field in layout.fields:
         value = getattr(message, field.name)
         if field.kind == "text":
-            raw.append(value.encode()[: field.count])
+            raw.append(_text_to_raw(value, field.count))
         elif field.count == 1:
             raw.append(_to_raw(value, field))
         else:
@@ -233,10 +298,17 @@ def encode(message: Message, sequence: int, device_us: int) -> bytes:
 
 
 def _to_raw(value: float, field: Field) -> int:
+    if field.scale is None:
+        return int(value) % _SIZES[field.kind]
     if math.isnan(value):
-        return NOT_MEASURED if field.kind == "i16" else 0
+        return UNKNOWN[field.kind]
     low, high = _LIMITS[field.kind]
     return round(min(max(value / field.scale, low), high))
+
+
+def _text_to_raw(text: str, size: int) -> bytes:
+    cut = _CONTROL.sub("?", text).encode(errors="replace")[:size]
+    return cut.decode(errors="ignore").encode()
 
 
 def decode_payload(payload: bytes) -> Frame | Fault:
@@ -256,34 +328,42 @@ def decode_payload(payload: bytes) -> Frame | Fault:
         return Fault.BAD_LENGTH
     raw = unpacker.unpack_from(body, HEADER.size)
     if layout.message is Angles:
-        angles = tuple(math.nan if r == NOT_MEASURED else r / 100 for r in raw)
-        return Frame(sequence, device_us, Angles(angles))
+        # Nearly every frame is one of these, so they take a short cut.
+        angles = [math.nan if r == _NO_ANGLE else r / 100 for r in raw]
+        return Frame(sequence, device_us, Angles(tuple(angles)))
     try:
         return Frame(sequence, device_us, _from_raw(layout, raw))
-    except UnicodeDecodeError:
+    except UnicodeError:
         return Fault.BAD_VALUE
 
 
-def _from_raw(layout: Layout, raw: tuple[int | bytes, ...]) -> Message:
+def _from_raw(layout: Layout, raw: tuple[Any, ...]) -> Message:
     values: dict[str, object] = {}
     at = 0
     for field in layout.fields:
         if field.kind == "text":
-            text = raw[at]
-            assert isinstance(text, bytes)
-            values[field.name] = text.rstrip(b"\x00").decode()
+            values[field.name] = _text_from_raw(raw[at])
             at += 1
             continue
-        numbers = tuple(_scaled(r, field) for r in raw[at : at + field.count])
+        numbers = tuple(_number_from_raw(r, field) for r in raw[at : at + field.count])
         values[field.name] = numbers[0] if field.count == 1 else numbers
         at += field.count
     return layout.message(**values)  # type: ignore[arg-type]
 
 
-def _scaled(raw: int | bytes, field: Field) -> float:
-    assert isinstance(raw, int)
+def _number_from_raw(raw: int, field: Field) -> float:
+    if field.scale is None:
+        return raw
     # Dividing by the reciprocal gives the closest double to the decimal meant (0.57, not 0.5700…1).
-    return raw if field.scale == 1.0 else raw / round(1.0 / field.scale)
+    return math.nan if raw == UNKNOWN[field.kind] else raw / round(1.0 / field.scale)
+
+
+def _text_from_raw(raw: bytes) -> str:
+    """Return a text; what follows its first zero byte is a C program's business."""
+    text = raw.partition(b"\x00")[0].decode()
+    if _CONTROL.search(text):
+        raise UnicodeError("control character")
+    return text
 
 
 def cobs_encode(data: bytes) -> bytes:
@@ -297,18 +377,24 @@ def cobs_encode(data: bytes) -> bytes:
 
 def cobs_decode(stuffed: bytes) -> bytes | None:
     """Return what :func:`cobs_encode` was given, or None for an impossible stuffing."""
-    out = bytearray()
+    # The first byte and those in the place of zeros form a chain: each is the distance to the next.
+    out = bytearray(stuffed)
     at = 0
-    while at < len(stuffed):
-        code = stuffed[at]
-        end = at + code
-        if code == 0 or end > len(stuffed):
+    while at < len(out):
+        code = out[at]
+        if code == 0:
             return None
-        out += stuffed[at + 1 : end]
-        at = end
-        if at < len(stuffed):
-            out.append(0)
-    return bytes(out)
+        out[at] = 0
+        at += code
+    return bytes(out[1:]) if at == len(out) else None
+
+
+@dataclass(slots=True)
+class FrameDecoderState:
+    """The beginning of a frame whose end has not come, or that it is too long to be one."""
+
+    pending: bytes = b""
+    skipping: bool = False
 
 
 class FrameDecoder:
@@ -319,33 +405,31 @@ class FrameDecoder:
     """
 
     def __init__(self) -> None:
-        self.pending = b""
-        """The beginning of a frame whose end has not come yet."""
-        self.skipping = False
-        """Whether bytes are being dropped up to the next delimiter."""
+        self.state = FrameDecoderState()
 
     def feed(self, chunk: Chunk) -> list[Frame | LinkFault]:
         """Return what these bytes complete."""
+        state = self.state
         *pieces, rest = chunk.data.split(DELIMITER)
         found: list[Frame | LinkFault] = []
         for piece in pieces:
-            stuffed, self.pending = self.pending + piece, b""
-            if self.skipping:
-                self.skipping = False
+            stuffed, state.pending = state.pending + piece, b""
+            if state.skipping:
+                state.skipping = False
             elif len(stuffed) >= MAX_FRAME:
                 found.append(LinkFault(Fault.OVERLONG, 1, chunk.received_ns))
             elif stuffed:
                 found.append(_decode_stuffed(stuffed, chunk.received_ns))
-        if not self.skipping:
-            self.pending += rest
-            if len(self.pending) >= MAX_FRAME:
-                self.pending, self.skipping = b"", True
+        if not state.skipping:
+            state.pending += rest
+            if len(state.pending) >= MAX_FRAME:
+                state.pending, state.skipping = b"", True
                 found.append(LinkFault(Fault.OVERLONG, 1, chunk.received_ns))
         return found
 
     def reset(self) -> None:
         """Forget a half-received frame (the port was reopened)."""
-        self.pending, self.skipping = b"", False
+        self.state = FrameDecoderState()
 
 
 def _decode_stuffed(stuffed: bytes, received_ns: int) -> Frame | LinkFault:
