@@ -1,0 +1,197 @@
+"""The Mamba of Gait2Hip-60: two selective state-space blocks (arXiv 2312.00752), no CUDA.
+
+The recurrence is ``h[t] = a[t] * h[t - 1] + b[t]``, one number per channel and state. Three forms
+of it agree: sample by sample (:meth:`Mamba.step`), sequential over a window, and in chunks.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from edgehip.channels import ANGLES
+from edgehip_export.networks.causal import State
+
+Scan = Literal["sequential", "chunked"]
+
+
+@dataclass(frozen=True, slots=True)
+class MambaSizes:
+    """Sizes as published (arXiv 2605.30374)."""
+
+    d_model: int = 128
+    d_state: int = 16
+    d_conv: int = 4
+    expand: int = 2
+    layers: int = 2
+    dropout: float = 0.1
+
+
+def sequential_scan(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Return every ``h[t] = a[t] * h[t - 1] + b[t]``, from zero; all (N, S, ...)."""
+    h = torch.zeros_like(b[:, 0])
+    states = []
+    for a_t, b_t in zip(a.unbind(1), b.unbind(1), strict=True):
+        h = a_t * h + b_t
+        states.append(h)
+    return torch.stack(states, dim=1)
+
+
+def chunked_scan(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Return what :func:`sequential_scan` does, in about twice the square root of S steps.
+
+    The window is cut into chunks of equal length. All chunks are scanned from zero side by side;
+    then the state is carried from chunk to chunk, and each sample gets the part of it that is
+    left there. Its work grows with S, where a doubling scan's grows with S log S.
+    """
+    batch, length = b.shape[:2]
+    chunk = math.isqrt(length - 1) + 1 if length > 1 else 1
+    chunks = -(-length // chunk)
+    if spare := chunk * chunks - length:
+        a = torch.cat([a, torch.ones_like(a[:, :spare])], dim=1)
+        b = torch.cat([b, torch.zeros_like(b[:, :spare])], dim=1)
+    tail = tuple(b.shape[2:])
+    a = a.reshape(batch, chunks, chunk, *tail)
+    b = b.reshape(batch, chunks, chunk, *tail)
+    state, left = b[:, :, 0], a[:, :, 0]
+    states, lefts = [state], [left]
+    for t in range(1, chunk):
+        state = a[:, :, t] * state + b[:, :, t]
+        left = a[:, :, t] * left
+        states.append(state)
+        lefts.append(left)
+    carried = torch.zeros_like(state[:, 0])
+    carries = [carried]
+    for k in range(chunks - 1):
+        carried = left[:, k] * carried + state[:, k]
+        carries.append(carried)
+    carry = torch.stack(carries, dim=1).unsqueeze(2)
+    whole = torch.stack(states, dim=2) + torch.stack(lefts, dim=2) * carry
+    return whole.reshape(batch, chunk * chunks, *tail)[:, :length]
+
+
+class MambaBlock(nn.Module):
+    """One selective state-space block; parameters are named as in its authors' package."""
+
+    def __init__(self, sizes: MambaSizes) -> None:
+        super().__init__()
+        inner = sizes.expand * sizes.d_model
+        self.rank = math.ceil(sizes.d_model / 16)
+        self.d_state = sizes.d_state
+        self.in_proj = nn.Linear(sizes.d_model, 2 * inner, bias=False)
+        self.conv1d = nn.Conv1d(inner, inner, sizes.d_conv, groups=inner)
+        self.x_proj = nn.Linear(inner, self.rank + 2 * sizes.d_state, bias=False)
+        self.dt_proj = nn.Linear(self.rank, inner)
+        self.A_log = nn.Parameter(torch.arange(1.0, sizes.d_state + 1).log().repeat(inner, 1))
+        self.D = nn.Parameter(torch.ones(inner))
+        self.out_proj = nn.Linear(inner, sizes.d_model, bias=False)
+        self._start_time_steps()
+
+    def _start_time_steps(self) -> None:
+        """Draw time steps log-uniformly from 0.001 to 0.1 (arXiv 2312.00752, section 3.6)."""
+        scale = self.rank**-0.5
+        nn.init.uniform_(self.dt_proj.weight, -scale, scale)
+        low, high = math.log(1e-3), math.log(1e-1)
+        steps = torch.exp(low + (high - low) * torch.rand(self.dt_proj.bias.shape))
+        with torch.no_grad():
+            self.dt_proj.bias.copy_(steps + torch.log(-torch.expm1(-steps)))
+
+    def forward(self, x: torch.Tensor, scan: Scan) -> torch.Tensor:
+        """Return (N, S, d_model) for (N, S, d_model)."""
+        through, gate = self.in_proj(x).chunk(2, dim=-1)
+        before = self.conv1d.kernel_size[0] - 1
+        padded = functional.pad(through.transpose(1, 2), (before, 0))
+        through = functional.silu(self.conv1d(padded).transpose(1, 2))
+        a, b, read = self._recurrence(through)
+        states = sequential_scan(a, b) if scan == "sequential" else chunked_scan(a, b)
+        return self._read_out(states, read, through, gate)
+
+    def step(
+        self, x: torch.Tensor, window: torch.Tensor, state: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the output (N, 1, d_model), the next window (N, E, d_conv - 1) and state.
+
+        ``window`` holds the samples the convolution still sees, ``state`` (N, E, d_state) the
+        recurrence, E the inner width.
+        """
+        through, gate = self.in_proj(x).chunk(2, dim=-1)
+        seen = torch.cat([window, through.transpose(1, 2)], dim=2)
+        mixed = (seen * self.conv1d.weight[:, 0]).sum(dim=2)
+        through = functional.silu(mixed + cast(torch.Tensor, self.conv1d.bias)).unsqueeze(1)
+        a, b, read = self._recurrence(through)
+        state = a[:, 0] * state + b[:, 0]
+        output = self._read_out(state.unsqueeze(1), read, through, gate)
+        return output, seen[:, :, 1:], state
+
+    def _recurrence(self, through: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return ``a`` and ``b`` (N, S, E, d_state) and how to read the state (N, S, d_state)."""
+        rank_part, write, read = self.x_proj(through).split(
+            [self.rank, self.d_state, self.d_state], dim=-1
+        )
+        steps = functional.softplus(self.dt_proj(rank_part)).unsqueeze(-1)
+        a = torch.exp(steps * -torch.exp(self.A_log))
+        b = steps * write.unsqueeze(2) * through.unsqueeze(-1)
+        return a, b, read
+
+    def _read_out(
+        self, states: torch.Tensor, read: torch.Tensor, through: torch.Tensor, gate: torch.Tensor
+    ) -> torch.Tensor:
+        y = (states * read.unsqueeze(2)).sum(dim=-1) + self.D * through
+        return cast(torch.Tensor, self.out_proj(y * functional.silu(gate)))
+
+
+class Mamba(nn.Module):
+    """Angles to targets; causal.
+
+    Attributes
+    ----------
+    scan
+        How a whole window is scanned: ``sequential`` is the quicker to train on a CPU, ``chunked``
+        makes the smaller graph.
+    """
+
+    state_names = ("window", "ssm")
+    scan: Scan = "sequential"
+
+    def __init__(self, outputs: int, sizes: MambaSizes | None = None) -> None:
+        super().__init__()
+        self.sizes = sizes or MambaSizes()
+        self.input_proj = nn.Linear(len(ANGLES), self.sizes.d_model)
+        self.blocks = nn.ModuleList(MambaBlock(self.sizes) for _ in range(self.sizes.layers))
+        self.drop = nn.Dropout(self.sizes.dropout)
+        self.norm = nn.LayerNorm(self.sizes.d_model)
+        self.output_proj = nn.Linear(self.sizes.d_model, outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the outputs (N, S, D) for the samples (N, S, 10)."""
+        hidden = self.input_proj(x)
+        for block in self.blocks:
+            hidden = hidden + self.drop(block(hidden, self.scan))
+        return cast(torch.Tensor, self.output_proj(self.norm(hidden)))
+
+    def initial_state(self, batch: int = 1) -> State:
+        """See :class:`edgehip_export.networks.causal.CausalNetwork`; (L, N, E, ...) each."""
+        inner = self.sizes.expand * self.sizes.d_model
+        layers = self.sizes.layers
+        return (
+            torch.zeros(layers, batch, inner, self.sizes.d_conv - 1),
+            torch.zeros(layers, batch, inner, self.sizes.d_state),
+        )
+
+    def step(self, x: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+        """See :class:`edgehip_export.networks.causal.CausalNetwork`."""
+        windows, states = state
+        hidden = self.input_proj(x)
+        next_windows, next_states = [], []
+        for layer, block in enumerate(self.blocks):
+            output, window, kept = cast(MambaBlock, block).step(
+                hidden, windows[layer], states[layer]
+            )
+            hidden = hidden + output
+            next_windows.append(window)
+            next_states.append(kept)
+        output = self.output_proj(self.norm(hidden))
+        return output, (torch.stack(next_windows), torch.stack(next_states))
