@@ -1,0 +1,127 @@
+"""Labelled strides of real people: angles of a whole cycle and what inverse dynamics made of them.
+
+Every stride is seen from its own leg: a left stride is mirrored, so that the hip the labels belong
+to is always the right one (see :data:`edgehip.channels.MIRROR`).
+"""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgehip.channels import MIRROR
+
+POINTS = 180
+"""Points of a stride, the first at one initial contact and the last at the next (inclusive)."""
+
+Array = NDArray[np.float32]
+Names = NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class Strides:
+    """N strides, cut from initial contact to the next of the same foot.
+
+    ``angles_deg`` (N, 180, 10), ``moments`` (N, 180, 3) Nm/kg, ``forces`` (N, 180, 14) N/kg (NaN
+    where the laboratory has none), ``stride_s`` (N,), and per stride the ``lab``, the ``person``,
+    the ``trial`` and the ``leg`` it came from.
+    """
+
+    angles_deg: Array
+    moments: Array
+    forces: Array
+    stride_s: Array
+    lab: Names
+    person: Names
+    trial: Names
+    leg: Names
+
+    def __len__(self) -> int:
+        return len(self.stride_s)
+
+    def take(self, chosen: NDArray[Any]) -> "Strides":
+        """Return the strides a boolean mask or a list of places chooses."""
+        return Strides(*(getattr(self, f.name)[chosen] for f in fields(self)))
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The people, in order of first appearance."""
+        return tuple(dict.fromkeys(self.person.tolist()))
+
+    @property
+    def labs(self) -> tuple[str, ...]:
+        """The laboratories, in order of first appearance."""
+        return tuple(dict.fromkeys(self.lab.tolist()))
+
+
+def join(parts: "list[Strides]") -> Strides:
+    """Return the strides of several collections as one."""
+    return Strides(
+        *(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Strides))
+    )
+
+
+def load_strides(data: Path) -> Strides:
+    """Return every labelled adult stride below a data folder (``walking`` and ``other_labs``).
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder lacks ``walking/strides_180.npz`` or ``other_labs``.
+    """
+    return join([_walking(data / "walking" / "strides_180.npz"), *_other_labs(data / "other_labs")])
+
+
+def _walking(path: Path) -> Strides:
+    with np.load(path) as saved:
+        # The file's left strides are mirrored already.
+        return Strides(
+            saved["X"],
+            saved["Y_moment"],
+            saved["Y_force"],
+            saved["stride_s"].astype(np.float32),
+            *(saved[key].astype(str) for key in ("dataset", "subject", "trial", "leg")),
+        )
+
+
+def _other_labs(folder: Path) -> list[Strides]:
+    paths = sorted(folder.glob("*__*.npz"))
+    if not paths:
+        raise FileNotFoundError(f"{folder}: no recordings (LAB__PERSON__TRIAL.npz)")
+    return [_cut(path) for path in paths]
+
+
+def _cut(path: Path) -> Strides:
+    """Return one recording's strides."""
+    lab, person, trial = path.stem.split("__", 2)
+    rows = []
+    with np.load(path) as saved:
+        cuts = [(leg, float(start), float(end)) for leg, start, end in saved["strides"]]
+        for leg, start, end in cuts:
+            angles = saved["X"] if leg == "r" else saved["X"][:, MIRROR]
+            at = np.linspace(start, end, POINTS)
+            rows.append(
+                [
+                    resample(at, saved["t"], curves)
+                    for curves in (angles, saved[f"M_{leg}"], saved[f"F_{leg}"])
+                ]
+            )
+    angles_deg, moments, forces = (np.stack(curves) for curves in zip(*rows, strict=True))
+    return Strides(
+        angles_deg,
+        moments,
+        forces,
+        stride_s=np.array([end - start for _, start, end in cuts], np.float32),
+        lab=np.full(len(cuts), lab),
+        person=np.full(len(cuts), f"{lab}/{person}"),
+        trial=np.full(len(cuts), trial),
+        leg=np.array([leg for leg, _, _ in cuts]),
+    )
+
+
+def resample(at: NDArray[Any], time: NDArray[Any], curves: NDArray[Any]) -> Array:
+    """Return (T, C) ``curves`` at other times, linearly between samples, (len(at), C)."""
+    columns = [np.interp(at, time, column) for column in curves.T]
+    return np.stack(columns, axis=-1).astype(np.float32)
