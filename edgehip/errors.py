@@ -9,6 +9,9 @@
     ├── SourceError           a port, file or address cannot be opened or read
     ├── DeviceError           a device cannot deliver what the model needs
     ├── RecordingError        a recording cannot be written or read
+    ├── DatasetError          a labelled data set is something else than it should be
+    ├── TrainingError         a training run cannot be started or continued
+    ├── ParityError           an exported file answers too differently from its source
     ├── ProfileError          a personal-zero profile cannot be read or written
     └── SnapshotError         a saved state does not fit what it is loaded into
 
@@ -60,6 +63,18 @@ class DeviceError(EdgehipError):
 
 class RecordingError(EdgehipError):
     """A recording cannot be written, or what should be one is something else."""
+
+
+class DatasetError(EdgehipError):
+    """A labelled data set misses something, or its units, columns or values are wrong."""
+
+
+class TrainingError(EdgehipError):
+    """A training run cannot be started or continued as asked."""
+
+
+class ParityError(EdgehipError):
+    """An exported file answers too differently from the model it was made of."""
 
 
 class ProfileError(EdgehipError):

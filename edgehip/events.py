@@ -180,6 +180,21 @@ class BrokenCycle:
     gap_s: float
 
 
+class Hop(StrEnum):
+    """The stations between a byte that arrived and an estimate that is out."""
+
+    QUEUE = "queue"
+    """Read by the source's thread, waiting to be taken."""
+    DECODE = "decode"
+    """Bytes to samples in order and in time."""
+    SEGMENT = "segment"
+    """Samples to gait events and cycles."""
+    ESTIMATE = "estimate"
+    """A gait cycle to an estimate."""
+    EMIT = "emit"
+    """Handing the estimate to the outputs."""
+
+
 class Flag(StrEnum):
     """Why an estimate may be wrong."""
 

@@ -1,0 +1,73 @@
+"""The command line: ``edgehip COMMAND``. Commands are loaded when called, heavy ones lazily."""
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from edgehip import __version__
+from edgehip.errors import EdgehipError, MissingExtraError
+
+COMMANDS: Final = {
+    "stream": "edgehip.commands.stream:stream",
+    "devices": "edgehip.commands.devices:devices",
+    "models": "edgehip.commands.models:models",
+    "train": "edgehip_export.commands:train",
+    "evaluate": "edgehip_export.commands:evaluate",
+    "import": "edgehip_export.commands:import_",
+    "export": "edgehip_export.commands:export",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands' names in the order a user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        try:
+            command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if module.startswith("edgehip_export") and error.name:
+                raise MissingExtraError(error.name, "export", f"edgehip {cmd_name}") from error
+            raise
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, HELP[name]) for name in COMMANDS])
+
+
+HELP: Final = {
+    "stream": "Estimate hip moments and muscle forces live, from a port, a recording or a walker.",
+    "devices": "List the ports, with what is known of them.",
+    "models": "List the bundled models, or show what a model file says of itself.",
+    "train": "Train the published networks by their protocol (workstation).",
+    "evaluate": "Evaluate a model on a cohort, with tables and plots (workstation).",
+    "import": "Import released checkpoints (workstation).",
+    "export": "Export a model to ONNX and TFLite, quantized (workstation).",
+}
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="edgehip")
+def edgehip() -> None:
+    """Hip muscle forces and joint moments from ten leg joint angles, live."""
+
+
+def main() -> None:
+    """Run the command line; every error of ours is one line and exit status 1."""
+    try:
+        edgehip()
+    except EdgehipError as error:
+        sys.stderr.write(f"edgehip: {error}\n")
+        sys.exit(1)

@@ -1,0 +1,112 @@
+"""Closes gait cycles: from initial contact to the next of the same foot, whole or declared broken.
+
+A short gap between samples is bridged (and counted in the cycle); a longer one breaks the cycle,
+because nobody knows what the leg did meanwhile.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from edgehip.channels import Side
+from edgehip.events import BrokenCycle, FootOff, GaitCycle, InitialContact, JointAngleSample
+
+MAX_BRIDGED_GAP_S: Final = 0.06
+"""Two lost samples at 50 Hz, five at 100 Hz. Joint angles of walking lie below 6 Hz (Winter,
+"Biomechanics and Motor Control of Human Movement", 2009, ch. 3), so a straight line over this
+time stays within a fraction of a degree."""
+MIN_STRIDE_S: Final = 0.4
+MAX_STRIDE_S: Final = 2.6
+"""Two contacts further apart have a pause between them (60 steps/min is a stride of 2 s)."""
+HISTORY_S: Final = MAX_STRIDE_S + 1.0
+
+
+@dataclass(slots=True)
+class FootState:
+    """The last contact and foot off of one foot, and how many strides since walking went on."""
+
+    contact_s: float | None = None
+    foot_off_s: float | None = None
+    strides_since_gap: int = 0
+
+
+@dataclass(slots=True)
+class CycleTrackerState:
+    """Recent samples (a few seconds) and both feet."""
+
+    samples: deque[JointAngleSample] = field(default_factory=deque)
+    feet: dict[Side, FootState] = field(
+        default_factory=lambda: {"l": FootState(), "r": FootState()}
+    )
+
+
+class CycleTracker:
+    """Collects samples and gait events into gait cycles."""
+
+    def __init__(self) -> None:
+        self.state = CycleTrackerState()
+
+    def add(self, sample: JointAngleSample) -> None:
+        """Remember a sample; call before the events that it confirms."""
+        samples = self.state.samples
+        samples.append(sample)
+        while samples[0].time_s < sample.time_s - HISTORY_S:
+            samples.popleft()
+
+    def event(
+        self, event: InitialContact | FootOff, received_ns: int
+    ) -> GaitCycle | BrokenCycle | None:
+        """Return the cycle that an event closes, if it closes one."""
+        foot = self.state.feet[event.side]
+        if isinstance(event, FootOff):
+            foot.foot_off_s = event.time_s
+            return None
+        start_s, foot.contact_s = foot.contact_s, event.time_s
+        if start_s is None or not MIN_STRIDE_S <= event.time_s - start_s <= MAX_STRIDE_S:
+            foot.strides_since_gap = 0
+            return None
+        inside = self._between(start_s, event.time_s)
+        time_s = np.array([sample.time_s for sample in inside])
+        gap_s = float(np.max(np.diff(time_s), initial=0.0))
+        if not inside or inside[0].time_s > start_s or inside[-1].time_s < event.time_s:
+            gap_s = event.time_s - start_s
+        if gap_s > MAX_BRIDGED_GAP_S:
+            foot.strides_since_gap = 0
+            return BrokenCycle(event.side, start_s, event.time_s, gap_s)
+        foot_off_s = foot.foot_off_s
+        if foot_off_s is not None and not start_s < foot_off_s < event.time_s:
+            foot_off_s = None
+        foot.strides_since_gap += 1
+        return GaitCycle(
+            side=event.side,
+            start_s=start_s,
+            end_s=event.time_s,
+            confirmed_s=event.confirmed_s,
+            foot_off_s=foot_off_s,
+            sample_time_s=time_s,
+            angles_deg=np.array([sample.angles_deg for sample in inside]),
+            samples_lost=sum(sample.samples_lost for sample in inside[1:]),
+            strides_since_gap=foot.strides_since_gap - 1,
+            received_ns=received_ns,
+        )
+
+    def reset(self) -> None:
+        """Forget everything: what comes next has no connection with what was."""
+        self.state = CycleTrackerState()
+
+    def _between(self, start_s: float, end_s: float) -> list[JointAngleSample]:
+        """Return the samples from the last at or before the start to the first at or after the end.
+
+        The deque is short and this runs once a stride, so it is walked from the newest.
+        """
+        inside: list[JointAngleSample] = []
+        for sample in reversed(self.state.samples):
+            if sample.time_s >= end_s:
+                inside = [sample]
+                continue
+            inside.append(sample)
+            if sample.time_s <= start_s:
+                break
+        return inside[::-1]

@@ -1,0 +1,1 @@
+"""From gait to hip loads: one file per kind of estimate."""

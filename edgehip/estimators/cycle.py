@@ -1,0 +1,144 @@
+"""Whole-cycle estimates: one inference per finished stride."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgehip.backends import Tensor
+from edgehip.channels import ANGLES, MIRROR
+from edgehip.errors import ModelInputError
+from edgehip.events import Extremum, Flag, GaitCycle, HipEstimate
+from edgehip.model import Model
+from edgehip.zero import Profile
+
+NO_ZERO = "none"
+
+
+class CycleEstimator:
+    """Estimates hip moments and muscle forces over a finished stride.
+
+    The network knows one leg's hip; the other hip is the same hip of the mirrored body. What the
+    model wants beyond the angles (stride duration, body height) follows its card.
+
+    Parameters
+    ----------
+    model
+        Of kind ``cycle``.
+    body_mass_kg
+        Makes N and Nm of N/kg and Nm/kg; the networks themselves need no mass.
+    body_height_m
+        For models that ask for it.
+
+    Raises
+    ------
+    ModelInputError
+        If the model is of another kind, or asks for something that is not given.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        body_mass_kg: float | None = None,
+        body_height_m: float | None = None,
+    ) -> None:
+        card = model.card
+        if card.kind != "cycle":
+            raise ModelInputError(
+                f"{model.path}: is a model of kind '{card.kind}'; whole-cycle estimates need one "
+                "of kind 'cycle'"
+            )
+        if card.input("body_height_m") is not None and body_height_m is None:
+            raise ModelInputError(f"{model.path}: wants the body's height: give --body-height")
+        self.model = model
+        self.body_mass_kg = body_mass_kg
+        self.body_height_m = body_height_m
+        self.samples_per_cycle = card.samples_per_cycle or 0
+        self.set_zero(None)
+
+    def set_zero(self, profile: Profile | None) -> None:
+        """Use a personal zero from now on, or none."""
+        self.offset_deg: NDArray[np.float64] = (
+            np.zeros(len(ANGLES)) if profile is None else profile.offset_deg(self.model.card)
+        )
+        self.zero = NO_ZERO if profile is None else profile.describe()
+
+    def estimate(self, cycle: GaitCycle) -> HipEstimate:
+        """Return what a gait cycle says of its side's hip."""
+        card = self.model.card
+        mirrored = cycle.side != card.side
+        grid_s = np.linspace(cycle.start_s, cycle.end_s, self.samples_per_cycle)
+        angles = np.empty((1, self.samples_per_cycle, len(ANGLES)), np.float32)
+        for target in range(len(ANGLES)):
+            channel = MIRROR[target] if mirrored else target
+            column = cycle.angles_deg[:, channel] - self.offset_deg[channel]
+            angles[0, :, target] = np.interp(grid_s, cycle.sample_time_s, column)
+        inputs: dict[str, Tensor] = {"angles_deg": angles}
+        inputs["stride_s"] = np.array([[cycle.stride_s]], np.float32)
+        if self.body_height_m is not None:
+            inputs["body_height_m"] = np.array([[self.body_height_m]], np.float32)
+        raw = self.model.engine.run(*(inputs[tensor.name] for tensor in card.inputs))
+        outputs = {
+            tensor.name: dict(zip(tensor.channels, value[0].T, strict=True))
+            for tensor, value in zip(card.outputs, raw, strict=True)
+        }
+        out_of_range = self._out_of_range(inputs, mirrored)
+        return HipEstimate(
+            side=cycle.side,
+            start_s=cycle.start_s,
+            end_s=cycle.end_s,
+            confirmed_s=cycle.confirmed_s,
+            foot_off_s=cycle.foot_off_s,
+            cadence_spm=120.0 / cycle.stride_s,
+            moments_nm_per_kg=outputs.get("moments_nm_per_kg", {}),
+            forces_n_per_kg=outputs.get("forces_n_per_kg", {}),
+            moment_spread_nm_per_kg=outputs.get("moment_spread_nm_per_kg", {}),
+            force_spread_n_per_kg=outputs.get("force_spread_n_per_kg", {}),
+            body_mass_kg=self.body_mass_kg,
+            zero=self.zero,
+            flags=self._flags(cycle, bool(out_of_range)),
+            out_of_range=out_of_range,
+            samples_lost=cycle.samples_lost,
+            received_ns=cycle.received_ns,
+        )
+
+    def _out_of_range(self, inputs: Mapping[str, Tensor], mirrored: bool) -> tuple[str, ...]:
+        """Name the inputs that leave the training range anywhere in the stride."""
+        foreign: list[str] = []
+        for name, span in self.model.card.ranges.items():
+            values = inputs.get(name)
+            if values is None:
+                continue
+            flat = values.reshape(-1, values.shape[-1])
+            outside = np.any((flat < span.low) | (flat > span.high), axis=0)
+            for index in np.flatnonzero(outside):
+                if name == "angles_deg":
+                    foreign.append(ANGLES[MIRROR[index] if mirrored else index])
+                else:
+                    foreign.append(name)
+        return tuple(foreign)
+
+    def _flags(self, cycle: GaitCycle, out_of_range: bool) -> tuple[Flag, ...]:
+        raised = {
+            Flag.FIRST_AFTER_GAP: cycle.strides_since_gap == 0,
+            Flag.SAMPLES_LOST: cycle.samples_lost > 0,
+            Flag.OUT_OF_RANGE: out_of_range,
+            Flag.NO_ZERO: self.model.card.zero is not None and self.zero == NO_ZERO,
+            Flag.NO_FOOT_OFF: cycle.foot_off_s is None,
+        }
+        return tuple(flag for flag, is_raised in raised.items() if is_raised)
+
+
+def maximum(curve: NDArray[np.float32]) -> Extremum:
+    """Return the highest point of a curve over the gait cycle."""
+    return _extremum(curve, int(np.argmax(curve)))
+
+
+def minimum(curve: NDArray[np.float32]) -> Extremum:
+    """Return the lowest point of a curve over the gait cycle."""
+    return _extremum(curve, int(np.argmin(curve)))
+
+
+def _extremum(curve: NDArray[np.float32], index: int) -> Extremum:
+    return Extremum(float(curve[index]), 100.0 * index / (len(curve) - 1))

@@ -1,0 +1,185 @@
+"""From bytes to samples: decodes, places in order, and gives each sample its steady time."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from edgehip.channels import ANGLES
+from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault, PortLost, PortOpened
+from edgehip.lines import LineDecoder
+from edgehip.sequence import Order, SequenceTracker
+from edgehip.timebase import DeviceClock, Timebase
+from edgehip.wire import Angles, Description, Frame, FrameDecoder
+
+MAX_ANGLE_DEG: Final = 180.0
+"""No joint angle of a walking person lies beyond."""
+LINE_GAP_PERIODS: Final = 1.5
+"""Text lines carry no sequence number: a pause longer than so many periods counts as loss."""
+LINE_REORDER_US: Final = 1_000_000
+"""A line whose time lies further back comes from a device that started again."""
+LINE_GAP_LIMIT: Final = 1000
+"""A longer pause is a device that stopped sending, not so many lost lines."""
+
+
+@dataclass(slots=True)
+class ReceiverState:
+    """What has to be remembered from one frame to the next."""
+
+    lost_before_next: int = 0
+    """Samples missing since the last good one."""
+    frames_since_reading: int = 0
+    """Lost frames since the clock was last read."""
+    restarted: bool = False
+    line_period_us: float | None = None
+    last_time_us: int | None = None
+    missing_channels: tuple[str, ...] = ()
+    samples: int = 0
+
+
+class Receiver:
+    """Turns chunks of bytes into joint-angle samples, descriptions and counted faults.
+
+    Parameters
+    ----------
+    decoder
+        Frames (the default) or text lines.
+    """
+
+    def __init__(self, decoder: FrameDecoder | LineDecoder | None = None) -> None:
+        self.decoder = decoder or FrameDecoder()
+        self.sequence = SequenceTracker()
+        self.clock = DeviceClock()
+        self.timebase = Timebase()
+        self.state = ReceiverState()
+
+    def feed(
+        self, item: Chunk | PortOpened | PortLost
+    ) -> list[JointAngleSample | Description | LinkFault]:
+        """Return what a source's item brings."""
+        if not isinstance(item, Chunk):
+            # What a pulled cable cut in two is not put together; order and clock go on, so that
+            # what was lost meanwhile is counted, and a restarted device is recognised.
+            self.decoder.reset()
+            return []
+        found: list[JointAngleSample | Description | LinkFault] = []
+        for frame in self.decoder.feed(item):
+            if isinstance(frame, LinkFault):
+                found.append(frame)
+            else:
+                self._frame(frame, item.received_ns, found)
+        return found
+
+    @property
+    def missing_channels(self) -> tuple[str, ...]:
+        """Angles the device said, or showed in its last sample, that it does not measure."""
+        return self.state.missing_channels
+
+    @property
+    def samples(self) -> int:
+        """How many good samples there were."""
+        return self.state.samples
+
+    def _frame(
+        self,
+        frame: Frame,
+        received_ns: int,
+        found: list[JointAngleSample | Description | LinkFault],
+    ) -> None:
+        state = self.state
+        message = frame.message
+        if not isinstance(message, Angles | Description):  # a host's message, echoed or meant for
+            found.append(LinkFault(Fault.BAD_TYPE, 1, received_ns))  # a device: not of this stream
+            return
+        if frame.sequence is None:
+            fault = self._line_order(frame)
+            if fault is not None and fault is not Fault.RESTART:
+                found.append(LinkFault(fault, 1, received_ns))
+                return
+            state.restarted |= fault is Fault.RESTART
+        else:
+            order, lost = self.sequence.feed(frame.sequence, frame.device_us)
+            if order is Order.DUPLICATE or order is Order.LATE:
+                fault = Fault.DUPLICATE if order is Order.DUPLICATE else Fault.REORDERED
+                found.append(LinkFault(fault, 1, received_ns))
+                return
+            state.restarted |= order is Order.RESTART
+            state.lost_before_next += lost
+            state.frames_since_reading += lost
+            if lost:
+                found.append(LinkFault(Fault.LOST, lost, received_ns))
+        if isinstance(message, Description):
+            state.missing_channels = tuple(n for n in ANGLES if n not in message.channel_names)
+            found.append(message)
+            return  # its time may be that of a sample, so it says nothing of the clock
+        frames = None if frame.sequence is None else state.frames_since_reading + 1
+        time_us, leapt = self.clock.feed(
+            frame.device_us, received_ns, frame.wrap_us, frames, state.restarted
+        )
+        if state.restarted or leapt:
+            fault = Fault.RESTART if state.restarted else Fault.CLOCK_JUMP
+            found.append(LinkFault(fault, 1, received_ns))
+            self.timebase.reset()
+            state.lost_before_next = 0
+        state.restarted, state.frames_since_reading = False, 0
+        self._angles(message.angles_deg, time_us, frames is None, received_ns, found)
+
+    def _line_order(self, frame: Frame) -> Fault | None:
+        """Say what the time of a text line, which has no sequence number, tells of its order."""
+        clock = self.clock.state
+        if clock.last_us is None or isinstance(frame.message, Description):
+            return None
+        step_us = frame.device_us - clock.last_raw_us
+        if step_us > 0 or (frame.wrap_us is not None and step_us < -frame.wrap_us // 2):
+            return None
+        if step_us == 0:
+            return Fault.DUPLICATE
+        return Fault.REORDERED if step_us > -LINE_REORDER_US else Fault.RESTART
+
+    def _angles(
+        self,
+        angles_deg: tuple[float, ...],
+        time_us: int,
+        is_line: bool,
+        received_ns: int,
+        found: list[JointAngleSample | Description | LinkFault],
+    ) -> None:
+        state = self.state
+        if is_line:
+            self._infer_loss(time_us, received_ns, found)
+        fault: Fault | None = None
+        # NaN compares false, so one pass finds the usual case: all there, all possible.
+        if not all(-MAX_ANGLE_DEG <= angle <= MAX_ANGLE_DEG for angle in angles_deg):
+            missing = tuple(
+                name for name, angle in zip(ANGLES, angles_deg, strict=True) if math.isnan(angle)
+            )
+            fault = Fault.INCOMPLETE if missing else Fault.BAD_VALUE
+            state.missing_channels = missing or state.missing_channels
+        if fault is not None:
+            found.append(LinkFault(fault, 1, received_ns))
+            state.lost_before_next += 1
+            return
+        time_s = time_us / 1e6
+        self.timebase.feed(time_s, received_ns)
+        found.append(JointAngleSample(time_s, angles_deg, received_ns, state.lost_before_next))
+        state.missing_channels = ()
+        state.lost_before_next = 0
+        state.samples += 1
+
+    def _infer_loss(
+        self,
+        time_us: int,
+        received_ns: int,
+        found: list[JointAngleSample | Description | LinkFault],
+    ) -> None:
+        state = self.state
+        if state.last_time_us is not None:
+            step_us = time_us - state.last_time_us
+            period_us = state.line_period_us
+            if period_us is None or step_us < period_us / LINE_GAP_PERIODS:
+                state.line_period_us = float(step_us)
+            elif step_us <= LINE_GAP_PERIODS * period_us:
+                state.line_period_us = period_us + 0.05 * (step_us - period_us)
+            elif (lost := round(step_us / period_us) - 1) <= LINE_GAP_LIMIT:
+                found.append(LinkFault(Fault.LOST, lost, received_ns))
+                state.lost_before_next += lost
+        state.last_time_us = time_us

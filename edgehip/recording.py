@@ -1,0 +1,110 @@
+"""The recording format: the raw input as it came; a crash costs a torn tail at most.
+
+A file is one line of magic, one line of JSON about the recording, and records: length of the
+payload (4 bytes), host time in ns (8), kind (1), payload, CRC-32 over all of these (4);
+little-endian. Kinds: bytes that arrived, port opened, port lost. Reading stops at the first record
+that is cut off or damaged and says how many bytes it left; replaying gives bit-identical estimates.
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from edgehip.errors import RecordingError
+from edgehip.events import Chunk, PortLost, PortOpened
+
+MAGIC: Final = b"edgehip recording 1\n"
+MAX_PAYLOAD: Final = 1 << 20
+_HEAD: Final = struct.Struct("<IQB")
+_CRC: Final = struct.Struct("<I")
+_CHUNK, _OPENED, _LOST = 0, 1, 2
+
+SourceItem = Chunk | PortOpened | PortLost
+
+
+def header(about: dict[str, str]) -> bytes:
+    """Return the beginning of a recording."""
+    return MAGIC + json.dumps(about, ensure_ascii=True).encode() + b"\n"
+
+
+def record(item: SourceItem) -> bytes:
+    """Return one item as a record."""
+    match item:
+        case Chunk(data, received_ns):
+            kind, payload = _CHUNK, data
+        case PortOpened(received_ns, detail):
+            kind, payload = _OPENED, detail.encode()
+        case PortLost(received_ns, detail):
+            kind, payload = _LOST, detail.encode()
+    body = _HEAD.pack(len(payload), received_ns, kind) + payload
+    return body + _CRC.pack(zlib.crc32(body))
+
+
+class RecordingReader:
+    """Reads a recording, in bounded memory.
+
+    Attributes
+    ----------
+    about
+        What the recording says of itself.
+    torn_bytes
+        Bytes at the end that were cut off or damaged; known once the items are read.
+
+    Raises
+    ------
+    RecordingError
+        If the file cannot be read or is something else.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.torn_bytes = 0
+        try:
+            self._file: BinaryIO = self.path.open("rb")
+        except OSError as error:
+            raise RecordingError(f"{path}: cannot be read: {error.strerror}") from error
+        if self._file.readline(len(MAGIC)) != MAGIC:
+            self.close()
+            raise RecordingError(f"{path}: is not an edgehip recording (stream --record makes one)")
+        try:
+            self.about: dict[str, str] = dict(json.loads(self._file.readline(1 << 16)))
+        except (ValueError, TypeError) as error:
+            self.close()
+            raise RecordingError(f"{path}: the recording's first lines are damaged") from error
+
+    def __iter__(self) -> Iterator[SourceItem]:
+        """Yield the items until the file's end or the first torn record."""
+        while True:
+            start = self._file.tell()
+            item = self._next()
+            if item is None:
+                self.torn_bytes = self.path.stat().st_size - start
+                return
+            yield item
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _next(self) -> SourceItem | None:
+        head = self._file.read(_HEAD.size)
+        if len(head) < _HEAD.size:
+            return None
+        length, received_ns, kind = _HEAD.unpack(head)
+        if length > MAX_PAYLOAD:
+            return None
+        payload = self._file.read(length)
+        crc = self._file.read(_CRC.size)
+        if len(crc) < _CRC.size or _CRC.unpack(crc)[0] != zlib.crc32(head + payload):
+            return None
+        match kind:
+            case 0:
+                return Chunk(payload, received_ns)
+            case 1:
+                return PortOpened(received_ns, payload.decode(errors="replace"))
+            case 2:
+                return PortLost(received_ns, payload.decode(errors="replace"))
+        return None

@@ -1,0 +1,259 @@
+"""The one loop: takes what a source gives, runs the pipeline, watches the link and the time."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from edgehip.errors import DeviceError
+from edgehip.events import (
+    BrokenCycle,
+    Chunk,
+    Fault,
+    HipEstimate,
+    LinkChange,
+    LinkFault,
+    PortLost,
+    PortOpened,
+)
+from edgehip.latency import LatencyMeter, Percentiles
+from edgehip.lines import LineDecoder, TimeUnit
+from edgehip.link import LinkMonitor
+from edgehip.model import Model
+from edgehip.pipeline import Event, Pipeline
+from edgehip.recording import SourceItem
+from edgehip.sources import Source
+from edgehip.wire import Description, FrameDecoder
+from edgehip.zero import Method, Profile
+
+TICK_S: Final = 0.05
+DEFAULT_DEADLINE_MS: Final = 20.0
+HOPELESS_BYTES: Final = 2000
+"""So many bytes without one valid frame are no frames at all (50 frames' worth)."""
+HOPELESS_SAMPLES: Final = 50
+CLOCK_CHECK_S: Final = 2.0
+CLOCK_FACTOR: Final = 10.0
+"""A device clock this much faster or slower than the host's is in another unit."""
+
+Format = Literal["frames", "lines"]
+StreamEvent = Event | PortOpened | LinkChange
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a stream came to. Latencies are distributions, in milliseconds."""
+
+    estimates: dict[str, int]
+    broken_cycles: int
+    samples: int
+    frames_lost: int
+    loss_percent: float
+    faults: dict[str, int]
+    latency: dict[str, Percentiles]
+    deadline_ms: float
+    deadline_misses: int
+    clock_drift_ppm: float
+    clock_uncertainty_ms: float | None
+
+
+class Stream:
+    """A source, a model, and what comes of them; iterate it.
+
+    Parameters
+    ----------
+    source
+        See :func:`edgehip.sources.open_source`; whoever opened it closes it.
+    model
+        See :func:`edgehip.model.load_model`.
+    format
+        ``frames`` or text ``lines``.
+    time_unit
+        Of text lines without a header.
+    profile, calibrate, body_mass_kg, body_height_m
+        See :class:`edgehip.pipeline.Pipeline`.
+    recorder
+        Called with every item as it came, before anything else is done with it.
+    deadline_ms
+        From byte in to estimate out; what takes longer is counted as a miss.
+
+    Raises
+    ------
+    DeviceError
+        While iterating: the device lacks angles the model needs, speaks another format, or its
+        clock is in another unit.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        model: Model,
+        *,
+        format: Format = "frames",
+        time_unit: TimeUnit = "ms",
+        profile: Profile | None = None,
+        calibrate: Method | None = None,
+        body_mass_kg: float | None = None,
+        body_height_m: float | None = None,
+        recorder: Callable[[SourceItem], None] | None = None,
+        deadline_ms: float = DEFAULT_DEADLINE_MS,
+    ) -> None:
+        self.source = source
+        self.meter = LatencyMeter(time.monotonic_ns, round(deadline_ms * 1e6))
+        self.link = LinkMonitor()
+        self.pipeline = Pipeline(
+            model,
+            profile=profile,
+            calibrate=calibrate,
+            body_mass_kg=body_mass_kg,
+            body_height_m=body_height_m,
+            decoder=LineDecoder(time_unit) if format == "lines" else FrameDecoder(),
+            mark=self.meter.mark,
+        )
+        self.device: Description | None = None
+        self.estimate_counts = {"l": 0, "r": 0}
+        self.broken_cycles = 0
+        self._recorder = recorder
+        self._stopped = False
+        self._bytes = 0
+        self._printable = True
+        self._first_sample: tuple[float, int] | None = None
+        self._overruns = 0
+
+    def stop(self) -> None:
+        """End the iteration soon; may be called from a signal handler."""
+        self._stopped = True
+
+    def __iter__(self) -> Iterator[StreamEvent | None]:
+        """Yield events as they happen, and None about every 50 ms when nothing does."""
+        while not self._stopped and not self.source.ended:
+            item = self.source.read(TICK_S)
+            if item is None:
+                if self.source.live:
+                    yield self.link.tick(time.monotonic_ns())
+                else:
+                    yield None
+                continue
+            if self._recorder is not None:
+                self._recorder(item)
+            change = self.link.tick(item.received_ns)
+            if change is not None:
+                yield change
+            self.meter.start(item.received_ns if self.source.live else time.monotonic_ns())
+            samples = self.pipeline.receiver.samples
+            events = self.pipeline.feed(item)
+            samples = self.pipeline.receiver.samples - samples
+            if isinstance(item, PortOpened):
+                yield item
+            elif isinstance(item, PortLost):
+                change = self.link.port_lost(item.received_ns, item.detail)
+                if change is not None:
+                    yield change
+            elif samples:
+                change = self.link.sampled(samples, item.received_ns)
+                if change is not None:
+                    yield change
+            for event in events:
+                self._note(event)
+                yield event
+                if isinstance(event, HipEstimate):
+                    self.meter.estimate_out(event.confirmed_s - event.end_s)
+            if isinstance(item, Chunk):
+                self._check(item)
+
+    def estimates(self) -> Iterator[HipEstimate]:
+        """Yield the estimates, and nothing else."""
+        for event in self:
+            if isinstance(event, HipEstimate):
+                yield event
+
+    def summary(self) -> Summary:
+        """Return what there was so far."""
+        meter, timebase = self.meter, self.pipeline.receiver.timebase
+        named = {str(hop): histogram for hop, histogram in meter.hops.items()}
+        named["byte_in_to_estimate_out"] = meter.byte_in_to_estimate_out
+        named["confirmation"] = meter.confirmation
+        uncertainty_ns = timebase.uncertainty_ns
+        return Summary(
+            estimates=dict(self.estimate_counts),
+            broken_cycles=self.broken_cycles,
+            samples=self.link.samples,
+            frames_lost=self.link.frames_lost,
+            loss_percent=self.link.loss_percent,
+            faults={str(fault): count for fault, count in sorted(self.link.faults.items())},
+            latency={
+                name: percentiles
+                for name, histogram in named.items()
+                if (percentiles := histogram.percentiles()) is not None
+            },
+            deadline_ms=meter.deadline_ns / 1e6,
+            deadline_misses=meter.deadline_misses,
+            clock_drift_ppm=timebase.drift_ppm,
+            clock_uncertainty_ms=None if uncertainty_ns is None else uncertainty_ns / 1e6,
+        )
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case LinkFault():
+                self.link.fault(event)
+            case HipEstimate():
+                self.estimate_counts[event.side] += 1
+            case BrokenCycle():
+                self.broken_cycles += 1
+            case Description():
+                self.device = event
+
+    def _check(self, chunk: Chunk) -> None:
+        """Recognise a stream that will never give an estimate, and say why."""
+        overruns = self.source.overruns - self._overruns
+        if overruns:
+            self._overruns += overruns
+            self.link.fault(LinkFault(Fault.OVERRUN, overruns, chunk.received_ns))
+        receiver = self.pipeline.receiver
+        if self.device is not None and receiver.missing_channels and not receiver.samples:
+            raise DeviceError(_lacks(receiver.missing_channels))
+        if not receiver.samples:
+            self._bytes += len(chunk.data)
+            self._printable &= chunk.data.isascii() and b"\0" not in chunk.data
+            if self.link.faults[Fault.INCOMPLETE] >= HOPELESS_SAMPLES:
+                raise DeviceError(_lacks(receiver.missing_channels))
+            if self._bytes >= HOPELESS_BYTES:
+                raise DeviceError(self._hopeless())
+        elif self.source.live:
+            self._check_clock(chunk.received_ns)
+
+    def _hopeless(self) -> str:
+        frames = isinstance(self.pipeline.receiver.decoder, FrameDecoder)
+        head = f"{self._bytes} bytes came and not one valid {'frame' if frames else 'line'}"
+        if frames and self._printable:
+            return f"{head}: the device seems to print text; try --format lines"
+        if frames:
+            return f"{head}: check --baud, and that the device sends edgehip's frames"
+        return f"{head}: a line is 'time,angle1,...,angle10' in numbers; check --baud and --format"
+
+    def _check_clock(self, received_ns: int) -> None:
+        """Tell a device clock in another unit (lines with microseconds read as milliseconds)."""
+        time_s = self.pipeline.last_sample_s
+        if time_s is None:
+            return
+        if self._first_sample is None:
+            self._first_sample = (time_s, received_ns)
+            return
+        host_s = (received_ns - self._first_sample[1]) / 1e9
+        if host_s < CLOCK_CHECK_S or host_s > 2 * CLOCK_CHECK_S:
+            return
+        jumps = self.link.faults[Fault.CLOCK_JUMP]
+        ratio = (time_s - self._first_sample[0]) / host_s
+        if jumps > self.link.samples // 2 or ratio < 1 / CLOCK_FACTOR:
+            unit = "microseconds" if jumps else "seconds or milliseconds"
+            raise DeviceError(
+                "the device's clock does not run in the unit expected: its times look like "
+                f"{unit}; name the column time_us, time_ms or time_s in a header line, or give "
+                "--time-unit"
+            )
+
+
+def _lacks(missing: tuple[str, ...]) -> str:
+    return (
+        f"the device does not measure {', '.join(missing)}, and the model needs all ten angles: "
+        "add the sensor, or check that the firmware fills every channel"
+    )

@@ -1,0 +1,1 @@
+"""Where estimates go: one file per kind of output."""

@@ -1,0 +1,97 @@
+"""The way back to a device: greetings, and with ``--send`` the estimates, as frames."""
+
+import time
+from typing import Final
+
+from edgehip.channels import MOMENTS, MUSCLES
+from edgehip.estimators.cycle import maximum, minimum
+from edgehip.events import Extremum, HipEstimate
+from edgehip.sinks.outbox import Outbox
+from edgehip.sources import Source
+from edgehip.wire import (
+    ESTIMATE_FLAGS,
+    CycleEstimate,
+    Describe,
+    Message,
+    Rate,
+    Start,
+    Stop,
+    encode,
+    side_code,
+)
+
+CAPACITY: Final = 16
+"""Frames that may wait for a slow device; an older estimate is worth less than a newer."""
+NO_PEAK: Final = Extremum(0.0, 0.0)
+
+
+class DeviceLink:
+    """Sends frames to a device without ever delaying the loop.
+
+    Parameters
+    ----------
+    target
+        The source that is also the way back.
+    """
+
+    def __init__(self, target: Source) -> None:
+        self._target = target
+        self._sequence = 0
+        self.refused = 0
+        """Frames the port did not take (unplugged, or its buffer full)."""
+        self.outbox = Outbox("send", self._write, capacity=CAPACITY)
+
+    def greet(self, rate_hz: float | None) -> None:
+        """Ask a device that just appeared what it is, and to start (at a rate)."""
+        self.send(Describe())
+        if rate_hz is not None:
+            self.send(Rate(rate_hz))
+        self.send(Start())
+
+    def send(self, message: Message) -> None:
+        """Queue one message."""
+        self.outbox.put(encode(message, self._sequence, time.monotonic_ns() // 1000))
+        self._sequence += 1
+
+    def close(self) -> None:
+        """Tell the device to stop, and let go."""
+        self.send(Stop())
+        self.outbox.close(timeout_s=0.5)
+
+    @property
+    def dropped(self) -> int:
+        """Frames that never went out."""
+        return self.outbox.dropped + self.refused
+
+    def _write(self, frame: bytes) -> None:
+        self.refused += not self._target.write(frame)
+
+
+def estimate_message(estimate: HipEstimate, start_us: int) -> CycleEstimate:
+    """Return an estimate's peaks as a message.
+
+    Parameters
+    ----------
+    estimate
+        Outputs the model does not give are sent as 0.
+    start_us
+        The cycle's start on the device's own clock.
+    """
+    moments = [estimate.moments_nm_per_kg.get(name) for name in MOMENTS]
+    forces = [estimate.forces_n_per_kg.get(name) for name in MUSCLES]
+    highs = [NO_PEAK if curve is None else maximum(curve) for curve in moments]
+    lows = [NO_PEAK if curve is None else minimum(curve) for curve in moments]
+    peaks = [NO_PEAK if curve is None else maximum(curve) for curve in forces]
+    return CycleEstimate(
+        side=side_code(estimate.side),
+        flags=sum(1 << bit for bit, flag in enumerate(ESTIMATE_FLAGS) if flag in estimate.flags),
+        start_us=start_us,
+        stride_us=round(estimate.stride_s * 1e6),
+        stance_percent=estimate.stance_percent or 0.0,
+        moment_max_nm_per_kg=tuple(peak.value for peak in highs),
+        moment_min_nm_per_kg=tuple(peak.value for peak in lows),
+        force_max_n_per_kg=tuple(peak.value for peak in peaks),
+        moment_max_percent=tuple(peak.gait_cycle_percent for peak in highs),
+        moment_min_percent=tuple(peak.gait_cycle_percent for peak in lows),
+        force_max_percent=tuple(peak.gait_cycle_percent for peak in peaks),
+    )

@@ -1,0 +1,60 @@
+"""``--record``: the raw input to a file, on disk within a second."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from edgehip.errors import RecordingError
+from edgehip.recording import SourceItem, header, record
+from edgehip.sinks.outbox import Outbox
+
+CAPACITY: Final = 100_000
+"""A quarter of an hour of chunks at 100 Hz, should the disk stall."""
+
+
+class Recorder:
+    """Writes every item of a source to a new file; never delays the caller.
+
+    Parameters
+    ----------
+    path
+        Must not exist yet.
+    about
+        What to say of the recording in its header.
+
+    Raises
+    ------
+    RecordingError
+        If the file exists or cannot be created.
+    """
+
+    def __init__(self, path: Path, about: dict[str, str]) -> None:
+        self.path = path
+        try:
+            self._file = path.open("xb", buffering=0)
+            self._file.write(header(about))
+        except FileExistsError as error:
+            raise RecordingError(f"{path}: exists already; choose another name") from error
+        except OSError as error:
+            raise RecordingError(f"{path}: cannot be written: {error.strerror}") from error
+        self._outbox = Outbox(
+            f"record {path.name}",
+            self._file.write,
+            capacity=CAPACITY,
+            idle=lambda: os.fsync(self._file.fileno()),
+        )
+
+    def add(self, item: SourceItem) -> None:
+        """Record one item."""
+        self._outbox.put(record(item))
+
+    def close(self) -> str | None:
+        """Write what waits and close; return what went wrong, or None."""
+        self._outbox.close(timeout_s=10.0)
+        self._file.close()
+        error, dropped = self._outbox.error, self._outbox.dropped
+        if error is not None:
+            return f"{self.path}: recording ended early: {error.strerror}"
+        if dropped:
+            return f"{self.path}: the disk was too slow, {dropped} chunks were not recorded"
+        return None

@@ -1,0 +1,170 @@
+"""Estimates and link changes as records: JSON Lines and CSV, with stable, unit-bearing names.
+
+The fields are documented in ``docs/records.md``; a test holds that page and this file together.
+"""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgehip.channels import MOMENTS, MUSCLES
+from edgehip.estimators.cycle import maximum, minimum
+from edgehip.events import HipEstimate, Hop, LinkChange, LinkState
+
+DECIMALS: Final = 4
+"""Of moments and forces: 0.1 mNm/kg, far below any model's error."""
+
+Curves = Mapping[str, NDArray[np.float32]]
+
+
+def estimate_record(
+    estimate: HipEstimate, link: LinkState, spent_ns: Mapping[Hop, int], curves: bool = True
+) -> dict[str, Any]:
+    """Return an estimate as a JSON-ready record.
+
+    Parameters
+    ----------
+    estimate
+        What to tell.
+    link
+        The link's state at this moment.
+    spent_ns
+        Cost of each hop so far.
+    curves
+        Whether to include the whole curves besides the peaks.
+    """
+    mass = estimate.body_mass_kg
+    record: dict[str, Any] = {
+        "record": "estimate",
+        "side": estimate.side,
+        "start_s": round(estimate.start_s, 6),
+        "end_s": round(estimate.end_s, 6),
+        "confirmed_s": round(estimate.confirmed_s, 6),
+        "stride_s": round(estimate.stride_s, 6),
+        "cadence_spm": round(estimate.cadence_spm, 2),
+        "stance_percent": _rounded(estimate.stance_percent, 2),
+        "flags": [str(flag) for flag in estimate.flags],
+        "out_of_range": list(estimate.out_of_range),
+        "samples_lost": estimate.samples_lost,
+        "link": str(link),
+        "zero": estimate.zero,
+        "body_mass_kg": mass,
+        "moment_peaks_nm_per_kg": {
+            name: {"max": _peak(curve, maximum), "min": _peak(curve, minimum)}
+            for name, curve in estimate.moments_nm_per_kg.items()
+        },
+        "force_peaks_n_per_kg": {
+            name: {"max": _peak(curve, maximum)} for name, curve in estimate.forces_n_per_kg.items()
+        },
+    }
+    if curves:
+        record["moments_nm_per_kg"] = _curves(estimate.moments_nm_per_kg)
+        record["forces_n_per_kg"] = _curves(estimate.forces_n_per_kg)
+        record["moment_spread_nm_per_kg"] = _curves(estimate.moment_spread_nm_per_kg)
+        record["force_spread_n_per_kg"] = _curves(estimate.force_spread_n_per_kg)
+        if mass is not None:
+            record["moments_nm"] = _curves(estimate.moments_nm_per_kg, mass)
+            record["forces_n"] = _curves(estimate.forces_n_per_kg, mass)
+    record["latency_ms"] = {
+        str(hop): round(spent / 1e6, 4) for hop, spent in spent_ns.items() if hop is not Hop.EMIT
+    } | {"confirmation": round(1e3 * (estimate.confirmed_s - estimate.end_s), 3)}
+    return record
+
+
+def link_record(change: LinkChange) -> dict[str, Any]:
+    """Return a change of the link's state as a JSON-ready record."""
+    return {"record": "link", "link": str(change.state), "detail": change.detail}
+
+
+def to_json_line(record: Mapping[str, Any]) -> bytes:
+    """Return a record as one line of JSON."""
+    return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+CSV_COLUMNS: Final = (
+    "side",
+    "start_s",
+    "end_s",
+    "confirmed_s",
+    "stride_s",
+    "cadence_spm",
+    "stance_percent",
+    "flags",
+    "out_of_range",
+    "samples_lost",
+    "link",
+    "zero",
+    "body_mass_kg",
+    *(
+        f"{name}_{end}_{unit}"
+        for name in MOMENTS
+        for end in ("max", "min")
+        for unit in ("nm_per_kg", "percent")
+    ),
+    *(f"{name}_max_{unit}" for name in MUSCLES for unit in ("n_per_kg", "percent")),
+    *(f"{hop}_ms" for hop in Hop if hop is not Hop.EMIT),
+    "confirmation_ms",
+)
+"""One row per estimate: peaks, not curves. Lists are joined by spaces; what is unknown is empty."""
+
+
+def csv_header() -> bytes:
+    """Return the CSV's first line."""
+    return _csv_line(CSV_COLUMNS)
+
+
+def to_csv_line(record: Mapping[str, Any]) -> bytes:
+    """Return an estimate's record as one line of CSV."""
+    row: dict[str, Any] = {
+        name: " ".join(value) if isinstance(value, list) else value
+        for name, value in record.items()
+        if name in CSV_COLUMNS
+    }
+    for group, unit in (
+        ("moment_peaks_nm_per_kg", "nm_per_kg"),
+        ("force_peaks_n_per_kg", "n_per_kg"),
+    ):
+        for name, ends in record[group].items():
+            for end, peak in ends.items():
+                row[f"{name}_{end}_{unit}"] = peak["value"]
+                row[f"{name}_{end}_percent"] = peak["gait_cycle_percent"]
+    row |= {f"{hop}_ms": value for hop, value in record["latency_ms"].items()}
+    return _csv_line(tuple(row.get(column) for column in CSV_COLUMNS))
+
+
+def _csv_line(cells: tuple[Any, ...]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode()
+
+
+def _curves(curves: Curves, factor: float = 1.0) -> dict[str, list[float | None]]:
+    return {name: _rounded_curve(curve, factor) for name, curve in curves.items()}
+
+
+def _rounded_curve(curve: NDArray[np.float32], factor: float) -> list[float | None]:
+    numbers: list[float | None] = np.round(curve.astype(np.float64) * factor, DECIMALS).tolist()
+    if np.isfinite(curve).all():
+        return numbers
+    return [_rounded(number, DECIMALS) for number in numbers]
+
+
+def _peak(curve: NDArray[np.float32], extremum: Any) -> dict[str, float | None]:
+    peak = extremum(curve)
+    return {
+        "value": _rounded(peak.value, DECIMALS),
+        "gait_cycle_percent": round(peak.gait_cycle_percent, 1),
+    }
+
+
+def _rounded(number: float | None, decimals: int) -> float | None:
+    """Round; what is not a number is null, which JSON has and NaN it has not."""
+    if number is None or not math.isfinite(number):
+        return None
+    return round(number, decimals)

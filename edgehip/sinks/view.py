@@ -1,0 +1,180 @@
+"""The live view: link, cadence, both hips' last stride as curves and peaks, latency."""
+
+import io
+import threading
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from edgehip.channels import MOMENTS, SIDES, Side
+from edgehip.estimators.cycle import maximum, minimum
+from edgehip.events import HipEstimate, LinkChange, LinkState
+from edgehip.latency import Percentiles
+from edgehip.runtime import Stream
+
+REFRESH_S: Final = 0.25
+CURVE_CELLS: Final = 22
+FORCES_SHOWN: Final = 6
+_STATE_STYLE: Final = {
+    LinkState.WAITING: "yellow",
+    LinkState.LIVE: "green",
+    LinkState.STALE: "yellow",
+    LinkState.LOST: "bold red",
+}
+_SIDE_NAME: Final[dict[Side, str]] = {"l": "left hip", "r": "right hip"}
+
+
+@dataclass(slots=True)
+class ViewState:
+    """What the view shows besides the stream's own counters."""
+
+    port: str
+    last: dict[Side, HipEstimate] = field(default_factory=dict)
+    note: str = ""
+
+
+class LiveView:
+    """Draws a stream a few times a second, in a thread of its own.
+
+    A slow or stopped terminal delays the drawing, never the loop.
+    """
+
+    reader_gone = False
+
+    def __init__(self, stream: Stream, port: str, console: Console | None = None) -> None:
+        self._stream = stream
+        self._state = ViewState(port)
+        self._live = Live(draw(self._state, stream), console=console, auto_refresh=False)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="edgehip view", daemon=True)
+        self._thread.start()
+
+    def estimate(self, estimate: HipEstimate) -> None:
+        """See :class:`edgehip.sinks.output.Output`."""
+        self._state.last[estimate.side] = estimate
+
+    def link(self, change: LinkChange) -> None:
+        """See :class:`edgehip.sinks.output.Output`."""
+        self._state.note = f"link {change.state}: {change.detail}"
+
+    def close(self) -> list[str]:
+        """Draw once more and stop."""
+        self._closing.set()
+        self._thread.join(2.0)
+        return []
+
+    def _run(self) -> None:
+        with self._live:
+            while True:
+                closing = self._closing.wait(REFRESH_S)
+                self._live.update(draw(self._state, self._stream), refresh=True)
+                if closing:
+                    return
+
+
+def draw(state: ViewState, stream: Stream) -> RenderableType:
+    """Return the whole view as something rich can print."""
+    hips = [_hip(side, state.last.get(side)) for side in SIDES]
+    return Group(_header(state, stream), Columns(hips), Text(state.note, style="dim"))
+
+
+def _header(state: ViewState, stream: Stream) -> RenderableType:
+    link = stream.link
+    table = Table.grid(padding=(0, 2))
+    counts = stream.estimate_counts
+    latency = stream.meter.byte_in_to_estimate_out.percentiles()
+    first = Text.assemble(
+        (f"● {link.state}", _STATE_STYLE[link.state]),
+        f"  {state.port}  loss {link.loss_percent:.1f} %",
+        f"  samples {link.samples}  strides {counts['l']} left, {counts['r']} right",
+    )
+    table.add_row(first)
+    table.add_row(
+        Text(
+            f"{_cadence(state)}  {_latency(latency)}  "
+            f"model {stream.pipeline.estimator.model.card.name}  zero {_zero(stream)}",
+            style="" if link.state is LinkState.LIVE else "dim",
+        )
+    )
+    return table
+
+
+def _cadence(state: ViewState) -> str:
+    strides = [estimate.cadence_spm for estimate in state.last.values()]
+    return f"cadence {sum(strides) / len(strides):.0f} steps/min" if strides else "cadence –"
+
+
+def _latency(latency: Percentiles | None) -> str:
+    if latency is None:
+        return "latency –"
+    return f"latency p50 {latency.p50_ms:.2f} p99 {latency.p99_ms:.2f} max {latency.max_ms:.2f} ms"
+
+
+def _zero(stream: Stream) -> str:
+    waiting = stream.pipeline.calibration
+    return f"measuring ({waiting.method})" if waiting else stream.pipeline.estimator.zero
+
+
+def _hip(side: Side, estimate: HipEstimate | None) -> Panel:
+    if estimate is None:
+        return Panel(Text("waiting for a stride", style="dim"), title=_SIDE_NAME[side], width=64)
+    table = Table.grid(padding=(0, 1))
+    table.add_row(*(Text(head, style="dim") for head in ("Nm/kg", "", "max at %", "min at %")))
+    for name in MOMENTS:
+        curve = estimate.moments_nm_per_kg.get(name)
+        if curve is not None:
+            high, low = maximum(curve), minimum(curve)
+            table.add_row(
+                name,
+                Text(sparkline(curve), style="cyan"),
+                f"{high.value:+.2f} {high.gait_cycle_percent:3.0f}",
+                f"{low.value:+.2f} {low.gait_cycle_percent:3.0f}",
+            )
+    forces = estimate.forces_n_per_kg
+    strongest = sorted(forces, key=lambda name: -float(np.max(forces[name])))[:FORCES_SHOWN]
+    if strongest:
+        table.add_row(Text("N/kg", style="dim"))
+    for name in strongest:
+        peak = maximum(forces[name])
+        table.add_row(
+            name,
+            Text(sparkline(forces[name]), style="magenta"),
+            f"{peak.value:5.1f} {peak.gait_cycle_percent:3.0f}",
+        )
+    flags = ", ".join([*estimate.flags, *estimate.out_of_range])
+    subtitle = f"[yellow]{flags}[/yellow]" if flags else None
+    stance = estimate.stance_percent
+    title = (
+        f"{_SIDE_NAME[side]}  {estimate.stride_s:.2f} s"
+        f"{'' if stance is None else f', stance {stance:.0f} %'}"
+    )
+    return Panel(table, title=title, subtitle=subtitle, width=64)
+
+
+def sparkline(curve: NDArray[np.float32], cells: int = CURVE_CELLS) -> str:
+    """Return a curve as braille: two points wide and four high in a cell."""
+    points = np.interp(
+        np.linspace(0, len(curve) - 1, 2 * cells), np.arange(len(curve)), curve.astype(float)
+    )
+    span = float(points.max() - points.min()) or 1.0
+    levels = np.round(3 * (points - points.min()) / span).astype(int)
+    left, right = (0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08)
+    return "".join(
+        chr(0x2800 + left[a] + right[b]) for a, b in zip(levels[::2], levels[1::2], strict=True)
+    )
+
+
+def to_text(view: RenderableType, width: int = 132) -> str:
+    """Return a view as plain text (for documents and tests)."""
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(view)
+    return capture.get()

@@ -1,0 +1,102 @@
+"""A recording, or a file of text lines, as a source: at its true pace, faster, or at once."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgehip.errors import RecordingError, SourceError
+from edgehip.events import Chunk
+from edgehip.lines import LineDecoder
+from edgehip.recording import MAGIC, RecordingReader, SourceItem
+from edgehip.sources.options import parse_speed, split_options
+from edgehip.wire import Angles, Frame
+
+
+def open_url(rest: str) -> "ReplaySource":
+    """Open ``replay:FILE?speed=1`` (``speed``: a factor, or ``max``).
+
+    Raises
+    ------
+    SourceError, RecordingError
+        If an option is wrong or the file is none.
+    """
+    url = f"replay:{rest}"
+    path, options = split_options(rest, url, ("speed",))
+    if not path:
+        raise SourceError(f"{url}: names no file")
+    return ReplaySource(path, parse_speed(options.get("speed", "1"), url))
+
+
+class ReplaySource:
+    """Gives the items of a file again, with the times they once had.
+
+    Parameters
+    ----------
+    path
+        A recording made by ``--record``, or text lines (``time,angle1,...``).
+    speed
+        A factor of real time, or None for as fast as they are read.
+    """
+
+    def __init__(self, path: str, speed: float | None) -> None:
+        self.live = False
+        self.overruns = 0
+        self.path = path
+        self.speed = speed
+        try:
+            with Path(path).open("rb") as file:
+                is_recording = file.read(len(MAGIC)) == MAGIC
+        except OSError as error:
+            raise RecordingError(f"{path}: cannot be read: {error.strerror}") from error
+        self.recording = RecordingReader(path) if is_recording else None
+        self._items = iter(self.recording) if self.recording else _lines(path)
+        self._next = next(self._items, None)
+        if self._next is None:
+            raise RecordingError(f"{path}: holds nothing to replay")
+        self._first_ns = self._next.received_ns
+        self._started_ns = time.monotonic_ns()
+
+    @property
+    def torn_bytes(self) -> int:
+        """Bytes at the recording's end that could not be read (known at the end)."""
+        return self.recording.torn_bytes if self.recording else 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether everything was given."""
+        return self._next is None
+
+    def read(self, timeout_s: float) -> SourceItem | None:
+        """See :class:`edgehip.sources.Source`."""
+        item = self._next
+        if item is None:
+            return None
+        if self.speed is not None:
+            due_ns = self._started_ns + (item.received_ns - self._first_ns) / self.speed
+            wait_s = (due_ns - time.monotonic_ns()) / 1e9
+            time.sleep(max(0.0, min(wait_s, timeout_s)))
+            if wait_s > timeout_s:
+                return None
+        self._next = next(self._items, None)
+        return item
+
+    def write(self, data: bytes) -> bool:
+        """Nobody is there to listen."""
+        return False
+
+    def close(self) -> None:
+        """Close the file."""
+        if self.recording:
+            self.recording.close()
+
+
+def _lines(path: str) -> Iterator[SourceItem]:
+    """Yield a text file's lines, timed by their own time column."""
+    clock = LineDecoder()
+    received_ns = 0
+    with Path(path).open("rb") as file:
+        for line in file:
+            for frame in clock.feed(Chunk(line, 0)):
+                if isinstance(frame, Frame) and isinstance(frame.message, Angles):
+                    received_ns = frame.device_us * 1000
+            yield Chunk(line, received_ns)

@@ -1,0 +1,172 @@
+"""A serial port, or anything else pySerial opens, that survives being unplugged."""
+
+import contextlib
+import errno
+import queue
+import threading
+import time
+from typing import Any, Final
+
+import serial
+from serial.tools import list_ports
+
+from edgehip.errors import SourceError
+from edgehip.events import Chunk, PortLost, PortOpened
+from edgehip.recording import SourceItem
+from edgehip.sources import DEFAULT_CAPACITY
+
+READ_TIMEOUT_S: Final = 0.05
+WRITE_TIMEOUT_S: Final = 0.05
+REOPEN_EVERY_S: Final = 0.5
+MAX_CHUNK: Final = 4096
+
+
+class SerialSource:
+    """Reads a port in its own thread, which only reads, stamps, enqueues, and reopens.
+
+    When the port goes away :class:`~edgehip.events.PortLost` is given and the port is tried again
+    until it is back, under its own name or, for a USB device with a serial number, another one.
+    When the caller is slower than the port the oldest chunks are dropped and counted.
+
+    Parameters
+    ----------
+    url
+        Anything :func:`serial.serial_for_url` opens.
+    baud
+        Bits per second.
+    capacity
+        Chunks that may wait for the caller.
+
+    Raises
+    ------
+    SourceError
+        If the port cannot be opened the first time.
+    """
+
+    live = True
+
+    def __init__(self, url: str, baud: int, capacity: int = DEFAULT_CAPACITY) -> None:
+        self.url = url
+        self.baud = baud
+        self.overruns = 0
+        self._items: queue.Queue[SourceItem] = queue.Queue(capacity)
+        self._closing = threading.Event()
+        self._port: Any = _open(url, baud)
+        self._usb_serial = _usb_serial(url)
+        self._put(PortOpened(time.monotonic_ns(), url))
+        self._thread = threading.Thread(target=self._run, name=f"edgehip {url}", daemon=True)
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """A port never ends by itself."""
+        return self._closing.is_set()
+
+    def read(self, timeout_s: float) -> SourceItem | None:
+        """See :class:`edgehip.sources.Source`."""
+        try:
+            return self._items.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def write(self, data: bytes) -> bool:
+        """See :class:`edgehip.sources.Source`."""
+        port = self._port
+        if port is None:
+            return False
+        try:
+            return bool(port.write(data) == len(data))
+        except (OSError, serial.SerialException, TypeError, ValueError):
+            return False  # the reading thread notices a lost port and says so
+
+    def close(self) -> None:
+        """Stop reading and close the port."""
+        self._closing.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                data = self._port.read(1)
+                while data and len(data) < MAX_CHUNK and (waiting := self._port.in_waiting):
+                    data += self._port.read(waiting)
+            # pySerial's handlers also let a port that vanished show as these two.
+            except (OSError, serial.SerialException, TypeError, ValueError) as error:
+                self._close_port()
+                self._put(PortLost(time.monotonic_ns(), _reason(error)))
+                self._reopen()
+                continue
+            if data:
+                self._put(Chunk(bytes(data), time.monotonic_ns()))
+        self._close_port()
+
+    def _reopen(self) -> None:
+        while not self._closing.wait(REOPEN_EVERY_S):
+            url = _device_with(self._usb_serial) or self.url
+            with contextlib.suppress(SourceError):
+                self._port = _open(url, self.baud)
+                self._put(PortOpened(time.monotonic_ns(), url))
+                return
+
+    def _close_port(self) -> None:
+        port, self._port = self._port, None
+        if port is not None:
+            with contextlib.suppress(OSError, serial.SerialException):
+                port.close()
+
+    def _put(self, item: SourceItem) -> None:
+        while True:
+            try:
+                self._items.put_nowait(item)
+                return
+            except queue.Full:
+                with contextlib.suppress(queue.Empty):
+                    self._items.get_nowait()
+                    self.overruns += 1
+
+
+def _open(url: str, baud: int) -> Any:
+    try:
+        return serial.serial_for_url(
+            url, baudrate=baud, timeout=READ_TIMEOUT_S, write_timeout=WRITE_TIMEOUT_S
+        )
+    except (OSError, ValueError, serial.SerialException) as error:
+        raise SourceError(f"{url}: cannot be opened: {_advice(error, url)}") from error
+
+
+def _advice(error: Exception, url: str) -> str:
+    number = getattr(error, "errno", None)
+    text = str(error)
+    if number == errno.EACCES or "Permission denied" in text:
+        return "no permission; join the port's group ('sudo usermod -aG dialout $USER', log in)"
+    if number == errno.ENOENT or "No such file" in text or "FileNotFoundError" in text:
+        names = ", ".join(port.device for port in list_ports.comports())
+        return f"there is no such port; {f'there are: {names}' if names else 'none is connected'}"
+    if number == errno.EBUSY or "busy" in text.lower() or "lock" in text.lower():
+        return "another program uses it; close that program"
+    if "invalid URL" in text or "unknown scheme" in text:
+        return f"{text}; see 'edgehip stream --help' for the kinds of port"
+    if "Connection refused" in text:
+        return "nobody listens there; start the server first"
+    return _reason(error)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error).splitlines()[0] or type(error).__name__
+
+
+def _usb_serial(url: str) -> str | None:
+    """Return the USB serial number of a port, by which it is found under another name."""
+    for port in list_ports.comports():
+        if port.device == url:
+            return port.serial_number
+    return None
+
+
+def _device_with(usb_serial: str | None) -> str | None:
+    if usb_serial is None:
+        return None
+    for port in list_ports.comports():
+        if port.serial_number == usb_serial:
+            return port.device
+    return None

@@ -1,0 +1,220 @@
+"""The device's clock: unwrapped into one steady time, and mapped to the host's clock.
+
+Two separate steps. :class:`DeviceClock` turns a wrapping counter into a time that never goes back,
+across wraps, restarts and leaps. :class:`Timebase` learns how that time maps to the host's
+monotonic clock from (device time, arrival) pairs. Arrivals are late by a varying delay and never
+early, so the clock's line lies below all pairs: among all such lines we take the one with the
+smallest mean distance, which is the edge of the lower convex hull above the pairs' mean (Moon,
+Skelly & Towsley, "Estimation and removal of clock skew from network delay measurements", 1999).
+The delay's constant part cannot be seen from here: it is in the offset.
+"""
+
+import itertools
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+JUMP_S: Final = 1.0
+"""A device clock that agrees neither with the host's nor with the frame count to this has leapt."""
+PERIOD_SMOOTHING: Final = 0.05
+BUCKET_S: Final = 0.5
+BUCKETS: Final = 120
+DRIFT_SPAN_S: Final = 10.0
+"""Pairs must span so long before a drift is believed."""
+
+
+@dataclass(slots=True)
+class DeviceClockState:
+    """The last reading, the steady time given for it, and the mean time between frames."""
+
+    last_raw_us: int = 0
+    last_us: int | None = None
+    last_received_ns: int = 0
+    period_us: float | None = None
+
+
+class DeviceClock:
+    """Turns a wrapping, restarting counter into a steady time in microseconds."""
+
+    def __init__(self) -> None:
+        self.state = DeviceClockState()
+
+    def feed(
+        self,
+        raw_us: int,
+        received_ns: int,
+        wrap_us: int | None,
+        frames: int | None,
+        restarted: bool = False,
+    ) -> tuple[int, bool]:
+        """Return the steady time of a reading, and whether the clock leapt.
+
+        After a restart or a leap the steady time goes on by what the host's clock says has passed.
+
+        Parameters
+        ----------
+        raw_us
+            The counter.
+        received_ns
+            Host time of arrival.
+        wrap_us
+            Where the counter begins again, or None if it never does.
+        frames
+            How many frames the device sent since the reading before, or None if nobody knows.
+        restarted
+            The device is known to have started again.
+        """
+        state = self.state
+        time_us, leapt = raw_us, False
+        if state.last_us is not None:
+            host_us = (received_ns - state.last_received_ns) // 1000
+            device_us = raw_us - state.last_raw_us
+            if wrap_us is not None:
+                # Whole turns that passed unseen (a long silence) are had from the host's clock.
+                device_us += wrap_us * round((host_us - device_us) / wrap_us)
+            leapt = not restarted and not self._plausible(device_us, host_us, frames)
+            if restarted or leapt:
+                time_us = state.last_us + max(host_us, 1)
+            else:
+                time_us = state.last_us + device_us
+                self._learn_period(device_us, frames)
+        state.last_raw_us, state.last_us, state.last_received_ns = raw_us, time_us, received_ns
+        return time_us, leapt
+
+    def raw_us(self, time_us: int) -> int:
+        """Return the device's own reading (unwrapped) at a recent steady time."""
+        return time_us - (self.state.last_us or 0) + self.state.last_raw_us
+
+    def _plausible(self, device_us: int, host_us: int, frames: int | None) -> bool:
+        """Say whether so much device time can have passed.
+
+        Arrivals stall and bunch up, so the host's clock alone may disagree by the length of a
+        stall; then the number of frames decides, where it is known.
+        """
+        limit_us = JUMP_S * 1e6
+        if device_us <= 0:
+            return False
+        if device_us - host_us < limit_us and (frames is None or device_us - host_us > -limit_us):
+            return True
+        period_us = self.state.period_us
+        if frames is None or period_us is None:
+            return False
+        return abs(device_us - frames * period_us) < limit_us
+
+    def _learn_period(self, device_us: int, frames: int | None) -> None:
+        if frames is None:
+            return
+        state = self.state
+        period_us = device_us / frames
+        if state.period_us is None:
+            state.period_us = period_us
+        elif period_us < 4 * state.period_us:  # a device that paused says nothing of its rate
+            state.period_us += PERIOD_SMOOTHING * (period_us - state.period_us)
+
+
+@dataclass(slots=True)
+class TimebaseState:
+    """The least delayed pair of each bucket of time, newest last, and the line through them.
+
+    Pairs are (seconds since ``origin_s``, nanoseconds since ``origin_ns``).
+    """
+
+    origin_s: float | None = None
+    origin_ns: int = 0
+    pairs: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=BUCKETS))
+    bucket: int = 0
+    offset_ns: float = 0.0
+    slope_ns_per_s: float = 1e9
+    uncertainty_ns: float | None = None
+
+
+class Timebase:
+    """Maps device time to the host's monotonic clock."""
+
+    def __init__(self) -> None:
+        self.state = TimebaseState()
+
+    def feed(self, time_s: float, received_ns: int) -> None:
+        """Learn from one sample's device time and arrival."""
+        state = self.state
+        if state.origin_s is None:
+            state.origin_s, state.origin_ns = time_s, received_ns
+        x, y = time_s - state.origin_s, float(received_ns - state.origin_ns)
+        bucket = int(x / BUCKET_S)
+        if state.pairs and bucket == state.bucket:
+            last_x, last_y = state.pairs[-1]
+            if y - x * 1e9 < last_y - last_x * 1e9:
+                state.pairs[-1] = (x, y)
+        else:
+            if state.pairs:
+                self._fit()
+            state.bucket = bucket
+            state.pairs.append((x, y))
+        # A pair below the line shows the line to be too late: nothing arrives before it is sent.
+        below = y - (state.offset_ns + state.slope_ns_per_s * x)
+        if below < 0:
+            state.offset_ns += below
+
+    def host_ns(self, time_s: float) -> int:
+        """Return the host time of a device time (transport's constant delay included).
+
+        Raises
+        ------
+        ValueError
+            If nothing was fed yet.
+        """
+        state = self.state
+        if state.origin_s is None:
+            raise ValueError("the timebase has seen no sample yet")
+        x = time_s - state.origin_s
+        return state.origin_ns + round(state.offset_ns + state.slope_ns_per_s * x)
+
+    @property
+    def drift_ppm(self) -> float:
+        """How much faster the host's clock runs than the device's, in parts per million."""
+        return (self.state.slope_ns_per_s - 1e9) / 1e3
+
+    @property
+    def uncertainty_ns(self) -> float | None:
+        """Mean distance of the least delayed arrivals from the line; None before a second's worth.
+
+        It says how steady the link's smallest delay is, and so how far a mapped time can be trusted
+        apart from the constant delay.
+        """
+        return self.state.uncertainty_ns
+
+    def reset(self) -> None:
+        """Forget everything: the clock leapt, or another device is there."""
+        self.state = TimebaseState()
+
+    def _fit(self) -> None:
+        state = self.state
+        pairs = list(state.pairs)
+        if pairs[-1][0] - pairs[0][0] >= DRIFT_SPAN_S:
+            (x0, y0), (x1, y1) = _edge_above_mean(pairs)
+            slope = (y1 - y0) / (x1 - x0)
+            offset = y0 - slope * x0
+        else:
+            slope = 1e9
+            offset = min(y - slope * x for x, y in pairs)
+        state.slope_ns_per_s, state.offset_ns = slope, offset
+        if len(pairs) > 1:
+            state.uncertainty_ns = sum(y - offset - slope * x for x, y in pairs) / len(pairs)
+
+
+def _edge_above_mean(
+    pairs: list[tuple[float, float]],
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the edge of the lower convex hull that spans the pairs' mean x."""
+    hull: list[tuple[float, float]] = []
+    for x, y in pairs:
+        while len(hull) > 1 and (hull[-1][0] - hull[-2][0]) * (y - hull[-2][1]) <= (
+            hull[-1][1] - hull[-2][1]
+        ) * (x - hull[-2][0]):
+            hull.pop()
+        hull.append((x, y))
+    mean = sum(x for x, _ in pairs) / len(pairs)
+    for left, right in itertools.pairwise(hull):
+        if right[0] >= mean:
+            return left, right
+    return hull[-2], hull[-1]

@@ -1,0 +1,73 @@
+"""Walks as wire bytes: recorded (from ../shared) or synthesised, and ways to hurt them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgehip.channels import ANGLES
+from edgehip.events import Chunk, JointAngleSample
+from edgehip.walker import Walker, WalkerParameters
+from edgehip.wire import Angles, encode
+from tests.shared_data import SHARED
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Times in seconds (N,) and ten angles in degrees (N, 10)."""
+
+    time_s: np.ndarray
+    angles_deg: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.time_s)
+
+    def frames(self, first: int = 0) -> list[bytes]:
+        """Return one frame per sample, sequence numbers from ``first``."""
+        return [
+            encode(Angles(tuple(angles)), first + i, round(t * 1e6))
+            for i, (t, angles) in enumerate(zip(self.time_s, self.angles_deg.tolist(), strict=True))
+        ]
+
+    def samples(self) -> Iterator[JointAngleSample]:
+        """Yield the samples as a receiver would, received when they were taken."""
+        for t, angles in zip(self.time_s.tolist(), self.angles_deg.tolist(), strict=True):
+            yield JointAngleSample(t, tuple(angles), round(t * 1e9))
+
+    def chunks(self, first: int = 0) -> list[Chunk]:
+        """Return one chunk per sample, received when it was taken."""
+        times = (self.time_s * 1e9).round().astype(int).tolist()
+        return [Chunk(f, t) for f, t in zip(self.frames(first), times, strict=True)]
+
+
+def recorded_walk(name: str = "Sub01_EMGBaseline") -> Walk:
+    """Return one of the treadmill recordings, in hundredths of a degree like the wire."""
+    with np.load(SHARED / "data" / "imu_walking" / f"{name}.npz") as data:
+        return Walk(data["t"], np.round(data["angles_deg"].astype(float), 2))
+
+
+def synthetic_walk(duration_s: float = 12.0, **parameters: float) -> Walk:
+    """Return a walk synthesised by the project itself."""
+    walker = Walker(WalkerParameters(**parameters))  # type: ignore[arg-type]
+    rows = []
+    for sample in walker:
+        if sample.time_s >= duration_s:
+            break
+        rows.append((sample.time_s, *sample.angles_deg))
+    table = np.array(rows)
+    assert table.shape[1] == 1 + len(ANGLES)
+    return Walk(table[:, 0], np.round(table[:, 1:], 2))
+
+
+def recut(data: bytes, sizes: Sequence[int], received_ns: int = 0) -> list[Chunk]:
+    """Return the bytes cut into chunks of these sizes, the last taking the rest."""
+    chunks, at = [], 0
+    for size in sizes:
+        chunks.append(Chunk(data[at : at + size], received_ns))
+        at += size
+    return [*chunks, Chunk(data[at:], received_ns)]
+
+
+def joined(parts: Iterable[bytes]) -> bytes:
+    """Return the parts as one."""
+    return b"".join(parts)

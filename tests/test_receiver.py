@@ -1,0 +1,234 @@
+"""Bytes to samples: order, loss, clocks, and what is said of each."""
+
+import itertools
+import math
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgehip.channels import ANGLES
+from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault, PortLost, PortOpened
+from edgehip.lines import LineDecoder
+from edgehip.receiver import Receiver
+from edgehip.wire import Angles, Description, Start, encode
+
+ZEROS = (0.0,) * 10
+MS = 1_000_000
+
+
+def frame(sequence: int, time_us: int | None = None, angles: tuple[float, ...] = ZEROS) -> bytes:
+    return encode(Angles(angles), sequence, 10_000 * sequence if time_us is None else time_us)
+
+
+def feed(
+    receiver: Receiver, *pieces: tuple[bytes, int]
+) -> tuple[list[JointAngleSample], Counter[Fault]]:
+    samples, faults = [], Counter[Fault]()
+    for data, received_ns in pieces:
+        for found in receiver.feed(Chunk(data, received_ns)):
+            if isinstance(found, JointAngleSample):
+                samples.append(found)
+            elif isinstance(found, LinkFault):
+                faults[found.fault] += found.count
+    return samples, faults
+
+
+def at_pace(frames: list[bytes], period_ns: int = 10 * MS) -> list[tuple[bytes, int]]:
+    return [(data, i * period_ns) for i, data in enumerate(frames)]
+
+
+def test_an_undisturbed_link_loses_nothing() -> None:
+    samples, faults = feed(Receiver(), *at_pace([frame(i) for i in range(500)]))
+    assert [s.time_s for s in samples] == pytest.approx([i * 0.01 for i in range(500)])
+    assert not faults
+
+
+@given(st.lists(st.integers(1, 98), unique=True, max_size=40), st.data())
+def test_drops_duplicates_and_late_frames_are_counted_exactly(
+    dropped: list[int], data: st.DataObject
+) -> None:
+    kept = [i for i in range(100) if i not in dropped]
+    order = list(kept)
+    doubled = data.draw(st.lists(st.sampled_from(kept), unique=True, max_size=10))
+    for i in doubled:
+        order.insert(order.index(i) + data.draw(st.integers(1, 3)), i)
+    # A repeat of a frame long gone does not make the frames after it look restarted.
+    samples, faults = feed(Receiver(), *at_pace([frame(i) for i in order]))
+    assert [round(s.time_s * 100) for s in samples] == kept
+    assert faults[Fault.LOST] == len(dropped)
+    assert faults[Fault.DUPLICATE] == len(doubled)
+    assert not faults[Fault.RESTART]
+    assert sum(s.samples_lost for s in samples) == len(dropped)
+
+
+def test_a_frame_overtaken_by_its_successor_is_late_not_lost() -> None:
+    order = [0, 1, 3, 2, 4]
+    samples, faults = feed(Receiver(), *at_pace([frame(i) for i in order]))
+    assert [round(s.time_s * 100) for s in samples] == [0, 1, 3, 4]
+    assert faults == {Fault.LOST: 1, Fault.REORDERED: 1}
+
+
+def test_sequence_and_clock_wrap_without_notice() -> None:
+    first = 2**32 - 3
+    pieces = at_pace([frame(first + i, first * 10_000 + 10_000 * i) for i in range(6)])
+    samples, faults = feed(Receiver(), *pieces)
+    steps = [b.time_s - a.time_s for a, b in itertools.pairwise(samples)]
+    assert steps == pytest.approx([0.01] * 5)
+    assert not faults
+
+
+def test_whole_turns_of_the_clock_during_a_silence_are_had_from_the_host() -> None:
+    turn_us = 2**32
+    silence_us = 2 * turn_us + 5_000_000
+    samples, faults = feed(
+        Receiver(),
+        (frame(0, 0), 0),
+        (frame(1, 10_000), 10 * MS),
+        (frame(2, 10_000 + silence_us), 10 * MS + silence_us * 1000 + 3 * MS),
+    )
+    assert samples[-1].time_s == pytest.approx(0.01 + silence_us / 1e6)
+    assert not faults
+
+
+@pytest.mark.parametrize("again_at", [5, 500])
+def test_a_device_that_starts_again_is_recognised_and_time_goes_on(again_at: int) -> None:
+    before = [frame(i, 123 + 10_000 * i) for i in range(again_at)]
+    after = [frame(i, 77 + 10_000 * i) for i in range(20)]
+    pieces = at_pace(before)
+    back_ns = again_at * 10 * MS + 3_000 * MS
+    pieces += [(data, back_ns + i * 10 * MS) for i, data in enumerate(after)]
+    samples, faults = feed(Receiver(), *pieces)
+    assert faults == {Fault.RESTART: 1}
+    assert len(samples) == again_at + 20
+    times = [s.time_s for s in samples]
+    assert times == sorted(times)
+    assert times[again_at] - times[again_at - 1] == pytest.approx(3.01, abs=0.001)
+
+
+def test_a_deterministic_device_that_repeats_itself_is_still_seen_to_restart() -> None:
+    frames = [frame(i) for i in range(30)]
+    samples, faults = feed(Receiver(), *at_pace(frames + frames))
+    assert faults[Fault.RESTART] == 1
+    assert faults[Fault.DUPLICATE] <= 8
+    assert len(samples) == 60 - faults[Fault.DUPLICATE]
+
+
+def test_a_leap_of_the_clock_alone_is_counted_and_bridged_by_the_host() -> None:
+    frames = [frame(i) for i in range(10)]
+    frames += [frame(i, 60_000_000 + 10_000 * i) for i in range(10, 20)]
+    samples, faults = feed(Receiver(), *at_pace(frames))
+    assert faults == {Fault.CLOCK_JUMP: 1}
+    assert samples[-1].time_s == pytest.approx(0.19)
+
+
+def test_a_host_that_stalls_is_not_a_clock_that_leapt() -> None:
+    """Frames that waited in the kernel all arrive at once, seconds late."""
+    pieces = at_pace([frame(i) for i in range(100)])
+    late_ns = 5_000 * MS
+    pieces += [(frame(i), late_ns) for i in range(100, 500)]
+    pieces += [(frame(i), i * 10 * MS) for i in range(500, 600)]
+    samples, faults = feed(Receiver(), *pieces)
+    assert not faults
+    assert [s.time_s for s in samples] == pytest.approx([i * 0.01 for i in range(600)])
+
+
+def test_what_was_lost_while_the_cable_was_out_is_counted() -> None:
+    receiver = Receiver()
+    feed(receiver, *at_pace([frame(i) for i in range(100)]), (frame(100)[:20], 1000 * MS))
+    receiver.feed(PortLost(1001 * MS, "gone"))
+    receiver.feed(PortOpened(4000 * MS, "back"))
+    samples, faults = feed(receiver, (frame(400)[7:], 4000 * MS), (frame(401), 4010 * MS))
+    assert faults[Fault.LOST] == 301
+    assert samples[0].samples_lost == 301
+    assert samples[0].time_s == pytest.approx(4.01)
+
+
+def test_what_a_person_cannot_do_is_refused() -> None:
+    receiver = Receiver()
+    impossible = (0.0,) * 9 + (250.0,)
+    partial = (0.0,) * 9 + (math.nan,)
+    samples, faults = feed(
+        receiver, (frame(0), 0), (frame(1, None, impossible), MS), (frame(2, None, partial), 2 * MS)
+    )
+    assert faults == {Fault.BAD_VALUE: 1, Fault.INCOMPLETE: 1}
+    assert receiver.missing_channels == (ANGLES[-1],)
+    samples, _ = feed(receiver, (frame(3), 3 * MS))
+    assert samples[0].samples_lost == 2
+
+
+def test_a_device_that_speaks_like_a_host_is_not_listened_to() -> None:
+    samples, faults = feed(Receiver(), (encode(Start(), 7, 0), 0), (frame(0), MS))
+    assert faults == {Fault.BAD_TYPE: 1}
+    assert len(samples) == 1
+
+
+def test_a_description_says_what_is_missing() -> None:
+    receiver = Receiver()
+    found = receiver.feed(Chunk(encode(Description(100.0, 0b111, "leg", "1"), 0, 0), 0))
+    assert found == [Description(100.0, 0b111, "leg", "1")]
+    assert receiver.missing_channels == ANGLES[3:]
+
+
+LINE = ",".join(["{}"] + ["1.5"] * 10) + "\n"
+
+
+def test_lines_without_a_header_are_milliseconds() -> None:
+    text = "".join(LINE.format(10 * i) for i in range(5)).encode()
+    samples, faults = feed(Receiver(LineDecoder()), (text, 0))
+    assert [s.time_s for s in samples] == pytest.approx([0.0, 0.01, 0.02, 0.03, 0.04])
+    assert samples[0].angles_deg == (1.5,) * 10
+    assert not faults
+
+
+def test_a_header_names_unit_and_order() -> None:
+    names = ["battery", "time_us", *reversed(ANGLES)]
+    rows = [["3.7", str(10_000 * i), *(str(float(k)) for k in range(10))] for i in range(3)]
+    text = "\r\n".join(",".join(row) for row in [names, *rows]).encode() + b"\r\n"
+    samples, faults = feed(Receiver(LineDecoder()), (text, 0))
+    assert [s.time_s for s in samples] == pytest.approx([0.0, 0.01, 0.02])
+    assert samples[0].angles_deg == tuple(float(9 - k) for k in range(10))
+    assert not faults
+
+
+def test_lines_are_accounted_for_as_far_as_they_can_be() -> None:
+    good = [LINE.format(10 * i).encode() for i in range(60)]
+    receiver = Receiver(LineDecoder())
+    sent = [b"3,4.5\n", *good[:20], b"nonsense\n", *good[25:40], good[39], good[38], *good[40:]]
+    sent.insert(10, b"x" * 2000 + b"\n")
+    samples, faults = feed(receiver, *at_pace(sent))
+    assert len(samples) == 55
+    assert faults == {
+        Fault.BAD_LINE: 1,  # the first, cut line is not held against the device
+        Fault.OVERLONG: 1,
+        Fault.LOST: 5,
+        Fault.DUPLICATE: 1,
+        Fault.REORDERED: 1,
+    }
+
+
+def test_a_restarted_printer_of_lines_is_recognised() -> None:
+    lines = [LINE.format(5000 + 10 * i).encode() for i in range(10)]
+    lines += [LINE.format(10 * i).encode() for i in range(10)]
+    samples, faults = feed(Receiver(LineDecoder()), *at_pace(lines))
+    assert len(samples) == 20
+    assert faults == {Fault.RESTART: 1}
+    times = [s.time_s for s in samples]
+    assert times == sorted(times)
+
+
+@given(st.binary(max_size=3000), st.lists(st.integers(0, 400), max_size=12), st.booleans())
+def test_any_bytes_cut_anywhere_mean_the_same(
+    data: bytes, sizes: list[int], as_lines: bool
+) -> None:
+    def events(cuts: list[int]) -> list[object]:
+        receiver = Receiver(LineDecoder() if as_lines else None)
+        found, at = [], 0
+        for size in [*cuts, len(data)]:
+            found += receiver.feed(Chunk(data[at : at + size], 0))
+            at += size
+        return [str(event) for event in found]
+
+    data += b"\0\n" + frame(0) + LINE.format(1).encode()
+    assert events([]) == events(sizes)
