@@ -7,22 +7,16 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from edgehip.channels import ANGLES, MOMENTS, MUSCLES
+from edgehip.channels import ANGLES
 from edgehip.errors import ModelFileError
+from edgehip_export.dataset import COLUMNS
 from edgehip_export.safe_load import load_tensors
 from edgehip_export.trained import (
     CHANNELS,
     TARGETS,
-    Target,
     TrainedModel,
     TrainedNetwork,
 )
-
-COLUMNS: Final[dict[tuple[str, ...], Target]] = {
-    tuple(f"{name}_r_moment" for name in MOMENTS): "moments",
-    tuple(f"{name}_r" for name in MUSCLES): "forces",
-}
-"""The data set's own names of its output columns."""
 
 FOREIGN_SD: Final = 4.0
 """The checkpoints keep no range of their training angles; their mean plus and minus so many SD
@@ -87,7 +81,7 @@ def import_checkpoint(path: str | Path) -> TrainedNetwork:
             f"{path}: its inputs are {', '.join(map(str, angles))}; they must be "
             f"{', '.join(ANGLES)}"
         )
-    target = COLUMNS.get(outputs)
+    target = next((target for target, names in COLUMNS.items() if names == outputs), None)
     if target is None:
         raise ModelFileError(
             f"{path}: its outputs are {', '.join(map(str, outputs))}; they must be those of "

@@ -12,7 +12,7 @@ FOLDS: Final = 5
 
 
 def hold_out(
-    subjects: Sequence[str], share: float = TEST_SHARE, seed: int = SPLIT_SEED
+    subjects: Sequence[str] | NDArray[np.str_], share: float = TEST_SHARE, seed: int = SPLIT_SEED
 ) -> tuple[str, ...]:
     """Return the subjects kept for the test, in the order they were drawn.
 
@@ -25,7 +25,7 @@ def hold_out(
 
 
 def folds(
-    subjects: Sequence[str], count: int = FOLDS
+    subjects: Sequence[str] | NDArray[np.str_], count: int = FOLDS
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Yield the strides (training, validation) of each fold; a person is in one fold only.
 

@@ -1,0 +1,238 @@
+"""Gait2Hip-60's NPZ files, and any other cohort in their shape.
+
+The data set lies at https://doi.org/10.5281/zenodo.20175768 (its code at
+https://github.com/ygsiete7/Gait2Hip-60): ``Gait2Hip_JM60.npz`` holds hip moments in Nm,
+``Gait2Hip_MF60.npz`` muscle forces in N, both of the right leg.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgehip.channels import ANGLES, MOMENTS, MUSCLES
+from edgehip.errors import DatasetError
+from edgehip_export.npz import read_npz, texts
+from edgehip_export.trained import SAMPLES_PER_CYCLE, Target
+
+Floats = NDArray[np.float32]
+
+DATA_SET: Final = "https://doi.org/10.5281/zenodo.20175768"
+KEYS: Final = (
+    "X",
+    "Y",
+    "subject_id",
+    "height_m",
+    "weight_kg",
+    "speed_label",
+    "in_cols",
+    "out_cols",
+)
+COLUMNS: Final[dict[Target, tuple[str, ...]]] = {
+    "moments": tuple(f"{name}_r_moment" for name in MOMENTS),
+    "forces": tuple(f"{name}_r" for name in MUSCLES),
+}
+"""The data set's own names of its output columns, in the order of our channels."""
+
+RELEASED_STRIDES: Final = 713
+RELEASED_PEOPLE: Final = 60
+
+LEAST_KNEE_RANGE: Final = 3.0
+"""A walking knee moves by tens of degrees in a stride, and by one radian."""
+
+MOST_PER_KG: Final[dict[Target, float]] = {"moments": 5.0, "forces": 100.0}
+"""Peaks below this are Nm/kg or N/kg: no walking hip stays below 5 Nm, or all its muscles below
+100 N."""
+
+MASS_RANGE_KG: Final = (5.0, 300.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Labelled strides of one target.
+
+    Parameters
+    ----------
+    angles_deg
+        (N, 180, 10).
+    target
+        What ``per_kg`` holds.
+    per_kg
+        (N, 180, 3) in Nm/kg or (N, 180, 14) in N/kg.
+    subjects, cadences
+        (N,) who walked, and the label of the cadence condition.
+    body_mass_kg
+        (N,).
+    path
+        Where it came from.
+    """
+
+    angles_deg: Floats
+    target: Target
+    per_kg: Floats
+    subjects: NDArray[np.str_]
+    cadences: NDArray[np.str_]
+    body_mass_kg: Floats
+    path: str
+
+    def __len__(self) -> int:
+        return len(self.angles_deg)
+
+    def people(self) -> tuple[str, ...]:
+        """Return everyone's id, sorted."""
+        return tuple(str(subject) for subject in np.unique(self.subjects))
+
+    def of(self, chosen: NDArray[Any]) -> "Cohort":
+        """Return the strides a mask or indices choose."""
+        return Cohort(
+            self.angles_deg[chosen],
+            self.target,
+            self.per_kg[chosen],
+            self.subjects[chosen],
+            self.cadences[chosen],
+            self.body_mass_kg[chosen],
+            self.path,
+        )
+
+    def of_people(self, people: Sequence[str]) -> "Cohort":
+        """Return the strides of some people."""
+        return self.of(np.isin(self.subjects, list(people)))
+
+    def is_release(self) -> bool:
+        """Return whether it has as many strides and people as the released data set."""
+        return len(self) == RELEASED_STRIDES and len(self.people()) == RELEASED_PEOPLE
+
+
+def read_cohort(path: str | Path) -> Cohort:
+    """Return the labelled strides in an NPZ file of Gait2Hip-60's shape.
+
+    Columns in another order are put right by their names; other columns are left out.
+
+    Raises
+    ------
+    DatasetError
+        If the file is anything else: keys or columns missing, shapes that do not fit, NaN, angles
+        in radians, targets already divided by body mass.
+    """
+    if not Path(path).is_file():
+        raise DatasetError(
+            f"{path}: no such file; Gait2Hip_JM60.npz and Gait2Hip_MF60.npz come from {DATA_SET}"
+        )
+    arrays = read_npz(path)
+    try:
+        return _cohort(arrays, str(path))
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from error
+
+
+def _cohort(arrays: dict[str, NDArray[Any]], path: str) -> Cohort:
+    if missing := [key for key in KEYS if key not in arrays]:
+        raise DatasetError(
+            f"lacks {', '.join(missing)}; a Gait2Hip-60 file has {', '.join(KEYS)} ({DATA_SET})"
+        )
+    angles = _table(arrays["X"], "X", texts(arrays["in_cols"]), "in_cols")
+    targets = _table(arrays["Y"], "Y", texts(arrays["out_cols"]), "out_cols")
+    angles_deg = _by_name(angles, ANGLES, texts(arrays["in_cols"]), "in_cols")
+    out_names = texts(arrays["out_cols"])
+    target = _target(out_names)
+    values = _by_name(targets, COLUMNS[target], out_names, "out_cols")
+    strides = len(angles_deg)
+    if len(values) != strides:
+        raise DatasetError(f"X has {strides} strides, Y has {len(values)}")
+    for key in ("subject_id", "weight_kg", "speed_label"):
+        if arrays[key].shape != (strides,):
+            raise DatasetError(f"{key} is of shape {arrays[key].shape}, it must be ({strides},)")
+    subjects = np.array(texts(arrays["subject_id"]))
+    mass = _numbers(arrays["weight_kg"], "weight_kg")
+    _check_finite(angles_deg, "X", ANGLES, subjects)
+    _check_finite(values, "Y", COLUMNS[target], subjects)
+    _check_units(angles_deg, values, target, mass)
+    return Cohort(
+        angles_deg,
+        target,
+        values / mass[:, None, None],
+        subjects,
+        np.array(texts(arrays["speed_label"])),
+        mass,
+        path,
+    )
+
+
+def _numbers(array: NDArray[Any], key: str) -> Floats:
+    try:
+        return array.astype(np.float32)
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{key} holds something other than numbers ({error})") from error
+
+
+def _table(array: NDArray[Any], key: str, names: tuple[str, ...], names_key: str) -> Floats:
+    """Return an array of numbers (N, 180, columns)."""
+    if array.ndim != 3 or 0 in array.shape or array.shape[1] != SAMPLES_PER_CYCLE:
+        raise DatasetError(
+            f"{key} is of shape {array.shape}, it must be (strides, {SAMPLES_PER_CYCLE}, columns): "
+            "gait cycles from right heel strike to the next, resampled to 180 points"
+        )
+    if array.shape[2] != len(names):
+        raise DatasetError(f"{key} has {array.shape[2]} columns, {names_key} names {len(names)}")
+    return _numbers(array, key)
+
+
+def _by_name(
+    table: Floats, wanted: tuple[str, ...], names: tuple[str, ...], names_key: str
+) -> Floats:
+    """Return a table's columns in the wanted order."""
+    if missing := [name for name in wanted if name not in names]:
+        raise DatasetError(
+            f"{names_key} lacks {', '.join(missing)}; it has {', '.join(names) or 'nothing'}"
+        )
+    if twice := [name for name in wanted if names.count(name) > 1]:
+        raise DatasetError(f"{names_key} names {', '.join(twice)} more than once")
+    return np.ascontiguousarray(table[:, :, [names.index(name) for name in wanted]])
+
+
+def _target(names: tuple[str, ...]) -> Target:
+    for target, columns in COLUMNS.items():
+        if set(names) & set(columns):
+            return target
+    raise DatasetError(
+        f"out_cols names {', '.join(names) or 'nothing'}; it must name the hip moments "
+        f"{', '.join(COLUMNS['moments'])} or the muscles {', '.join(COLUMNS['forces'])}"
+    )
+
+
+def _check_finite(
+    table: Floats, key: str, names: tuple[str, ...], subjects: NDArray[np.str_]
+) -> None:
+    bad = ~np.isfinite(table)
+    if bad.any():
+        stride, sample, column = np.argwhere(bad)[0]
+        raise DatasetError(
+            f"{key} has NaN or infinite values in {int(bad.any(axis=(1, 2)).sum())} of "
+            f"{len(table)} strides, first in stride {stride} (subject {subjects[stride]}), point "
+            f"{sample}, {names[column]}: leave these strides out"
+        )
+
+
+def _check_units(angles: Floats, values: Floats, target: Target, mass: Floats) -> None:
+    knees = angles[:, :, [ANGLES.index("knee_angle_r"), ANGLES.index("knee_angle_l")]]
+    knee_range = float(np.median(np.ptp(knees, axis=1)))
+    if knee_range < LEAST_KNEE_RANGE:
+        raise DatasetError(
+            f"the knees move by {knee_range:.2g} in a stride: X looks like radians, it must be "
+            "degrees: multiply it by 180 / pi"
+        )
+    low, high = MASS_RANGE_KG
+    if not bool(((mass >= low) & (mass <= high)).all()):
+        raise DatasetError(
+            f"weight_kg spans {mass.min():.4g} to {mass.max():.4g}: body mass in kg lies between "
+            f"{low:g} and {high:g}"
+        )
+    peak = float(np.median(np.abs(values).max(axis=(1, 2))))
+    if peak < MOST_PER_KG[target]:
+        raise DatasetError(
+            f"the {target} peak at {peak:.3g}: Y looks already divided by body mass, it must be in "
+            f"{'Nm' if target == 'moments' else 'N'}: multiply it by weight_kg"
+        )

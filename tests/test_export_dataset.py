@@ -1,0 +1,151 @@
+"""A data set of the published shape is read; anything else is refused in one telling line."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from edgehip_export.dataset import COLUMNS, read_cohort
+from edgehip_export.npz import read_npz
+from edgehip_export.split import folds, hold_out
+
+from edgehip.channels import ANGLES
+from edgehip.errors import DatasetError
+from tests.export_cohort import SIXTY, cohort_arrays, write_cohort
+
+PUBLISHED_TEST = [f"H{number:02d}" for number in (29, 56, 19, 25, 8, 18, 28, 51, 60, 40, 45, 6)]
+PUBLISHED_FOLDS = [(450, 119, 10), (451, 118, 10), (453, 116, 10), (461, 108, 9), (461, 108, 9)]
+"""Training strides, validation strides and validation people of each published fold."""
+
+
+def test_targets_are_divided_by_body_mass(tmp_path: Path) -> None:
+    arrays = cohort_arrays(target="forces")
+    cohort = read_cohort(write_cohort(tmp_path / "a.npz", target="forces"))
+    assert cohort.target == "forces"
+    np.testing.assert_array_equal(cohort.angles_deg, arrays["X"])
+    np.testing.assert_allclose(cohort.per_kg[5], arrays["Y"][5] / arrays["weight_kg"][5], rtol=1e-6)
+    assert cohort.people() == SIXTY[:8]
+
+
+def test_columns_in_another_order_are_put_right_by_name(tmp_path: Path) -> None:
+    arrays = cohort_arrays()
+    order = np.random.default_rng(3).permutation(10)
+    shuffled = write_cohort(
+        tmp_path / "shuffled.npz",
+        X=np.concatenate([arrays["X"][:, :, order], np.zeros((24, 180, 1), np.float32)], axis=2),
+        in_cols=np.array([*(ANGLES[i] for i in order), "pelvis_tilt"]),
+        Y=arrays["Y"][:, :, ::-1],
+        out_cols=np.array(COLUMNS["moments"][::-1]),
+    )
+    plain = read_cohort(write_cohort(tmp_path / "plain.npz"))
+    cohort = read_cohort(shuffled)
+    np.testing.assert_array_equal(cohort.angles_deg, plain.angles_deg)
+    np.testing.assert_array_equal(cohort.per_kg, plain.per_kg)
+
+
+def test_texts_are_read_however_they_were_stored(tmp_path: Path) -> None:
+    arrays = cohort_arrays()
+    for kind in (object, "S"):
+        path = write_cohort(
+            tmp_path / "texts.npz",
+            **{
+                key: arrays[key].astype(kind)
+                for key in ("subject_id", "speed_label", "in_cols", "out_cols")
+            },
+        )
+        cohort = read_cohort(path)
+        assert cohort.people() == SIXTY[:8]
+        assert set(cohort.cadences) == {"slow", "med", "fast"}
+
+
+class Bomb:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.target),)
+
+
+def test_pickle_bomb_does_not_go_off(tmp_path: Path) -> None:
+    crater = tmp_path / "crater"
+    path = write_cohort(
+        tmp_path / "bomb.npz", subject_id=np.array([Bomb(crater)] * 24, dtype=object)
+    )
+    with pytest.raises(DatasetError, match=r"it would run posix\.mkdir"):
+        read_cohort(path)
+    assert not crater.exists()
+
+
+def bad_nan() -> Any:
+    x = cohort_arrays()["X"]
+    x[4, 100, 6] = np.nan
+    return x
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"X": None, "weight_kg": None}, r"lacks X, weight_kg; .*zenodo"),
+        ({"X": bad_nan()}, r"1 of 24 strides, first in stride 4 \(subject H02\).*knee_angle_r"),
+        ({"X": np.radians(cohort_arrays()["X"])}, r"looks like radians.*multiply it by 180 / pi"),
+        ({"X": cohort_arrays()["X"][:, :101]}, r"X is of shape \(24, 101, 10\)"),
+        ({"X": cohort_arrays()["X"][:, :, :9]}, "X has 9 columns, in_cols names 10"),
+        ({"X": cohort_arrays()["X"][:20]}, "X has 20 strides, Y has 24"),
+        ({"X": np.array("nothing")}, r"X is of shape \(\)"),
+        ({"X": np.full((24, 180, 10), "a")}, "something other than numbers"),
+        ({"in_cols": np.array([*ANGLES[:9], "toe"])}, "in_cols lacks ankle_angle_l"),
+        ({"in_cols": np.array([*ANGLES[:9], ANGLES[0]])}, "in_cols lacks ankle_angle_l"),
+        ({"out_cols": np.array(["a", "b", "c"])}, "out_cols names a, b, c; it must name"),
+        ({"out_cols": np.array([*COLUMNS["moments"][:2], "c"])}, "lacks hip_rotation_r_moment"),
+        ({"weight_kg": np.full(24, 700.0)}, "body mass in kg lies between"),
+        ({"weight_kg": np.full(24, np.nan)}, "body mass in kg lies between"),
+        ({"Y": cohort_arrays()["Y"] / 70}, "already divided by body mass.*multiply it by"),
+        ({"speed_label": np.array("slow")}, r"speed_label is of shape \(\)"),
+    ],
+)
+def test_other_contents_are_refused_in_one_line(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    path = write_cohort(tmp_path / "odd.npz", **changes)
+    with pytest.raises(DatasetError, match=message) as caught:
+        read_cohort(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    text, cut = tmp_path / "text.npz", tmp_path / "cut.npz"
+    text.write_text("X,Y\n")
+    cut.write_bytes(write_cohort(tmp_path / "whole.npz").read_bytes()[:3000])
+    with pytest.raises(DatasetError, match=r"no such file.*zenodo"):
+        read_cohort(tmp_path / "absent.npz")
+    for path in (text, cut):
+        with pytest.raises(DatasetError, match=r"is not a NumPy \.npz file"):
+            read_cohort(path)
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_npz(tmp_path)
+
+
+def test_sixty_ids_hold_out_the_published_twelve() -> None:
+    everyone = [person for person in SIXTY[::-1] for _ in range(3)]
+    assert list(hold_out(everyone)) == PUBLISHED_TEST
+
+
+def test_folds_are_the_published_ones() -> None:
+    """The released data set has 12 strides a person, but for three people."""
+    fewer = {"H17": 11, "H47": 10, "H52": 8}
+    pool = np.array([p for p in SIXTY if p not in PUBLISHED_TEST for _ in range(fewer.get(p, 12))])
+    found: list[tuple[int, int, int]] = []
+    seen: list[int] = []
+    for training, validation in folds(pool):
+        assert not set(pool[training]) & set(pool[validation])
+        found.append((len(training), len(validation), len(set(pool[validation]))))
+        seen.extend(validation.tolist())
+    assert found == PUBLISHED_FOLDS
+    assert sorted(seen) == list(range(len(pool)))
+
+
+def test_too_few_people_cannot_be_folded() -> None:
+    with pytest.raises(ValueError, match="3 people"):
+        next(folds(["a", "b", "c", "a"]))

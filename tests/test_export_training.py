@@ -1,0 +1,172 @@
+"""Training follows the published protocol, can be put down and taken up, and repeats itself."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from edgehip_export.dataset import Cohort, read_cohort
+from edgehip_export.fit import Recipe
+from edgehip_export.metrics import Errors, by_cadence, per_output, subject_mean
+from edgehip_export.train import Progress, Protocol, train
+from edgehip_export.trained import TrainedModel, load_trained
+
+from edgehip.errors import DatasetError, TrainingError
+from tests.export_cohort import SIXTY, write_cohort
+from tests.shared_data import SHARED, needs_shared_data
+
+QUICK = Protocol(Recipe(most_epochs=3, batch=8), folds=2)
+SMALL = {"hidden": 8}
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Cohort:
+    return read_cohort(write_cohort(tmp_path / "cohort.npz", people=SIXTY[:6], strides_each=3))
+
+
+def weights(model: TrainedModel) -> torch.Tensor:
+    return torch.cat([tensor.flatten() for tensor in model.networks[0].weights.values()])
+
+
+def test_defaults_are_the_published_protocol() -> None:
+    protocol = Protocol()
+    assert protocol == Protocol(
+        Recipe(
+            learning_rate=1e-4,
+            weight_decay=1e-5,
+            batch=64,
+            most_epochs=300,
+            patience=30,
+            least_improvement=1e-8,
+            gradient_clip=0.5,
+            seed=2025,
+        ),
+        folds=5,
+        test_share=0.2,
+        split_seed=42,
+        scale_targets=False,
+    )
+
+
+class Stop(BaseException):
+    """As an interrupt from the keyboard."""
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 8])
+def test_run_stopped_anywhere_ends_in_the_same_weights(
+    tmp_path: Path, cohort: Cohort, stop_after: int
+) -> None:
+    whole = train(cohort, "lstm", tmp_path / "whole", QUICK, SMALL)
+    epochs = 0
+
+    def stop(progress: Progress) -> None:
+        nonlocal epochs
+        epochs += 1
+        if epochs == stop_after:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(cohort, "lstm", tmp_path / "cut", QUICK, SMALL, on_epoch=stop)
+    torch.manual_seed(99)
+    resumed = train(cohort, "lstm", tmp_path / "cut", QUICK, SMALL)
+    torch.testing.assert_close(weights(resumed), weights(whole), rtol=0, atol=0)
+    for table in ("cv_metrics.csv", "test_metrics_by_cadence.csv", "history_fold_1.csv"):
+        assert (tmp_path / "cut" / table).read_text() == (tmp_path / "whole" / table).read_text()
+
+
+def test_run_folder_tells_the_whole_story(tmp_path: Path, cohort: Cohort) -> None:
+    model = train(cohort, "lstm", tmp_path / "run", QUICK, SMALL)
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["protocol"]["recipe"]["seed"] == 2025
+    assert config["strides"] == 18
+    with (tmp_path / "run" / "cv_metrics.csv").open() as file:
+        best = [int(row["best_epoch"]) for row in csv.DictReader(file)]
+    provenance = model.networks[0].provenance
+    assert provenance["epochs"] == int(np.median(best))
+    assert not (tmp_path / "run" / "state.pt").exists()
+    again = load_trained(tmp_path / "run" / "model.pt")
+    torch.testing.assert_close(weights(again), weights(model), rtol=0, atol=0)
+    assert set(provenance["test_subjects"]) < set(SIXTY[:6])
+    torch.testing.assert_close(
+        weights(train(cohort, "lstm", tmp_path / "run", QUICK, SMALL)), weights(model)
+    )
+
+
+def test_scaled_targets_come_out_in_their_own_units(tmp_path: Path) -> None:
+    cohort = read_cohort(write_cohort(tmp_path / "f.npz", target="forces", people=SIXTY[:6]))
+    protocol = Protocol(
+        Recipe(most_epochs=40, batch=8, learning_rate=1e-2), folds=2, scale_targets=True
+    )
+    model = train(cohort, "lstm", tmp_path / "run", protocol, SMALL)
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["test_metrics_overall"]["R2"] > 0.5
+    assert model.networks[0].target_sd.min() > 1.0
+
+
+def test_folder_of_another_run_is_left_alone(tmp_path: Path, cohort: Cohort) -> None:
+    train(cohort, "lstm", tmp_path / "run", QUICK, SMALL)
+    with pytest.raises(TrainingError, match="another family, sizes: give another folder"):
+        train(cohort, "transformer", tmp_path / "run", QUICK)
+
+
+def test_too_few_people_are_named(tmp_path: Path, cohort: Cohort) -> None:
+    with pytest.raises(DatasetError, match="5 people are too few for a test and 5 folds"):
+        train(cohort.of_people(SIXTY[:5]), "lstm", tmp_path / "run")
+
+
+def test_early_stopping_keeps_the_best_epoch(tmp_path: Path, cohort: Cohort) -> None:
+    fits = {}
+    protocol = Protocol(
+        Recipe(most_epochs=60, batch=8, learning_rate=0.2, patience=3, gradient_clip=1e9), folds=2
+    )
+
+    def note(progress: Progress) -> None:
+        fits[progress.stage] = progress.fit
+
+    train(cohort, "lstm", tmp_path / "run", protocol, SMALL, on_epoch=note)
+    for stage in ("fold 1", "fold 2"):
+        losses = [epoch.validation_loss for epoch in fits[stage].history]
+        assert fits[stage].best_epoch == int(np.argmin(losses)) + 1
+        assert len(losses) in (60, fits[stage].best_epoch + 3)
+
+
+def test_metrics_are_the_published_definitions() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(6, 180, 3)) + np.array([0, 5, 10])
+    answer = truth + rng.normal(size=truth.shape)
+    who = np.array(["a", "a", "b", "b", "b", "c"])
+    pooled = Errors.between(truth, answer)
+    spread = ((truth - truth.mean()) ** 2).sum()
+    assert pooled.r2 == pytest.approx(1 - ((answer - truth) ** 2).sum() / spread)
+    assert pooled.rmse == pytest.approx(np.sqrt(((answer - truth) ** 2).mean()))
+    each = [Errors.between(truth[who == w], answer[who == w]).mae for w in "abc"]
+    assert subject_mean(truth, answer, who).mae == pytest.approx(np.mean(each))
+    # Each output about its own mean: the offsets between outputs explain nothing.
+    assert float(per_output(truth, answer, who)[0]["R2"]) < 0.2 < pooled.r2
+
+
+@needs_shared_data
+@pytest.mark.parametrize("kind", ["cv_5fold_baseline_metrics", "test_metrics_by_speed_mean"])
+def test_tables_have_the_published_columns(tmp_path: Path, cohort: Cohort, kind: str) -> None:
+    train(cohort, "lstm", tmp_path / "run", QUICK, SMALL)
+    ours = "cv_metrics.csv" if kind.startswith("cv") else "test_metrics_by_cadence.csv"
+    published = SHARED / "data" / "gait2hip60" / f"LSTM_JM60_{kind}.csv"
+    header, *lines = (tmp_path / "run" / ours).read_text().splitlines()
+    published_header, *published_lines = published.read_text().splitlines()
+    assert header == published_header
+    if ours == "test_metrics_by_cadence.csv":
+        assert [line.split(",")[0] for line in lines] == [
+            line.split(",")[0] for line in published_lines
+        ]
+
+
+def test_cadence_rows_count_what_they_hold(cohort: Cohort) -> None:
+    rows = by_cadence(cohort.per_kg, cohort.per_kg * 0.9, cohort.subjects, cohort.cadences)
+    assert [(row["speed"], row["n_trials"], row["n_subjects"]) for row in rows] == [
+        ("overall", 18, 6),
+        ("fast", 6, 6),
+        ("med", 6, 6),
+        ("slow", 6, 6),
+    ]
