@@ -1,6 +1,7 @@
 """The rooms in a row: bytes or samples in, gait events and hip estimates out. No I/O, no clock."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from edgehip.cycles import CycleTracker
@@ -34,6 +35,15 @@ Event = Description | LinkFault | InitialContact | FootOff | BrokenCycle | HipEs
 
 def _unmarked(hop: Hop) -> None:
     """Measure nothing."""
+
+
+@dataclass(slots=True)
+class PipelineState:
+    """When the last sample was, the zero in use, and the one being measured."""
+
+    last_sample_s: float | None = None
+    profile: Profile | None = None
+    calibration: Calibration | None = None
 
 
 class Pipeline:
@@ -82,9 +92,8 @@ class Pipeline:
         self.estimator = CycleEstimator(
             model, body_mass_kg=body_mass_kg, body_height_m=body_height_m
         )
-        self.estimator.set_zero(profile)
-        self.calibration = Calibration(calibrate) if calibrate else None
-        self.last_sample_s: float | None = None
+        self.state = PipelineState(None, profile, Calibration(calibrate) if calibrate else None)
+        self.apply_zero()
         self._mark = mark
 
     def feed(self, item: Chunk | PortOpened | PortLost) -> list[Event]:
@@ -103,20 +112,21 @@ class Pipeline:
 
     def feed_sample(self, sample: JointAngleSample) -> list[Event]:
         """Return what one sample brings about. Times must increase from sample to sample."""
-        last_s, self.last_sample_s = self.last_sample_s, sample.time_s
+        state = self.state
+        last_s, state.last_sample_s = state.last_sample_s, sample.time_s
         if last_s is not None and sample.time_s - last_s > RESET_GAP_S:
             self.reset()
         self.cycles.add(sample)
         events: list[Event] = []
-        if self.calibration is not None:
-            self._calibrated(self.calibration.sample(sample), events)
+        if state.calibration is not None:
+            self._calibrated(state.calibration.sample(sample), events)
         for event in self.segmenter.feed(sample):
             events.append(event)
             cycle = self.cycles.event(event, sample.received_ns)
             if isinstance(cycle, GaitCycle):
                 self._mark(Hop.SEGMENT)
-                if self.calibration is not None:
-                    self._calibrated(self.calibration.cycle(cycle), events)
+                if state.calibration is not None:
+                    self._calibrated(state.calibration.cycle(cycle), events)
                 events.append(self.estimator.estimate(cycle))
                 self._mark(Hop.ESTIMATE)
             elif cycle is not None:
@@ -128,12 +138,16 @@ class Pipeline:
         """Forget the gait so far: what comes next has no connection with it."""
         self.segmenter.reset()
         self.cycles.reset()
-        if self.calibration is not None:
-            self.calibration.reset()
+        if self.state.calibration is not None:
+            self.state.calibration.reset()
+
+    def apply_zero(self) -> None:
+        """Bring the zero that the state names into use."""
+        self.estimator.set_zero(self.state.profile)
 
     def _calibrated(self, profile: Profile | None, events: list[Event]) -> None:
         if profile is None:
             return
-        self.estimator.set_zero(profile)
-        self.calibration = None
+        self.state.profile, self.state.calibration = profile, None
+        self.apply_zero()
         events.append(profile)

@@ -232,7 +232,7 @@ class Stream:
 
     def _check_clock(self, received_ns: int) -> None:
         """Tell a device clock in another unit (lines with microseconds read as milliseconds)."""
-        time_s = self.pipeline.last_sample_s
+        time_s = self.pipeline.state.last_sample_s
         if time_s is None:
             return
         if self._first_sample is None:

@@ -8,7 +8,7 @@ in use says it was trained on, so one profile serves every model.
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -27,6 +27,8 @@ STANDING_SD_DEG: Final = 1.5
 """A stance in which any angle's standard deviation is larger is not quiet."""
 STRIDES: Final = 10
 """Strides (of both legs together) whose mean makes a zero."""
+MEAN_POINTS: Final = 100
+"""Points over which a stride's mean is taken, equally spaced in time whatever the sample rate."""
 MAX_OFFSET_DEG: Final = 45.0
 """A zero further from the model's is a sensor on the wrong segment, not a person."""
 
@@ -115,15 +117,6 @@ class Profile:
 
 
 @dataclass(slots=True)
-class CalibrationState:
-    """Sums over what was accepted so far."""
-
-    count: int = 0
-    since_s: float | None = None
-    sum_deg: NDArray[np.float64] | None = None
-    sum_square_deg: NDArray[np.float64] | None = None
-
-
 class Calibration:
     """Measures a profile from the stream itself.
 
@@ -132,58 +125,48 @@ class Calibration:
     method
         ``standing``: :data:`STANDING_S` of quiet standing (movement starts it anew).
         ``strides``: the first :data:`STRIDES` whole strides.
+    count, since_s, sum_deg, sum_square_deg
+        What was accepted so far.
     """
 
-    def __init__(self, method: Method) -> None:
-        self.method: Method = method
-        self.state = CalibrationState()
+    method: Method
+    count: int = 0
+    since_s: float | None = None
+    sum_deg: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(ANGLES)))
+    sum_square_deg: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(ANGLES)))
 
     def sample(self, sample: JointAngleSample) -> Profile | None:
         """Learn from a sample; return the profile once it is complete."""
         if self.method != "standing":
             return None
-        state = self.state
-        if state.since_s is None:
-            state.since_s = sample.time_s
+        if self.since_s is None:
+            self.since_s = sample.time_s
         self._add(np.array(sample.angles_deg))
-        variance = self._variance()
-        if state.count > 1 and float(np.max(variance)) > STANDING_SD_DEG**2:
-            self.state = CalibrationState()
+        variance = self.sum_square_deg / self.count - (self.sum_deg / self.count) ** 2
+        if np.max(variance) > STANDING_SD_DEG**2:
+            self.reset()
             return None
-        done = sample.time_s - state.since_s >= STANDING_S
-        return self._profile() if done else None
+        return self._profile() if sample.time_s - self.since_s >= STANDING_S else None
 
     def cycle(self, cycle: GaitCycle) -> Profile | None:
         """Learn from a stride; return the profile once it is complete."""
         if self.method != "strides":
             return None
-        grid = np.linspace(cycle.start_s, cycle.end_s, 100)
-        self._add(
-            np.array([np.interp(grid, cycle.sample_time_s, a).mean() for a in cycle.angles_deg.T])
-        )
-        return self._profile() if self.state.count >= STRIDES else None
+        grid_s = np.linspace(cycle.start_s, cycle.end_s, MEAN_POINTS)
+        columns = (np.interp(grid_s, cycle.sample_time_s, column) for column in cycle.angles_deg.T)
+        self._add(np.array([column.mean() for column in columns]))
+        return self._profile() if self.count >= STRIDES else None
 
     def reset(self) -> None:
         """Begin again: the sensors may have moved."""
-        self.state = CalibrationState()
+        self.count, self.since_s = 0, None
+        self.sum_deg, self.sum_square_deg = np.zeros(len(ANGLES)), np.zeros(len(ANGLES))
 
-    def _add(self, angles: NDArray[np.float64]) -> None:
-        state = self.state
-        if state.sum_deg is None or state.sum_square_deg is None:
-            state.sum_deg, state.sum_square_deg = np.zeros_like(angles), np.zeros_like(angles)
-        state.count += 1
-        state.sum_deg += angles
-        state.sum_square_deg += angles**2
-
-    def _variance(self) -> NDArray[np.float64]:
-        state = self.state
-        assert state.sum_deg is not None
-        assert state.sum_square_deg is not None
-        mean = state.sum_deg / state.count
-        return np.asarray(state.sum_square_deg / state.count - mean**2)
+    def _add(self, angles_deg: NDArray[np.float64]) -> None:
+        self.count += 1
+        self.sum_deg += angles_deg
+        self.sum_square_deg += angles_deg**2
 
     def _profile(self) -> Profile:
-        state = self.state
-        assert state.sum_deg is not None
-        mean = tuple(float(angle) for angle in state.sum_deg / state.count)
-        return Profile(self.method, mean, state.count)
+        mean_deg = (self.sum_deg / self.count).tolist()
+        return Profile(self.method, tuple(mean_deg), self.count)

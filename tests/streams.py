@@ -71,3 +71,73 @@ def recut(data: bytes, sizes: Sequence[int], received_ns: int = 0) -> list[Chunk
 def joined(parts: Iterable[bytes]) -> bytes:
     """Return the parts as one."""
     return b"".join(parts)
+
+
+@dataclass(frozen=True)
+class Injected:
+    """A hostile link's bytes, and what an attentive listener must have counted."""
+
+    pieces: list[bytes]
+    delivered: list[int]
+    dropped: int
+    duplicated: int
+    reordered: int
+    garbled: int
+
+
+def hurt(frames: list[bytes], seed: int, *, share: float = 0.05) -> Injected:
+    """Return frames after random drops, repeats, swaps, flipped bits and noise.
+
+    What must be counted follows from what was done: a frame dropped or garbled is missing, a swap
+    makes one frame late, and every run of bytes between delimiters that is no genuine frame is one
+    garbled frame. The first and last frames are left alone, so that every loss can be seen.
+    """
+    rng = np.random.default_rng(seed)
+    order: list[int] = []
+    late = 0
+    for i in range(len(frames)):
+        middle = 1 < i < len(frames) - 2
+        if middle and rng.random() < share:
+            continue
+        if middle and order and order[-1] == i - 1 and i - 1 > 1 and rng.random() < share:
+            order.insert(-1, i)
+            late += 1
+        else:
+            order.append(i)
+    pieces: list[bytes] = []
+    for i in order:
+        piece = frames[i]
+        if 1 < i < len(frames) - 2:
+            kind = rng.random()
+            if kind < share:
+                spoiled = bytearray(piece)
+                spoiled[rng.integers(len(piece))] ^= 1 << int(rng.integers(8))
+                piece = bytes(spoiled)
+            elif kind < 2 * share:
+                piece += piece
+            elif kind < 3 * share:
+                piece = rng.bytes(int(rng.integers(1, 40))) + b"\0" + piece
+        pieces.append(piece)
+    genuine = {frame[:-1]: i for i, frame in enumerate(frames)}
+    runs = [run for run in b"".join(pieces).split(b"\0") if run]
+    heard = [genuine[run] for run in runs if run in genuine]
+    seen: set[int] = set()
+    highest = -1
+    delivered, reordered = [], 0
+    for i in heard:
+        if i in seen:
+            continue
+        seen.add(i)
+        if i > highest:
+            delivered.append(i)
+            highest = i
+        else:
+            reordered += 1
+    return Injected(
+        pieces=pieces,
+        delivered=delivered,
+        dropped=len(frames) - len(seen),
+        duplicated=len(heard) - len(seen),
+        reordered=reordered,
+        garbled=len(runs) - len(heard),
+    )

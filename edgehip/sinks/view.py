@@ -119,7 +119,7 @@ def _latency(latency: Percentiles | None) -> str:
 
 
 def _zero(stream: Stream) -> str:
-    waiting = stream.pipeline.calibration
+    waiting = stream.pipeline.state.calibration
     return f"measuring ({waiting.method})" if waiting else stream.pipeline.estimator.zero
 
 

@@ -18,12 +18,14 @@ class Source(Protocol):
     live
         True if items come when they come and times are the host's own; False if they come as fast
         as they are read, with the times they once had.
-    overruns
-        Chunks dropped, oldest first, because the caller was too slow.
     """
 
     live: bool
-    overruns: int
+
+    @property
+    def overruns(self) -> int:
+        """Chunks dropped, oldest first, because the caller was too slow."""
+        ...
 
     @property
     def ended(self) -> bool:
@@ -72,6 +74,10 @@ def open_source(url: str, *, baud: int = DEFAULT_BAUD) -> Source:
             from edgehip.sources import replay
 
             return replay.open_url(rest)
+        case "ble":
+            from edgehip.sources import ble
+
+            return ble.open_url(rest)
         case _:
             from edgehip.sources import serial_port
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import queue
 import threading
 import time
 from typing import Any, Final
@@ -14,6 +13,7 @@ from edgehip.errors import SourceError
 from edgehip.events import Chunk, PortLost, PortOpened
 from edgehip.recording import SourceItem
 from edgehip.sources import DEFAULT_CAPACITY
+from edgehip.sources.inbox import Inbox
 
 READ_TIMEOUT_S: Final = 0.05
 WRITE_TIMEOUT_S: Final = 0.05
@@ -48,14 +48,18 @@ class SerialSource:
     def __init__(self, url: str, baud: int, capacity: int = DEFAULT_CAPACITY) -> None:
         self.url = url
         self.baud = baud
-        self.overruns = 0
-        self._items: queue.Queue[SourceItem] = queue.Queue(capacity)
+        self._inbox = Inbox(capacity)
         self._closing = threading.Event()
         self._port: Any = _open(url, baud)
         self._usb_serial = _usb_serial(url)
-        self._put(PortOpened(time.monotonic_ns(), url))
+        self._inbox.put(PortOpened(time.monotonic_ns(), url))
         self._thread = threading.Thread(target=self._run, name=f"edgehip {url}", daemon=True)
         self._thread.start()
+
+    @property
+    def overruns(self) -> int:
+        """See :class:`edgehip.sources.Source`."""
+        return self._inbox.overruns
 
     @property
     def ended(self) -> bool:
@@ -64,10 +68,7 @@ class SerialSource:
 
     def read(self, timeout_s: float) -> SourceItem | None:
         """See :class:`edgehip.sources.Source`."""
-        try:
-            return self._items.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
+        return self._inbox.get(timeout_s)
 
     def write(self, data: bytes) -> bool:
         """See :class:`edgehip.sources.Source`."""
@@ -93,11 +94,11 @@ class SerialSource:
             # pySerial's handlers also let a port that vanished show as these two.
             except (OSError, serial.SerialException, TypeError, ValueError) as error:
                 self._close_port()
-                self._put(PortLost(time.monotonic_ns(), _reason(error)))
+                self._inbox.put(PortLost(time.monotonic_ns(), _reason(error)))
                 self._reopen()
                 continue
             if data:
-                self._put(Chunk(bytes(data), time.monotonic_ns()))
+                self._inbox.put(Chunk(bytes(data), time.monotonic_ns()))
         self._close_port()
 
     def _reopen(self) -> None:
@@ -105,7 +106,7 @@ class SerialSource:
             url = _device_with(self._usb_serial) or self.url
             with contextlib.suppress(SourceError):
                 self._port = _open(url, self.baud)
-                self._put(PortOpened(time.monotonic_ns(), url))
+                self._inbox.put(PortOpened(time.monotonic_ns(), url))
                 return
 
     def _close_port(self) -> None:
@@ -113,16 +114,6 @@ class SerialSource:
         if port is not None:
             with contextlib.suppress(OSError, serial.SerialException):
                 port.close()
-
-    def _put(self, item: SourceItem) -> None:
-        while True:
-            try:
-                self._items.put_nowait(item)
-                return
-            except queue.Full:
-                with contextlib.suppress(queue.Empty):
-                    self._items.get_nowait()
-                    self.overruns += 1
 
 
 def _open(url: str, baud: int) -> Any:

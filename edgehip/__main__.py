@@ -1,0 +1,5 @@
+"""``python -m edgehip``: the command line."""
+
+from edgehip.cli import main
+
+main()

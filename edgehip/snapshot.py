@@ -1,0 +1,150 @@
+"""A pipeline's whole state as text, and back: cut a stream anywhere, go on elsewhere, same results.
+
+Every stateful room keeps what it remembers in one ``state`` of plain values; this file writes such
+values as JSON and reads them back exactly. Only the classes listed here are ever made from a text,
+so a saved state from elsewhere cannot run code.
+"""
+
+import dataclasses
+import json
+from collections import deque
+from typing import Any, Final
+
+import numpy as np
+
+from edgehip.cycles import CycleTrackerState, FootState
+from edgehip.errors import SnapshotError
+from edgehip.events import JointAngleSample
+from edgehip.lines import LineDecoderState
+from edgehip.pipeline import Pipeline, PipelineState
+from edgehip.receiver import ReceiverState
+from edgehip.segmentation import CurveState, LegState, SegmenterState
+from edgehip.sequence import SequenceState
+from edgehip.timebase import DeviceClockState, TimebaseState
+from edgehip.wire import FrameDecoderState
+from edgehip.zero import Calibration, Profile
+
+FORMAT: Final = 1
+_CLASSES: Final[dict[str, Any]] = {
+    cls.__name__: cls
+    for cls in (
+        Calibration,
+        CurveState,
+        CycleTrackerState,
+        DeviceClockState,
+        FootState,
+        FrameDecoderState,
+        JointAngleSample,
+        LegState,
+        LineDecoderState,
+        PipelineState,
+        Profile,
+        ReceiverState,
+        SegmenterState,
+        SequenceState,
+        TimebaseState,
+    )
+}
+
+
+def save(pipeline: Pipeline) -> str:
+    """Return everything a pipeline remembers, as JSON (a few tens of kilobytes)."""
+    return json.dumps(
+        {
+            "edgehip_snapshot": FORMAT,
+            "model": pipeline.estimator.model.card.sha256,
+            "rooms": {name: _plain(room.state) for name, room in _rooms(pipeline).items()},
+        }
+    )
+
+
+def restore(pipeline: Pipeline, text: str) -> None:
+    """Make a pipeline remember what a saved one did.
+
+    The pipeline must have been made with the same model and options.
+
+    Raises
+    ------
+    SnapshotError
+        If the text is no snapshot or belongs to another model or kind of pipeline.
+    """
+    rooms = _rooms(pipeline)
+    try:
+        plain = json.loads(text)
+        if plain["edgehip_snapshot"] != FORMAT:
+            raise SnapshotError("the saved state is of another edgehip version: start afresh")
+        if plain["model"] != pipeline.estimator.model.card.sha256:
+            raise SnapshotError("the saved state belongs to another model: load that model")
+        states = {name: _value(value) for name, value in plain["rooms"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise SnapshotError(
+            f"the saved state is damaged ({type(error).__name__}: {error}): start afresh"
+        ) from error
+    if {name: type(state) for name, state in states.items()} != {
+        name: type(room.state) for name, room in rooms.items()
+    }:
+        raise SnapshotError("the saved state belongs to a pipeline made with other options")
+    for name, room in rooms.items():
+        room.state = states[name]
+    pipeline.apply_zero()
+
+
+def _rooms(pipeline: Pipeline) -> dict[str, Any]:
+    receiver = pipeline.receiver
+    return {
+        "decoder": receiver.decoder,
+        "sequence": receiver.sequence,
+        "clock": receiver.clock,
+        "timebase": receiver.timebase,
+        "receiver": receiver,
+        "segmenter": pipeline.segmenter,
+        "cycles": pipeline.cycles,
+        "pipeline": pipeline,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value in what JSON knows; what it does not is an object with one tagged key."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case list():
+            return [_plain(item) for item in value]
+        case tuple():
+            return {"tuple": [_plain(item) for item in value]}
+        case dict():
+            return {"dict": [[_plain(key), _plain(item)] for key, item in value.items()]}
+        case deque():
+            return {"deque": [_plain(item) for item in value], "maxlen": value.maxlen}
+        case bytes():
+            return {"bytes": value.hex()}
+        case np.ndarray():
+            return {"array": value.tolist(), "dtype": str(value.dtype)}
+    fields = [field.name for field in dataclasses.fields(value)]
+    return {
+        "class": type(value).__name__,
+        "fields": {name: _plain(getattr(value, name)) for name in fields},
+    }
+
+
+def _value(plain: Any) -> Any:
+    if isinstance(plain, list):
+        return [_value(item) for item in plain]
+    if not isinstance(plain, dict):
+        return plain
+    match next(iter(plain)):
+        case "tuple":
+            return tuple(_value(item) for item in plain["tuple"])
+        case "dict":
+            return {_value(key): _value(item) for key, item in plain["dict"]}
+        case "deque":
+            return deque((_value(item) for item in plain["deque"]), plain["maxlen"])
+        case "bytes":
+            return bytes.fromhex(plain["bytes"])
+        case "array":
+            return np.array(plain["array"], np.dtype(plain["dtype"]))
+        case "class":
+            fields = {name: _value(item) for name, item in plain["fields"].items()}
+            return _CLASSES[plain["class"]](**fields)
+        case other:
+            raise ValueError(f"unknown tag {other!r}")

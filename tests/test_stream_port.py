@@ -1,0 +1,163 @@
+"""The program itself on a real pseudo-terminal: true pace, unplugging, reboot, sending back."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgehip import Pipeline, load_model
+from edgehip.events import Chunk, HipEstimate
+from edgehip.wire import (
+    CycleEstimate,
+    Describe,
+    Description,
+    Frame,
+    FrameDecoder,
+    Start,
+    Stop,
+    encode,
+)
+from tests.pty_device import PtyDevice
+from tests.shared_data import needs_shared_data
+from tests.streams import Walk, recorded_walk, synthetic_walk
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[PtyDevice]:
+    device = PtyDevice(tmp_path)
+    yield device
+    device.close()
+
+
+class Program:
+    """``edgehip stream`` in a process of its own."""
+
+    def __init__(self, device: PtyDevice, *options: str) -> None:
+        command = [sys.executable, "-m", "edgehip", "stream", "--port", str(device.port)]
+        self.process = subprocess.Popen(
+            [*command, "--output", "jsonl", "--no-curves", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        # It greets the device once the port is open and the model is loaded.
+        self.greeting = b""
+        while b"\0" not in self.greeting and self.process.poll() is None:
+            time.sleep(0.01)
+            self.greeting += device.read()
+
+    def finish(self) -> tuple[list[dict[str, Any]], str]:
+        """Press Ctrl-C; return the records and what was said on standard error."""
+        time.sleep(0.12)
+        self.process.send_signal(signal.SIGINT)
+        out, err = self.process.communicate(timeout=20)
+        assert self.process.returncode == 0, err
+        assert "Traceback" not in err
+        return [json.loads(line) for line in out.splitlines()], err
+
+
+def estimates(records: list[dict[str, Any]]) -> list[tuple[str, float, float]]:
+    return [(r["side"], r["start_s"], r["end_s"]) for r in records if r["record"] == "estimate"]
+
+
+def expected(walk: Walk) -> list[tuple[str, float, float]]:
+    pipeline = Pipeline(load_model())
+    events = [event for chunk in walk.chunks() for event in pipeline.feed(chunk)]
+    return [
+        (e.side, round(e.start_s, 6), round(e.end_s, 6))
+        for e in events
+        if isinstance(e, HipEstimate)
+    ]
+
+
+def part(walk: Walk, start: int, stop: int) -> Walk:
+    return Walk(walk.time_s[start:stop], walk.angles_deg[start:stop])
+
+
+@needs_shared_data
+def test_a_recording_at_true_pace_loses_no_stride(device: PtyDevice) -> None:
+    walk = part(recorded_walk(), 200, 1300)
+    program = Program(device)
+    device.play(zip(walk.time_s.tolist(), walk.frames(), strict=True))
+    records, err = program.finish()
+    assert estimates(records) == expected(walk)
+    assert {side for side, _, _ in estimates(records)} == {"l", "r"}
+    assert f"samples    {len(walk)}; frames lost 0 (0.00 %)" in err
+    assert "faults" not in err
+    assert all(r["link"] == "live" for r in records)
+
+
+def test_a_pulled_cable_is_told_counted_and_survived(device: PtyDevice) -> None:
+    walk = synthetic_walk(16.0, stand_s=0.5)
+    frames = walk.frames()
+    timed = list(zip(walk.time_s.tolist(), frames, strict=True))
+    program = Program(device)
+    device.play(timed[:600], speed=2)
+    device.unplug()
+    time.sleep(3.0)
+    device.plug_in()
+    while b"\0" not in device.read():
+        time.sleep(0.01)
+    device.play([(t - 9.0, frame) for t, frame in timed[900:]], speed=2)
+    records, err = program.finish()
+    assert [r["link"] for r in records if r["record"] == "link"] == ["live", "lost", "live"]
+    found = estimates(records)
+    for _, start_s, end_s in found:
+        assert end_s < 6.0 or start_s > 8.9
+    assert len([f for f in found if f[1] > 8.9]) >= 8
+    assert "frames lost 300 " in err
+    first_after = next(r for r in records if r.get("start_s", 0) > 8.9)
+    assert "first_after_gap" in first_after["flags"]
+
+
+def test_a_rebooted_device_is_recognised(device: PtyDevice) -> None:
+    walk = synthetic_walk(7.0, stand_s=0.5)
+    timed = list(zip(walk.time_s.tolist(), walk.frames(), strict=True))
+    program = Program(device)
+    device.play(timed, speed=4)
+    device.write(timed[0][1][:11])  # cut off in the middle of a frame
+    device.play(timed, speed=4)
+    records, err = program.finish()
+    # Where the accelerated clock restarts, no estimate may reach across.
+    assert "restart 1" in err
+    assert "frames lost 0 " in err
+    assert len(estimates(records)) >= 2 * len(expected(walk)) - 4
+
+
+def test_silence_is_stale_before_it_is_lost(device: PtyDevice) -> None:
+    walk = synthetic_walk(2.0)
+    program = Program(device)
+    device.play(zip(walk.time_s.tolist(), walk.frames(), strict=True), speed=2)
+    time.sleep(2.5)
+    records, _ = program.finish()
+    assert [r["link"] for r in records] == ["live", "stale", "lost"]
+
+
+def test_the_device_is_greeted_and_told_the_estimates(device: PtyDevice) -> None:
+    walk = synthetic_walk(7.0, stand_s=0.5)
+    program = Program(device, "--send", str(device.port), "--rate", "100")
+    device.write(encode(Description(100.0, 0x3FF, "test rig", "1.0"), 2**32 - 1, 0))
+    device.play(zip(walk.time_s.tolist(), walk.frames(), strict=True), speed=4)
+    time.sleep(0.3)
+    records, _ = program.finish()
+    frames = FrameDecoder().feed(Chunk(program.greeting + device.read(), 0))
+    messages = [frame.message for frame in frames if isinstance(frame, Frame)]
+    assert len(messages) == len(frames)
+    assert isinstance(messages[0], Describe)
+    assert isinstance(messages[2], Start)
+    assert isinstance(messages[-1], Stop)
+    sent = [message for message in messages if isinstance(message, CycleEstimate)]
+    told = [r for r in records if r["record"] == "estimate"]
+    assert [(s.side, s.start_us) for s in sent] == [
+        (int(r["side"] == "r"), round(r["start_s"] * 1e6)) for r in told
+    ]
+    for message, record in zip(sent, told, strict=True):
+        peak = record["force_peaks_n_per_kg"]["glmed"]["max"]
+        assert message.force_max_n_per_kg[10] == pytest.approx(peak["value"], abs=0.006)
+        assert message.force_max_percent[10] == pytest.approx(peak["gait_cycle_percent"], abs=0.31)
