@@ -229,6 +229,11 @@ class SimulatedBluez:
                 "Roles": Variant("as", ["central", "peripheral"]),
             }
             self._objects[ADAPTER] = {"org.bluez.Adapter1": properties}
+        for peripheral in self.peripherals:
+            if peripheral.connected:
+                resolved = {"ServicesResolved": Variant("b", True)}
+                interfaces = {"org.bluez.Device1": peripheral.device() | resolved}
+                self._objects |= {peripheral.path: interfaces} | peripheral.gatt()
         self._bus = MessageBus(self._address, BusType.SYSTEM, negotiate_unix_fd=True)
         await self._bus.connect()
         self._bus.add_message_handler(self._handle)

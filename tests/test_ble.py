@@ -148,6 +148,38 @@ def test_the_only_device_needs_no_name(
         assert "LEFT-LEG" in item.detail
 
 
+def test_the_only_device_stays_the_one(
+    bluez: SimulatedBluez, left: Peripheral, right: Peripheral
+) -> None:
+    right.visible = False
+    with opened(Target()) as source:
+        assert isinstance(next_item(source), PortOpened)
+        right.visible = True
+        bluez.drop(left)
+        item = next_of(source, PortOpened)
+        assert isinstance(item, PortOpened)
+        assert "LEFT-LEG" in item.detail
+
+
+def test_a_device_left_connected_by_another_program_is_found(bus: str, left: Peripheral) -> None:
+    left.connected = True
+    timing = replace(PATIENT, find_s=0.3)
+    with (
+        SimulatedBluez(bus, [left]) as bluez,
+        opened(Target(name="LEFT-LEG"), timing) as source,
+    ):
+        assert isinstance(next_item(source), PortOpened)
+        bluez.notify(left, [b"hello"])
+        assert bytes_of(source, 5) == b"hello"
+
+
+def test_what_a_stranger_calls_itself_does_nothing_to_the_terminal(
+    bluez: SimulatedBluez, left: Peripheral
+) -> None:
+    left.name = "LEFT\x1b[2J\nLEG"
+    assert "LEFT[2JLEG" in refused(Target(name="RIGHT-ARM"))
+
+
 def test_a_walk_at_100_hz_in_bursts_arrives_whole(bluez: SimulatedBluez, left: Peripheral) -> None:
     sent = frames(1000)
     with opened(Target(name="LEFT-LEG")) as source:

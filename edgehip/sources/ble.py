@@ -26,7 +26,7 @@ from edgehip.sources.inbox import Inbox
 
 try:
     from edgehip.sources.ble_errors import explain
-    from edgehip.sources.ble_link import Link, Target, Timing, find_device, look
+    from edgehip.sources.ble_link import Link, Target, Timing, find_device, look, name_of
 except ModuleNotFoundError as error:
     if not (error.name or "").startswith("bleak"):
         raise
@@ -92,8 +92,7 @@ def scan(timeout_s: float = SCAN_S) -> tuple[FoundDevice, ...]:
         raise SourceError(f"ble://: {explain(error)}") from error
     nearest_first = sorted(seen, key=lambda one: one.rssi_dbm or 0, reverse=True)
     return tuple(
-        FoundDevice(one.device.name or "", one.device.address, one.rssi_dbm)
-        for one in nearest_first
+        FoundDevice(name_of(one.device), one.device.address, one.rssi_dbm) for one in nearest_first
     )
 
 
@@ -217,6 +216,8 @@ class BleSource:
             self._link = link
             if not self._first.done():
                 self._first.set_result(None)
+            if self.target.is_anyone:  # from now on it is this one, whoever else comes
+                self.target = Target(address=device.address)
             yield link
         finally:
             self._link = None

@@ -84,6 +84,16 @@ class Target:
         return self.address or self.name
 
 
+def printable(text: str) -> str:
+    """Return a stranger's text without what would do things to a terminal."""
+    return "".join(c for c in text if c.isprintable()).strip()
+
+
+def name_of(device: BLEDevice) -> str:
+    """Return a device's name for people."""
+    return printable(device.name or "") or "nameless"
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A device, and how strongly it was received (None if it is connected and silent)."""
@@ -168,7 +178,7 @@ async def find_device(target: Target, timing: Timing) -> BLEDevice:
         problem = "several devices are there"
     else:
         problem = f"no device {target} was seen in {timeout_s:g} s".replace("  ", " ")
-    there = ", ".join(f"{s.device.name or 'nameless'} ({s.device.address})" for s in seen)
+    there = ", ".join(f"{name_of(s.device)} ({s.device.address})" for s in seen)
     raise SourceError(
         f"{problem}; " + (f"there are: {there}" if there else "switch it on and move closer")
     )
@@ -190,7 +200,7 @@ class Link:
     def __init__(
         self, device: BLEDevice, on_bytes: Callable[[bytes], None], silence_s: float
     ) -> None:
-        self.about = device.name or device.address
+        self.about = name_of(device)
         self._on_bytes = on_bytes
         self._silence_s = silence_s
         self._client = BleakClient(device, disconnected_callback=self._disconnected)
@@ -309,4 +319,4 @@ class Link:
 
 def _text(raw: bytes) -> str:
     """Return what a device wrote about itself, fit for one line of a terminal."""
-    return "".join(c for c in raw.decode(errors="replace") if c.isprintable()).strip()
+    return printable(raw.decode(errors="replace"))
