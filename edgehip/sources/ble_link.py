@@ -200,7 +200,8 @@ class Link:
     def __init__(
         self, device: BLEDevice, on_bytes: Callable[[bytes], None], silence_s: float
     ) -> None:
-        self.about = name_of(device)
+        self.name = name_of(device)
+        self.about = self.name
         self._on_bytes = on_bytes
         self._silence_s = silence_s
         self._client = BleakClient(device, disconnected_callback=self._disconnected)
@@ -224,7 +225,7 @@ class Link:
         await self._client.connect()
         if self._client.services.get_characteristic(UART_TX) is None:
             raise SourceError(
-                f"{self.about} has no Nordic UART Service ({UART_SERVICE}); "
+                f"{self.name} has no Nordic UART Service ({UART_SERVICE}); "
                 "it is another kind of device, or its firmware is"
             )
         self.about = await self._read_about()
@@ -254,7 +255,7 @@ class Link:
                 async with asyncio.timeout(self._silence_s / 4):
                     await self._lost.wait()
             if self._last_s is not None and time.monotonic() - self._last_s > self._silence_s:
-                self._lose(f"{self.about} has fallen silent")
+                self._lose(f"{self.name} has fallen silent")
         return self._reason
 
     async def close(self) -> None:
@@ -273,7 +274,7 @@ class Link:
             self._lost.set()
 
     def _disconnected(self, _: BleakClient) -> None:
-        self._lose(f"{self.about} disconnected")
+        self._lose(f"{self.name} disconnected")
 
     def _notified(self, _: BleakGATTCharacteristic, data: bytearray) -> None:
         self._last_s = time.monotonic()
@@ -301,7 +302,7 @@ class Link:
         """Return name, address, maker, firmware and battery, as far as the device tells them."""
         told = {uuid: await self._read(uuid) for uuid in (MANUFACTURER, MODEL, FIRMWARE)}
         battery = await self._read(BATTERY_LEVEL)
-        parts = [f"{self.about} ({self._client.address})"]
+        parts = [f"{self.name} ({self._client.address})"]
         parts += [" ".join(filter(None, (_text(told[MANUFACTURER]), _text(told[MODEL]))))]
         parts += [f"firmware {_text(told[FIRMWARE])}" if told[FIRMWARE] else ""]
         parts += [f"battery {battery[0]} %" if battery else ""]
