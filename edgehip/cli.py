@@ -1,5 +1,6 @@
 """The command line: ``edgehip COMMAND``. Commands are loaded when called, heavy ones lazily."""
 
+import difflib
 import importlib
 import sys
 from typing import Final
@@ -41,6 +42,15 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or suggest the one that was meant."""
+        close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and close:
+            ctx.fail(f"No such command '{args[0]}' (did you mean '{close[0]}'?)")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing any."""
         with formatter.section("Commands"):
@@ -65,9 +75,20 @@ def edgehip() -> None:
 
 
 def main() -> None:
-    """Run the command line; every error of ours is one line and exit status 1."""
+    """Run the command line; an error is one line (exit status 1, or 2 for a wrong call)."""
     try:
-        edgehip()
+        sys.exit(edgehip(standalone_mode=False))
+    except click.UsageError as error:
+        _complain(error.format_message(), error.ctx)
+        sys.exit(2)
+    except click.Abort:
+        sys.exit(130)
     except EdgehipError as error:
-        sys.stderr.write(f"edgehip: {error}\n")
+        _complain(str(error), None)
         sys.exit(1)
+
+
+def _complain(problem: str, context: click.Context | None) -> None:
+    """Write one line to standard error."""
+    where = f"; see '{context.command_path} --help'" if context else ""
+    sys.stderr.write(f"edgehip: {problem.rstrip('.')}{where}\n")

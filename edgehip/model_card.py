@@ -96,6 +96,8 @@ class ModelCard:
         Training range per input name; outside it an estimate is flagged.
     zero
         The personal zero the model wants, or None if it wants none.
+    resets_at_contact
+        Of a ``sample`` model: its state goes back to zero at every initial contact of ``side``.
     spread_coverage
         The share of references the stated spread is meant to cover, or None without spread.
     training, metrics
@@ -116,6 +118,7 @@ class ModelCard:
     rate_hz: float | None = None
     ranges: dict[str, RangeCard] = field(default_factory=dict)
     zero: ZeroCard | None = None
+    resets_at_contact: bool = False
     spread_coverage: float | None = None
     precision: str = "fp32"
     training: dict[str, Any] = field(default_factory=dict)

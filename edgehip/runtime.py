@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 from edgehip.errors import DeviceError
 from edgehip.events import (
@@ -57,12 +57,12 @@ class Summary:
 
 
 class Stream:
-    """A source, a model, and what comes of them; iterate it.
+    """A source, a model, and what comes of them; iterate it, and close it (or use ``with``).
 
     Parameters
     ----------
     source
-        See :func:`edgehip.sources.open_source`; whoever opened it closes it.
+        See :func:`edgehip.sources.open_source`; closed with the stream.
     model
         See :func:`edgehip.model.load_model`.
     format
@@ -119,6 +119,16 @@ class Stream:
         self._first_sample: tuple[float, int] | None = None
         self._overruns = 0
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the source."""
+        self.source.close()
+
     def stop(self) -> None:
         """End the iteration soon; may be called from a signal handler."""
         self._stopped = True
@@ -159,6 +169,13 @@ class Stream:
                     self.meter.estimate_out(event.confirmed_s - event.end_s)
             if isinstance(item, Chunk):
                 self._check(item)
+        self._check_end()
+
+    def _check_end(self) -> None:
+        """Say so when a source that ended held nothing that could be used."""
+        if self.source.ended and not self._stopped and not self.pipeline.receiver.samples:
+            missing = self.pipeline.receiver.missing_channels
+            raise DeviceError(_lacks(missing) if missing else self._hopeless())
 
     def estimates(self) -> Iterator[HipEstimate]:
         """Yield the estimates, and nothing else."""
@@ -223,7 +240,7 @@ class Stream:
 
     def _hopeless(self) -> str:
         frames = isinstance(self.pipeline.receiver.decoder, FrameDecoder)
-        head = f"{self._bytes} bytes came and not one valid {'frame' if frames else 'line'}"
+        head = f"{self._bytes} bytes came and not one good {'frame' if frames else 'line'}"
         if frames and self._printable:
             return f"{head}: the device seems to print text; try --format lines"
         if frames:

@@ -1,5 +1,9 @@
 """LiteRT (TensorFlow Lite), for ``.tflite`` files."""
 
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -68,12 +72,30 @@ def load_with(
         As :func:`load`.
     """
     try:
-        interpreter = interpreter_class(model_content=content, num_threads=1)
-        interpreter.allocate_tensors()
+        with _native_chatter_aside():
+            interpreter = interpreter_class(model_content=content, num_threads=1)
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelFileError(f"{where}: {name} refuses the graph: {reason}") from error
     return LiteRtEngine(interpreter, card, where, name)
+
+
+@contextlib.contextmanager
+def _native_chatter_aside() -> Iterator[None]:
+    """Lead the process's standard error aside while native code announces its delegates.
+
+    The interpreter offers no way to say it otherwise, and standard error is for a person to read.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 def _signature_order(interpreter: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 import click
 from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
 
 
 @click.command()
@@ -17,7 +18,7 @@ def devices() -> None:
         )
 
 
-def _line(port: list_ports.ListPortInfo) -> str:  # type: ignore[name-defined]
+def _line(port: ListPortInfo) -> str:
     known = [port.description or "", port.manufacturer or ""]
     if port.vid is not None:
         known.append(f"USB {port.vid:04x}:{port.pid:04x}")

@@ -23,6 +23,7 @@ from edgehip.sinks.output import Output, OutputKind, open_output
 from edgehip.sinks.recorder import Recorder
 from edgehip.sinks.summary import summary_lines
 from edgehip.sources import DEFAULT_BAUD, open_source
+from edgehip.sources.replay import ReplaySource
 from edgehip.zero import Method, Profile
 
 
@@ -177,6 +178,8 @@ def stream(
             except EdgehipError as error:
                 problem = error  # told after what was received is safe and summed up
         told = summary_lines(streaming.summary()) + shown.close()
+        if isinstance(source, ReplaySource) and source.torn_bytes:
+            told.append(f"replay     {source.torn_bytes} bytes at the end are torn and were left")
         for link in {link for link in (device, target) if link is not None}:
             link.close()
             if link.dropped:

@@ -140,14 +140,17 @@ def _hip(side: Side, estimate: HipEstimate | None) -> Panel:
             )
     forces = estimate.forces_n_per_kg
     strongest = sorted(forces, key=lambda name: -float(np.max(forces[name])))[:FORCES_SHOWN]
+    mass_kg = estimate.body_mass_kg
     if strongest:
-        table.add_row(Text("N/kg", style="dim"))
+        in_newton = "" if mass_kg is None else f"N ({mass_kg:g} kg)"
+        table.add_row(Text("N/kg", style="dim"), "", "", Text(in_newton, style="dim"))
     for name in strongest:
         peak = maximum(forces[name])
         table.add_row(
             name,
             Text(sparkline(forces[name]), style="magenta"),
             f"{peak.value:5.1f} {peak.gait_cycle_percent:3.0f}",
+            "" if mass_kg is None else f"{peak.value * mass_kg:6.0f}",
         )
     flags = ", ".join([*estimate.flags, *estimate.out_of_range])
     subtitle = f"[yellow]{flags}[/yellow]" if flags else None

@@ -1,0 +1,146 @@
+"""Recordings: replayed bit for bit, whole after a crash but for a torn tail."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgehip import Pipeline, Stream, load_model, open_source
+from edgehip.errors import RecordingError
+from edgehip.events import Chunk, HipEstimate, PortLost, PortOpened
+from edgehip.recording import RecordingReader, SourceItem, header, record
+from edgehip.sinks.recorder import Recorder
+from tests.streams import synthetic_walk
+
+items = st.one_of(
+    st.builds(Chunk, st.binary(max_size=200), st.integers(0, 2**63)),
+    st.builds(PortOpened, st.integers(0, 2**63), st.text(max_size=20)),
+    st.builds(PortLost, st.integers(0, 2**63), st.text(max_size=20)),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("recordings")
+
+
+def test_a_recording_gives_back_what_was_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "walk.rec"
+    recorder = Recorder(path, {"port": "test"})
+    given_items: list[SourceItem] = [PortOpened(1, "here"), Chunk(b"\0\1", 2), PortLost(3, "gone")]
+    for item in given_items:
+        recorder.add(item)
+    assert recorder.close() is None
+    reader = RecordingReader(path)
+    assert reader.about == {"port": "test"}
+    assert list(reader) == given_items
+    assert reader.torn_bytes == 0
+    reader.close()
+
+
+@given(st.lists(items, max_size=8), st.data())
+def test_a_torn_or_damaged_tail_costs_only_itself(
+    given_items: list[SourceItem], data: st.DataObject
+) -> None:
+    records = [record(item) for item in given_items]
+    whole = header({}) + b"".join(records)
+    cut = data.draw(st.integers(len(header({})), len(whole)))
+    path = Path(f"/tmp/edgehip-torn-{os.getpid()}.rec")
+    try:
+        path.write_bytes(whole[:cut])
+        reader = RecordingReader(path)
+        got = list(reader)
+        reader.close()
+        kept, end = 0, len(header({}))
+        while kept < len(records) and end + len(records[kept]) <= cut:
+            end += len(records[kept])
+            kept += 1
+        assert got == given_items[:kept]
+        assert reader.torn_bytes == cut - end
+    finally:
+        path.unlink()
+
+
+def test_replaying_a_recording_gives_bit_identical_estimates(tmp_path: Path) -> None:
+    path = tmp_path / "walk.rec"
+    model = load_model()
+    live = open_source("synthetic:?duration_s=9&noise_deg=0.3&drop_share=0.02&seed=3&speed=max")
+    recorder = Recorder(path, {})
+    with Stream(live, model, recorder=recorder.add) as stream:
+        first = list(stream.estimates())
+    assert recorder.close() is None
+    with Stream(open_source(f"replay:{path}?speed=max"), model) as stream:
+        again = list(stream.estimates())
+    assert len(first) == len(again) > 8
+    for one, other in zip(first, again, strict=True):
+        assert (one.side, one.start_s, one.end_s, one.flags) == (
+            other.side,
+            other.start_s,
+            other.end_s,
+            other.flags,
+        )
+        for name, curve in (*one.moments_nm_per_kg.items(), *one.forces_n_per_kg.items()):
+            outputs = {**other.moments_nm_per_kg, **other.forces_n_per_kg}
+            assert curve.tobytes() == outputs[name].tobytes()
+
+
+def test_a_killed_program_leaves_every_frame_older_than_a_second(tmp_path: Path) -> None:
+    path = tmp_path / "walk.rec"
+    port = "synthetic:?seed=1"
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", port, "--record", str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not path.exists() or path.stat().st_size < 30_000:
+        time.sleep(0.02)
+    killed_ns = time.monotonic_ns()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    reader = RecordingReader(path)
+    kept = [item for item in reader if isinstance(item, Chunk)]
+    reader.close()
+    assert killed_ns - kept[-1].received_ns < 1e9
+    pipeline = Pipeline(load_model())
+    events = [event for chunk in kept for event in pipeline.feed(chunk)]
+    assert pipeline.receiver.samples > 400
+    assert any(isinstance(event, HipEstimate) for event in events)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "not an edgehip recording"),
+        (b"\x7fELF" * 100, "not an edgehip recording"),
+        (b"edgehip recording 1\nnot json\n", "damaged"),
+        (b"edgehip recording 1\n[1]\n", "damaged"),
+    ],
+)
+def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:
+    path = tmp_path / "other"
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match=complaint):
+        RecordingReader(path)
+
+
+def test_a_recording_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "walk.rec"
+    path.write_text("precious")
+    with pytest.raises(RecordingError, match="exists already"):
+        Recorder(path, {})
+    assert path.read_text() == "precious"
+
+
+def test_a_text_file_of_lines_replays_too(tmp_path: Path) -> None:
+    walk = synthetic_walk(6.0, stand_s=0.5)
+    path = tmp_path / "walk.csv"
+    rows = [
+        ",".join(f"{number:.2f}" for number in [1000 * t, *angles])
+        for t, angles in zip(walk.time_s, walk.angles_deg, strict=True)
+    ]
+    path.write_text("\n".join(rows) + "\n")
+    with Stream(open_source(f"replay:{path}?speed=max"), load_model(), format="lines") as stream:
+        assert len(list(stream.estimates())) > 5
