@@ -1,0 +1,73 @@
+"""The device's clock on the host's: offset, drift and how sure, under delays that only ever add."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgehip.timebase import Timebase
+
+
+def learn(
+    drift_ppm: float,
+    duration_s: float,
+    rate_hz: float,
+    delays_ms: np.ndarray,
+    offset_s: float = 5.0,
+) -> Timebase:
+    timebase = Timebase()
+    times = np.arange(0, duration_s, 1 / rate_hz)
+    for i, t in enumerate(times):
+        host_s = offset_s + t * (1 + drift_ppm / 1e6) + delays_ms[i % len(delays_ms)] / 1e3
+        timebase.feed(float(t), round(host_s * 1e9))
+    return timebase
+
+
+@settings(max_examples=20)
+@given(
+    st.floats(-1000, 1000),
+    st.sampled_from([50.0, 100.0, 500.0]),
+    st.integers(0, 2**32),
+    st.booleans(),
+)
+def test_drift_and_offset_are_found_under_jitter(
+    drift_ppm: float, rate_hz: float, seed: int, bursts: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    delays_ms = rng.exponential(4.0, 5000)
+    if bursts:
+        delays_ms += 30.0 * (np.arange(5000) % 7) / 7
+    timebase = learn(drift_ppm, 40.0, rate_hz, delays_ms)
+    # Nothing arrives before it is sent, and the fastest arrivals come near that.
+    for t in (20.0, 39.0):
+        true_ns = (5.0 + t * (1 + drift_ppm / 1e6)) * 1e9
+        assert timebase.host_ns(t) == pytest.approx(true_ns, abs=1.5e6)
+    assert timebase.drift_ppm == pytest.approx(drift_ppm, abs=100)
+    assert timebase.uncertainty_ns is not None
+    assert timebase.uncertainty_ns < 2e6
+
+
+def test_before_ten_seconds_no_drift_is_claimed() -> None:
+    timebase = learn(500.0, 8.0, 100.0, np.array([1.0, 3.0]))
+    assert timebase.drift_ppm == 0.0
+
+
+def test_a_steadier_link_is_surer() -> None:
+    rng = np.random.default_rng(0)
+    steady = learn(0.0, 30.0, 100.0, rng.exponential(0.2, 3000))
+    shaky = learn(0.0, 30.0, 100.0, rng.exponential(40.0, 3000))
+    assert steady.uncertainty_ns is not None
+    assert shaky.uncertainty_ns is not None
+    assert steady.uncertainty_ns < shaky.uncertainty_ns / 5
+
+
+def test_nothing_is_mapped_before_anything_was_seen() -> None:
+    with pytest.raises(ValueError, match="no sample yet"):
+        Timebase().host_ns(0.0)
+
+
+def test_an_hour_stays_within_bounds_and_in_constant_memory() -> None:
+    timebase = learn(-300.0, 3600.0, 20.0, np.random.default_rng(1).exponential(3.0, 9999))
+    true_ns = (5.0 + 3599.0 * (1 - 300e-6)) * 1e9
+    assert timebase.host_ns(3599.0) == pytest.approx(true_ns, abs=1e6)
+    assert len(timebase.state.pairs) <= 120
