@@ -9,6 +9,7 @@ Importing this module raises :class:`~edgehip.errors.MissingExtraError` where bl
 
 import asyncio
 import contextlib
+import logging
 import re
 import threading
 import time
@@ -31,6 +32,8 @@ except ModuleNotFoundError as error:
     if not (error.name or "").startswith("bleak"):
         raise
     raise MissingExtraError("bleak", "ble", "Bluetooth") from error
+
+_log = logging.getLogger(__name__)
 
 SCAN_S: Final = 4.0
 _ADDRESS: Final = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.IGNORECASE)
@@ -87,13 +90,27 @@ def scan(timeout_s: float = SCAN_S) -> tuple[FoundDevice, ...]:
         If Bluetooth cannot be used; the text says why.
     """
     try:
-        _, seen = asyncio.run(look(Target(), timeout_s))
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            _, seen = runner.run(look(Target(), timeout_s))
     except Exception as error:  # bleak lets its backends' own exceptions through
         raise SourceError(f"ble://: {explain(error)}") from error
     nearest_first = sorted(seen, key=lambda one: one.rssi_dbm or 0, reverse=True)
     return tuple(
         FoundDevice(name_of(one.device), one.device.address, one.rssi_dbm) for one in nearest_first
     )
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Return an event loop that logs what nobody awaited instead of printing a traceback.
+
+    bleak leaves such things behind when a bus or a connection ends under it; what matters of them
+    has reached us as an exception or as a lost connection.
+    """
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(
+        lambda _, context: _log.debug(context["message"], exc_info=context.get("exception"))
+    )
+    return loop
 
 
 class BleSource:
@@ -127,7 +144,7 @@ class BleSource:
         self.timing = timing or Timing()
         self._inbox = Inbox(capacity)
         self._link: Link | None = None
-        self._loop = asyncio.new_event_loop()
+        self._loop = _new_loop()
         self._closing = asyncio.Event()
         self._first: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name=f"edgehip ble://{target}")
