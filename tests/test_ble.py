@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from edgehip.errors import MissingExtraError, SourceError
-from edgehip.events import Chunk, PortLost, PortOpened
+from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault, PortLost, PortOpened
+from edgehip.receiver import Receiver
 from edgehip.recording import SourceItem
 from edgehip.sources import ble
 from edgehip.sources.ble import BleSource
 from edgehip.sources.ble_link import Target, Timing
 from edgehip.walker import Walker, WalkerParameters
-from edgehip.wire import Angles, Frame, FrameDecoder, encode
+from edgehip.wire import Angles, Description, Frame, FrameDecoder, encode
 from tests.simulated_bluez import (
     NO_PERMISSION,
     Peripheral,
@@ -226,6 +227,30 @@ def test_a_disconnect_mid_frame_is_told_and_the_device_comes_back(
         bluez.notify(left, [second])
         assert bytes_of(source, len(second)) == second
         assert left.connections == 2
+
+
+def test_bursts_and_repetitions_do_not_reach_the_samples(
+    bluez: SimulatedBluez, left: Peripheral
+) -> None:
+    """After a reconnect the device sends its last frames again, and everything comes in bursts."""
+    sent = frames(200)
+    receiver = Receiver()
+    found: list[JointAngleSample | Description | LinkFault] = []
+
+    def take_until(count: int) -> None:
+        while sum(isinstance(f, JointAngleSample) for f in found) < count:
+            found.extend(receiver.feed(next_item(source)))
+
+    with opened(Target(name="LEFT-LEG")) as source:
+        bluez.notify(left, sent[:100])
+        take_until(100)
+        bluez.drop(left)
+        until(lambda: left.connections == 2 and left.subscribed)
+        bluez.notify(left, sent[95:])
+        take_until(200)
+    samples = [f for f in found if isinstance(f, JointAngleSample)]
+    assert [round(sample.time_s, 6) for sample in samples] == [i / 100 for i in range(200)]
+    assert [f.fault for f in found if isinstance(f, LinkFault)] == [Fault.DUPLICATE] * 5
 
 
 def test_a_restarted_bluetooth_service_is_noticed_by_the_silence(
