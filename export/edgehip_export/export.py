@@ -14,6 +14,7 @@ from torch import nn
 from edgehip.backends.onnx_runtime import graph_output_name
 from edgehip.errors import ModelFileError
 from edgehip.model_card import ModelCard, write_model
+from edgehip_export.compact import compact_onnx, compact_tflite
 from edgehip_export.quiet import quiet
 
 Tensor = NDArray[np.float32]
@@ -26,7 +27,7 @@ def export_onnx(module: nn.Module, card: ModelCard, path: str | Path) -> ModelCa
 
 def export_tflite(module: nn.Module, card: ModelCard, path: str | Path) -> ModelCard:
     """Write ``module`` as a ``.tflite`` file; return its card with the hash filled in."""
-    return write_model(path, tflite_graph(module, card), card)
+    return write_model(path, compact_tflite(tflite_graph(module, card)), card)
 
 
 def onnx_graph(module: nn.Module, card: ModelCard) -> bytes:
@@ -48,23 +49,16 @@ def onnx_graph(module: nn.Module, card: ModelCard) -> bytes:
                 input_names=[tensor.name for tensor in card.inputs],
                 output_names=[graph_output_name(tensor.name) for tensor in card.outputs],
             )
+            assert program is not None
+            return compact_onnx(program.model_proto)
     except Exception as error:  # the exporter raises whatever a pass of it runs into
         raise _not_convertible(card, "ONNX", error) from error
-    assert program is not None
-    proto = program.model_proto
-    # The exporter notes where in its author's files every node came from: as large as the weights
-    # of a small model, and nobody else's business.
-    for part in (proto.graph, *proto.functions):
-        for entry in (part, *part.node, *part.value_info):
-            del entry.metadata_props[:]
-    for entry in (*proto.graph.input, *proto.graph.output, *proto.graph.initializer):
-        del entry.metadata_props[:]
-    graph: bytes = proto.SerializeToString(deterministic=True)
-    return graph
 
 
 def tflite_graph(module: nn.Module, card: ModelCard) -> bytes:
     """Return the bytes of a TFLite graph whose tensors lie in the card's order.
+
+    Its tensors keep the names that the quantizer goes by.
 
     Raises
     ------

@@ -48,14 +48,10 @@ def chunked_scan(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     left there. Its work grows with S, where a doubling scan's grows with S log S.
     """
     batch, length = b.shape[:2]
-    chunk = math.isqrt(length - 1) + 1 if length > 1 else 1
-    chunks = -(-length // chunk)
-    if spare := chunk * chunks - length:
-        a = torch.cat([a, torch.ones_like(a[:, :spare])], dim=1)
-        b = torch.cat([b, torch.zeros_like(b[:, :spare])], dim=1)
+    chunk = _chunk_length(length)
     tail = tuple(b.shape[2:])
-    a = a.reshape(batch, chunks, chunk, *tail)
-    b = b.reshape(batch, chunks, chunk, *tail)
+    a = a.reshape(batch, length // chunk, chunk, *tail)
+    b = b.reshape(batch, length // chunk, chunk, *tail)
     state, left = b[:, :, 0], a[:, :, 0]
     states, lefts = [state], [left]
     for t in range(1, chunk):
@@ -63,14 +59,23 @@ def chunked_scan(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         left = a[:, :, t] * left
         states.append(state)
         lefts.append(left)
-    carried = torch.zeros_like(state[:, 0])
-    carries = [carried]
-    for k in range(chunks - 1):
-        carried = left[:, k] * carried + state[:, k]
-        carries.append(carried)
-    carry = torch.stack(carries, dim=1).unsqueeze(2)
-    whole = torch.stack(states, dim=2) + torch.stack(lefts, dim=2) * carry
-    return whole.reshape(batch, chunk * chunks, *tail)[:, :length]
+    whole = torch.stack(states, dim=2)
+    if chunk < length:
+        carried = state[:, 0]
+        carries = [carried]
+        for k in range(1, length // chunk - 1):
+            carried = left[:, k] * carried + state[:, k]
+            carries.append(carried)
+        carry = torch.stack(carries, dim=1).unsqueeze(2)
+        later = whole[:, 1:] + torch.stack(lefts, dim=2)[:, 1:] * carry
+        whole = torch.cat([whole[:, :1], later], dim=1)
+    return whole.reshape(batch, length, *tail)
+
+
+def _chunk_length(length: int) -> int:
+    """Return the divisor of a window's length that makes the fewest steps."""
+    divisors = [d for d in range(1, length + 1) if length % d == 0]
+    return min(divisors, key=lambda chunk: chunk + length // chunk)
 
 
 class MambaBlock(nn.Module):

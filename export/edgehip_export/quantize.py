@@ -1,0 +1,191 @@
+"""Smaller numbers in the same graph: half-precision and 8-bit weights.
+
+Only the weights of matrix products (and LSTM cells) change. Biases, normalisation, activations and
+recurrent state stay float32: one 8-bit scale cannot span muscles from 0.3 to 27 N/kg, and 8-bit
+state drifts away within a stride.
+
+``fp16``
+    Weights rounded to half precision, arithmetic in float32.
+``int8``
+    Dynamic range: weights of each channel in 8 bits, activations scaled at every call.
+``int8-static``
+    Activations of the matrix products scaled by what calibration strides showed. For networks
+    without recurrence.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgehip.errors import MissingExtraError, ModelFileError
+from edgehip_export.compact import compact_tflite
+from edgehip_export.quiet import quiet
+
+Precision = Literal["fp32", "fp16", "int8", "int8-static"]
+PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
+
+Inputs = tuple[NDArray[np.float32], ...]
+
+LEAST_HALVED: Final = 256
+"""Tensors with fewer numbers (normalisation, biases) keep full precision."""
+
+MATRIX_OPS: Final = ("MatMul", "Gemm", "LSTM")
+
+
+def quantize_onnx(graph: bytes, precision: Precision, calibration: Sequence[Inputs] = ()) -> bytes:
+    """Return an ONNX graph in another precision.
+
+    Parameters
+    ----------
+    calibration
+        Inputs of typical calls; needed for ``int8-static``.
+
+    Raises
+    ------
+    ModelFileError
+        If the quantizer cannot treat this graph.
+    """
+    if precision == "fp32":
+        return graph
+    try:
+        with quiet(), tempfile.TemporaryDirectory() as folder:
+            return _quantize_onnx(graph, precision, calibration, Path(folder))
+    except ImportError as error:
+        raise _missing(error) from error
+    except Exception as error:  # the quantizer raises whatever a pass of it runs into
+        raise _not_quantizable(precision, "ONNX", error) from error
+
+
+def quantize_tflite(
+    graph: bytes, precision: Precision, calibration: Sequence[Inputs] = ()
+) -> bytes:
+    """Return a TFLite graph in another precision.
+
+    Parameters
+    ----------
+    calibration
+        Inputs of typical calls; needed for ``int8-static``.
+
+    Raises
+    ------
+    ModelFileError
+        If the quantizer cannot treat this graph.
+    """
+    if precision == "fp32":
+        return compact_tflite(graph)
+    try:
+        with quiet():
+            return compact_tflite(_quantize_tflite(graph, precision, calibration))
+    except ImportError as error:
+        raise _missing(error) from error
+    except Exception as error:  # the quantizer raises whatever a pass of it runs into
+        raise _not_quantizable(precision, "TFLite", error) from error
+
+
+def _quantize_onnx(
+    graph: bytes, precision: Precision, calibration: Sequence[Inputs], folder: Path
+) -> bytes:
+    import onnx
+    from onnxruntime import quantization
+
+    model = onnx.load_from_string(graph)
+    target = folder / "quantized.onnx"
+    if precision == "fp16":
+        _halve_weights(model)
+        halved: bytes = model.SerializeToString(deterministic=True)
+        return halved
+    if precision == "int8":
+        quantization.quantize_dynamic(
+            model,
+            target,
+            op_types_to_quantize=list(MATRIX_OPS),
+            per_channel=True,
+            weight_type=quantization.QuantType.QInt8,
+        )
+    else:
+        quantization.quantize_static(
+            model,
+            target,
+            _Reader([value.name for value in model.graph.input], calibration),
+            op_types_to_quantize=list(MATRIX_OPS),
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+        )
+    return target.read_bytes()
+
+
+def _halve_weights(model: Any) -> None:
+    """Store large float32 constants in half precision and cast them back where they are used.
+
+    Engines fold the cast when they load the file, so that arithmetic stays in float32.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= LEAST_HALVED:
+            name = tensor.name
+            half = numpy_helper.to_array(tensor).astype(np.float16)
+            tensor.CopyFrom(numpy_helper.from_array(half, f"{name}h"))
+            casts.append(helper.make_node("Cast", [f"{name}h"], [name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        model.graph.node.insert(0, cast)
+
+
+def _quantize_tflite(graph: bytes, precision: Precision, calibration: Sequence[Inputs]) -> bytes:
+    from ai_edge_quantizer import quantizer
+    from ai_edge_quantizer.qtyping import (
+        ComputePrecision,
+        OpQuantizationConfig,
+        TensorDataType,
+        TensorQuantizationConfig,
+        TFLOperationName,
+    )
+
+    tool = quantizer.Quantizer(graph)
+    if precision == "fp16":
+        half = TensorQuantizationConfig(num_bits=16, dtype=TensorDataType.FLOAT)
+        tool.update_quantization_recipe(
+            ".*",
+            TFLOperationName.ALL_SUPPORTED,
+            OpQuantizationConfig(
+                weight_tensor_config=half,
+                compute_precision=ComputePrecision.FLOAT,
+                explicit_dequantize=True,
+            ),
+            quantizer.AlgorithmName.FLOAT_CASTING,
+        )
+        return bytes(tool.quantize().quantized_model)
+    if precision == "int8":
+        tool.add_dynamic_config(".*", TFLOperationName.ALL_SUPPORTED, num_bits=8)
+        return bytes(tool.quantize().quantized_model)
+    tool.add_static_config(".*", TFLOperationName.FULLY_CONNECTED, 8, 8)
+    named = [{f"args_{i}": tensor for i, tensor in enumerate(call)} for call in calibration]
+    ranges = tool.calibrate({"serving_default": named}, num_threads=1)
+    return bytes(tool.quantize(ranges).quantized_model)
+
+
+class _Reader:
+    """Hands calibration inputs to ONNX Runtime, one call after the other."""
+
+    def __init__(self, names: list[str], calibration: Sequence[Inputs]) -> None:
+        self._calls: Iterator[Inputs] = iter(calibration)
+        self._names = names
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        call = next(self._calls, None)
+        return None if call is None else dict(zip(self._names, call, strict=True))
+
+
+def _missing(error: ImportError) -> MissingExtraError:
+    return MissingExtraError(error.name or str(error), "export", "quantization")
+
+
+def _not_quantizable(precision: Precision, format: str, error: Exception) -> ModelFileError:
+    reason = str(error).strip().splitlines() or [type(error).__name__]
+    return ModelFileError(f"the {format} graph cannot be brought to {precision}: {reason[0]}")
