@@ -22,8 +22,8 @@ FOOT_OFF_PERCENT: Final = 62.0
 2010, ch. 1: stance takes 62 % of the gait cycle at free speed."""
 
 FREE_CADENCE_SPM: Final = 113.0
-"""Cadence of the adults the key points belong to (Perry & Burnfield 2010, ch. 25: 113 steps/min at
-82 m/min)."""
+"""Cadence of the adults the key points belong to (Perry & Burnfield 2010, stride analysis: 113
+steps/min at 82 m/min)."""
 
 # Points are (percent of the gait cycle, degrees), OpenSim signs, zero in the anatomical position.
 KEY_POINTS: Final[dict[str, tuple[tuple[float, float], ...]]] = {
@@ -31,7 +31,7 @@ KEY_POINTS: Final[dict[str, tuple[tuple[float, float], ...]]] = {
     # early stance (12 and 31 %): share of the range in Schwartz et al. 2008 (below).
     "hip_flexion": ((0, 20), (12, 17), (31, -4), (50, -20), (62, -10), (75, 15), (87, 25)),
     # Schwartz, Rozumalski & Trost, J Biomech 41:1639 (2008), supplement: middle of the means of
-    # slow and very fast walking.
+    # slow and very fast walking (here and below).
     "hip_adduction": (
         (0, -2.4), (9, 2.5), (18, 5.9), (30, 4.2), (40, 2.7), (50, 0.5), (58, -3.5), (67, -7.3),
         (76, -5.1), (84, -3.2), (92, -3.2),
@@ -40,15 +40,18 @@ KEY_POINTS: Final[dict[str, tuple[tuple[float, float], ...]]] = {
     # response (12 %), most external at foot off.
     "hip_rotation": ((12, 4), (37, 0), (62, -4), (87, 0)),
     # Perry & Burnfield 2010, ch. 5 (5 degrees at contact, 20 in loading, 5 in terminal stance, 40
-    # at foot off, 60 in swing, almost straight before contact); times of the stance and swing
-    # peaks: Winter 2009, appendix A, natural cadence; of the last extension: Schwartz et al. 2008.
+    # at foot off, 60 in swing, 25 in mid swing, almost straight before contact); times of the two
+    # peaks: Winter 2009, appendix A, natural cadence. Between them (27 and 50 %: share of the way)
+    # and the time of the last extension: Schwartz et al. 2008, as above.
     "knee_angle": (
-        (0, 5), (14, 20), (27, 11), (40, 5), (50, 13), (62, 40), (72, 60), (87, 25), (97.5, 3),
+        (0, 5), (14, 20), (27, 10.4), (40, 5), (50, 10.7), (62, 40), (72, 60), (87, 25), (97.5, 3),
     ),
-    # Perry & Burnfield 2010, ch. 4 (5 plantarflexion, 10 dorsiflexion, 15 plantarflexion, neutral
-    # in swing); first crossing of zero: Schwartz et al. 2008.
+    # Perry & Burnfield 2010, ch. 4 (5 plantarflexion after contact, 5 and 10 dorsiflexion at the
+    # end of mid and terminal stance, 15 plantarflexion at foot off, 5 at the end of initial swing,
+    # then neutral); time of greatest dorsiflexion: Winter 2009; zero crossings (13 and 54 %):
+    # Schwartz et al. 2008, as above.
     "ankle_angle": (
-        (0, 0), (6, -5), (17, 0), (31, 6), (46, 10), (55, 0), (63, -15), (75, -5), (86, 1), (94, 1),
+        (0, 0), (6, -5), (13, 0), (31, 5), (45, 10), (54, 0), (62, -15), (75, -5), (87, 0), (94, 0),
     ),
 }  # fmt: skip
 """Published key points of each joint's curve."""

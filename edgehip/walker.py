@@ -47,7 +47,7 @@ class WalkerParameters:
         1987), of both step time and excursion.
     stride_variability_percent
         Standard deviation of stride time and of excursion from stride to stride, in percent of
-        their means (about 2 in healthy adults; Hausdorff et al., J Appl Physiol 80:1448, 1996).
+        their means (1 to 4 in healthy adults; Hausdorff et al., J Appl Physiol 80:1448, 1996).
     stand_s
         Quiet standing before the first step.
     walk_s
