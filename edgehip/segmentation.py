@@ -2,101 +2,103 @@
 
 Two curves per leg tell nearly everything, and neither depends on where an angle's zero is:
 
-- **reach**, how far the leg is swung out in front of the other: ``1.5 hip - knee - other hip``
-  (degrees; Parameters). It rises through swing and falls through stance, and the foot comes to the
-  ground a moment after the maximum.
-- **knee flexion**: its speed has a maximum shortly before the foot leaves the ground, and the
-  reach has its minimum shortly after. The foot-off curve, ``knee acceleration - reach speed /
-  horizon``, crosses zero between the two.
+- **reach**, how far the leg is swung out in front of the other: ``1.5 hip - knee - other hip``, in
+  degrees. It rises through swing and falls through stance, and the foot comes to the ground a
+  moment after the maximum.
+- **knee flexion**. Its speed has a maximum shortly before the foot leaves the ground; the reach has
+  its minimum shortly after. The foot-off curve, ``knee acceleration - reach speed / horizon``,
+  crosses zero between the two.
 
-Each curve passes three equal first-order low-passes in a row, computed exactly for the interval
-between two samples, so no sampling rate is assumed. The cascade delays everything that matters in
-walking by three time constants, and the differences of its stages are smooth derivatives. Events
-are zero crossings, interpolated between samples, set back by that delay and forward by a lead
-measured against force plates. Nothing is kept but the state below.
+Events are zero crossings of smooth derivatives (see :mod:`edgehip.gait_curve`), interpolated
+between samples, set back by the smoothing's delay and forward by a lead measured against force
+plates. A swing counts as a step if it takes the foot far enough past the other: standing, squatting
+and turning on the spot bring it back to where it was. How well all this works, on whom, says
+``python -m benchmarks.segmentation``.
 """
 
 from dataclasses import dataclass, field
-from math import exp
 from typing import Final
 
 from edgehip.channels import SIDES, Side, angles_of, opposite
 from edgehip.events import FootOff, InitialContact, JointAngleSample
+from edgehip.gait_curve import STAGES, Curve, Gains
 
-STAGES: Final = 3
+_LEG: Final = {side: angles_of(side) for side in SIDES}
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentationParameters:
-    """What the detector was tuned to; ``python -m benchmarks.segmentation`` says how well.
+    """What the detector is tuned to: the same for everybody.
+
+    The first five were chosen for the least scatter against force plates, together with the least
+    difference between people and laboratories; none of them is critical.
 
     Parameters
     ----------
     hip_weight
-        Of the leg's own hip flexion in its reach; knee and other hip have -1. For two links of
-        equal length the foot's forward speed would ask for 2.
+        Of a leg's own hip flexion in its reach; its knee and the other hip have -1.
     time_constant_s
-        Of each low-pass. Longer is smoother, and three times as much is added to every delay.
+        Of each low-pass. Longer means smoother, and three times as much later.
     contact_lead_s
-        By how much the reach's maximum precedes initial contact.
+        By how much the maximum of the reach precedes initial contact.
     foot_off_lead_s
         By how much the zero of the foot-off curve precedes foot off.
     foot_off_horizon_s
         Weight of the reach's speed against the knee's acceleration in the foot-off curve.
-    least_reach_deg
-        A smaller rise of the reach is no swing (standing, shifting weight).
-    least_separation_deg
-        A swing that opens the angle between the thighs by less is no step (turning on the spot,
-        lifting a foot, sitting down).
+    foot_off_knee_share
+        At foot off the knee flexes at least with this share of its top speed in the last swing.
+    least_step_deg
+        A swing in which reach or lead (see :class:`LegState`) rises less is no step.
+    least_step_share
+        Nor is one that ends short of this share of the lead's recent range, as a foot does that is
+        lifted and put down in its place.
+    forget_s
+        Time constant with which recent extremes are forgotten.
+    lift_s
+        Foot off precedes a clear swing by less than this.
     pause_s
-        Nobody walks who has put no foot down for so long (60 steps/min is one a second).
+        Nobody walks who has put no foot down for so long (60 steps/min are one a second).
     longest_gap_s
-        After a longer time without samples everything before it is forgotten.
+        After a longer time without a sample all that came before is forgotten.
     """
 
     hip_weight: float = 1.5
-    time_constant_s: float = 0.018
-    contact_lead_s: float = 0.022
-    foot_off_lead_s: float = 0.023
+    time_constant_s: float = 0.017
+    contact_lead_s: float = 0.021
+    foot_off_lead_s: float = 0.021
     foot_off_horizon_s: float = 0.05
-    least_reach_deg: float = 20.0
-    least_separation_deg: float = 8.0
+    foot_off_knee_share: float = 0.5
+    least_step_deg: float = 20.0
+    least_step_share: float = 0.7
+    forget_s: float = 3.0
+    lift_s: float = 0.5
     pause_s: float = 1.5
     longest_gap_s: float = 0.25
-
-
-@dataclass(slots=True)
-class CurveState:
-    """The last sample of a curve (degrees) and the outputs of its low-passes."""
-
-    raw: float
-    first: float
-    second: float
-    third: float
-
-    @classmethod
-    def resting(cls, value: float) -> "CurveState":
-        """Return the state of a curve that has always had this value."""
-        return cls(value, value, value, value)
 
 
 @dataclass(slots=True)
 class LegState:
     """One leg.
 
-    ``low_*`` are the lowest reach and the least angle between the thighs since the last swing.
-    ``foot_off_s`` is the latest crossing of the foot-off curve in this stance.
+    ``lead_deg`` is how far its foot is in front of the other: the difference of ``2 hip - knee``,
+    the foot's place under the hip for two links of equal length and small angles. ``low_*`` are
+    recent minima, that of the reach since the last swing. ``crossing_s`` is the latest foot off
+    that may be one; ``foot_off_s`` the one reported in this stance. ``knee_speed`` is the knee's
+    top speed since the other foot landed, ``last_knee_speed`` what it was a stride earlier.
     """
 
-    reach: CurveState
-    knee: CurveState
-    low_reach_deg: float
-    low_separation_deg: float
+    reach: Curve
+    knee: Curve
+    lead_deg: float = 0.0
+    low_reach_deg: float = 0.0
+    low_lead_deg: float = 0.0
     reach_speed: float = 0.0
     foot_off_curve: float = 0.0
     swinging: bool = False
+    crossing_s: float | None = None
     foot_off_s: float | None = None
-    foot_off_given_s: float | None = None
+    knee_speed: float = 0.0
+    last_knee_speed: float = 0.0
 
 
 @dataclass(slots=True)
@@ -115,7 +117,7 @@ class GaitSegmenter:
     Parameters
     ----------
     parameters
-        What the detector was tuned to; the defaults are meant for everybody.
+        What the detector is tuned to.
 
     Attributes
     ----------
@@ -143,108 +145,115 @@ class GaitSegmenter:
     def feed(self, sample: JointAngleSample) -> list[InitialContact | FootOff]:
         """Take the next sample, later than the last; return the events that it made certain."""
         state, parameters = self.state, self.parameters
-        last_s = state.time_s
-        if last_s is None or sample.time_s - last_s > parameters.longest_gap_s:
-            self.state = SegmenterState(time_s=sample.time_s)
-            for side in SIDES:
-                reach, knee, separation = self._curves(sample, side)
-                self.state.legs[side] = LegState(
-                    CurveState.resting(reach), CurveState.resting(knee), reach, separation
-                )
+        last_s, now_s = state.time_s, sample.time_s
+        if last_s is None or not 0.0 < now_s - last_s <= parameters.longest_gap_s:
+            self._begin(sample)
             return []
-        state.time_s = sample.time_s
-        interval_s = sample.time_s - last_s
-        gains = _gains(interval_s, parameters.time_constant_s)
-        events: list[InitialContact | FootOff] = []
+        state.time_s = now_s
+        interval_s = now_s - last_s
+        gains = Gains.over(interval_s, parameters.time_constant_s)
+        leak = interval_s / parameters.forget_s
         for side, leg in state.legs.items():
-            self._step(side, leg, sample, interval_s, gains, events)
+            reach_deg, knee_deg = self._angles(sample, side)
+            leg.reach.feed(reach_deg, gains)
+            leg.knee.feed(knee_deg, gains)
+        self._measure_lead()
+        for leg in state.legs.values():
+            leg.low_lead_deg = _leaky_minimum(leg.low_lead_deg, leg.lead_deg, leak)
+            leg.low_reach_deg = _leaky_minimum(leg.low_reach_deg, leg.reach.third, leak)
+        events: list[InitialContact | FootOff] = []
+        for side in state.legs:
+            events += self._advance(side, last_s, now_s)
         return events
 
-    def _curves(self, sample: JointAngleSample, side: Side) -> tuple[float, float, float]:
-        """Return reach, knee flexion and the angle between the thighs."""
+    def _begin(self, sample: JointAngleSample) -> None:
+        """Start anew, as if the person had always stood like this."""
+        self.state = SegmenterState(time_s=sample.time_s)
+        for side in SIDES:
+            reach_deg, knee_deg = self._angles(sample, side)
+            self.state.legs[side] = LegState(
+                Curve.resting(reach_deg), Curve.resting(knee_deg), low_reach_deg=reach_deg
+            )
+        self._measure_lead()
+        for leg in self.state.legs.values():
+            leg.low_lead_deg = leg.lead_deg
+
+    def _angles(self, sample: JointAngleSample, side: Side) -> tuple[float, float]:
+        """Return a leg's reach and knee flexion."""
         hip, _, _, knee, _ = _LEG[side]
+        other_hip, _, _, _, _ = _LEG[opposite(side)]
         angles_deg = sample.angles_deg
-        hip_deg, knee_deg = angles_deg[hip], angles_deg[knee]
-        other_deg = angles_deg[_LEG[opposite(side)][0]]
-        reach = self.parameters.hip_weight * hip_deg - knee_deg - other_deg
-        return reach, knee_deg, hip_deg - other_deg
+        own_deg = self.parameters.hip_weight * angles_deg[hip] - angles_deg[knee]
+        return own_deg - angles_deg[other_hip], angles_deg[knee]
 
-    def _step(
-        self,
-        side: Side,
-        leg: LegState,
-        sample: JointAngleSample,
-        interval_s: float,
-        gains: tuple[float, float, float],
-        events: list[InitialContact | FootOff],
-    ) -> None:
-        parameters = self.parameters
+    def _measure_lead(self) -> None:
+        """Bring the leads up to date; the difference of the reaches weighs the hips differently."""
+        left, right = self.state.legs["l"], self.state.legs["r"]
+        weight = self.parameters.hip_weight
+        reach_deg = left.reach.third - right.reach.third
+        knee_deg = left.knee.third - right.knee.third
+        left.lead_deg = (2.0 * reach_deg - (weight - 1.0) * knee_deg) / (weight + 1.0)
+        right.lead_deg = -left.lead_deg
+
+    def _advance(self, side: Side, last_s: float, now_s: float) -> list[InitialContact | FootOff]:
+        """Return what one leg did between the last sample and this one."""
+        parameters, state = self.parameters, self.state
+        leg, other = state.legs[side], state.legs[opposite(side)]
         tau = parameters.time_constant_s
-        now_s = sample.time_s
-        reach_deg, knee_deg, separation_deg = self._curves(sample, side)
-        _smooth(leg.reach, reach_deg, gains)
-        _smooth(leg.knee, knee_deg, gains)
-        reach_deg = leg.reach.third
-        speed = (leg.reach.second - leg.reach.third) / tau
-        acceleration = (leg.knee.first - 2.0 * leg.knee.second + leg.knee.third) / (tau * tau)
-        curve = acceleration - speed / parameters.foot_off_horizon_s
-        last_speed, leg.reach_speed = leg.reach_speed, speed
+        delay_s = STAGES * tau
+        knee_speed = leg.knee.speed(tau)
+        last_speed, speed = leg.reach_speed, leg.reach.speed(tau)
+        curve = leg.knee.acceleration(tau) - speed / parameters.foot_off_horizon_s
         last_curve, leg.foot_off_curve = leg.foot_off_curve, curve
-        seen_s = now_s - interval_s - STAGES * tau
+        leg.reach_speed = speed
+        other_landed = state.contact_side == opposite(side)
+        if other_landed:
+            leg.knee_speed = max(leg.knee_speed, knee_speed)
+        # The other leg's least lead is this one's greatest, with the opposite sign.
+        range_deg = -other.low_lead_deg - leg.low_lead_deg
+        least_deg = max(parameters.least_step_deg, parameters.least_step_share * range_deg)
+        stepping = leg.lead_deg - leg.low_lead_deg >= least_deg
+        lifted = False
 
-        if leg.swinging:
-            if last_speed > 0.0 >= speed:
-                leg.swinging = False
-                if separation_deg - leg.low_separation_deg >= parameters.least_separation_deg:
-                    crossing_s = seen_s + interval_s * last_speed / (last_speed - speed)
-                    time_s = crossing_s + parameters.contact_lead_s
-                    events.append(InitialContact(side, time_s, now_s))
-                    self.state.contact_s, self.state.contact_side = time_s, side
-                    leg.foot_off_s = leg.foot_off_given_s = None
-                leg.low_reach_deg, leg.low_separation_deg = reach_deg, separation_deg
-            return
-        leg.low_reach_deg = min(leg.low_reach_deg, reach_deg)
-        leg.low_separation_deg = min(leg.low_separation_deg, separation_deg)
-        if last_curve > 0.0 >= curve:
-            crossing_s = seen_s + interval_s * last_curve / (last_curve - curve)
-            leg.foot_off_s = crossing_s + parameters.foot_off_lead_s
-            # A walking foot stays down until the other one has come down.
-            if self.state.contact_side == opposite(side) and self.walking:
-                self._give_foot_off(side, leg, now_s, events)
-        if speed > 0.0 and reach_deg - leg.low_reach_deg >= parameters.least_reach_deg:
-            leg.swinging = True
-            self._give_foot_off(side, leg, now_s, events)
+        if not leg.swinging:
+            if last_curve > 0.0 >= curve:
+                zero_s = last_s + (now_s - last_s) * last_curve / (last_curve - curve)
+                leg.crossing_s = zero_s - delay_s + parameters.foot_off_lead_s
+                # A walking foot stays down until the other one has come down.
+                lifted = (
+                    self.walking
+                    and other_landed
+                    and knee_speed >= parameters.foot_off_knee_share * leg.last_knee_speed
+                )
+            if speed > 0.0 and leg.reach.third - leg.low_reach_deg >= parameters.least_step_deg:
+                leg.swinging = True
+                if leg.crossing_s is not None and now_s - leg.crossing_s > parameters.lift_s:
+                    leg.crossing_s = None
+        events: list[InitialContact | FootOff] = []
+        if lifted or (leg.swinging and stepping):
+            events += self._foot_off(side, leg, now_s)
+        if leg.swinging and last_speed > 0.0 >= speed:
+            leg.swinging = False
+            leg.low_reach_deg = leg.reach.third
+            if stepping:
+                zero_s = last_s + (now_s - last_s) * last_speed / (last_speed - speed)
+                state.contact_s = zero_s - delay_s + parameters.contact_lead_s
+                state.contact_side = side
+                leg.crossing_s = leg.foot_off_s = None
+                leg.last_knee_speed, leg.knee_speed = leg.knee_speed, 0.0
+                events.append(InitialContact(side, state.contact_s, now_s))
+        return events
 
-    def _give_foot_off(
-        self, side: Side, leg: LegState, now_s: float, events: list[InitialContact | FootOff]
-    ) -> None:
-        """Report the latest crossing, once in a stance."""
-        given_s = leg.foot_off_given_s
-        if leg.foot_off_s is None:
-            return
-        if given_s is not None and leg.foot_off_s - given_s < self.parameters.pause_s:
-            return
-        leg.foot_off_given_s = leg.foot_off_s
-        events.append(FootOff(side, leg.foot_off_s, now_s))
-
-
-_LEG: Final = {side: angles_of(side) for side in SIDES}
-
-
-def _gains(interval_s: float, tau: float) -> tuple[float, float, float]:
-    """Return what a low-pass makes of its output, its last input and its input.
-
-    Exact for an input that goes in a straight line from sample to sample (first-order hold).
-    """
-    decay = exp(-interval_s / tau)
-    mean = (1.0 - decay) * tau / interval_s
-    return decay, mean - decay, 1.0 - mean
+    def _foot_off(self, side: Side, leg: LegState, now_s: float) -> list[FootOff]:
+        """Return the latest crossing as foot off, but only once in a stance."""
+        if leg.crossing_s is None:
+            return []
+        if leg.foot_off_s is not None and leg.crossing_s - leg.foot_off_s < self.parameters.pause_s:
+            return []
+        leg.foot_off_s = leg.crossing_s
+        return [FootOff(side, leg.foot_off_s, now_s)]
 
 
-def _smooth(curve: CurveState, value: float, gains: tuple[float, float, float]) -> None:
-    """Take the next sample of a curve through its low-passes."""
-    decay, before, now = gains
-    first = decay * curve.first + before * curve.raw + now * value
-    second = decay * curve.second + before * curve.first + now * first
-    curve.third = decay * curve.third + before * curve.second + now * second
-    curve.raw, curve.first, curve.second = value, first, second
+def _leaky_minimum(low: float, value: float, leak: float) -> float:
+    """Return the least value so far, drawn a little towards the present one."""
+    return min(value, low + leak * (value - low))

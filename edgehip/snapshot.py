@@ -15,10 +15,11 @@ import numpy as np
 from edgehip.cycles import CycleTrackerState, FootState
 from edgehip.errors import SnapshotError
 from edgehip.events import JointAngleSample
+from edgehip.gait_curve import Curve
 from edgehip.lines import LineDecoderState
 from edgehip.pipeline import Pipeline, PipelineState
 from edgehip.receiver import ReceiverState
-from edgehip.segmentation import CurveState, LegState, SegmenterState
+from edgehip.segmentation import LegState, SegmenterState
 from edgehip.sequence import SequenceState
 from edgehip.timebase import DeviceClockState, TimebaseState
 from edgehip.wire import FrameDecoderState
@@ -29,7 +30,7 @@ _CLASSES: Final[dict[str, Any]] = {
     cls.__name__: cls
     for cls in (
         Calibration,
-        CurveState,
+        Curve,
         CycleTrackerState,
         DeviceClockState,
         FootState,

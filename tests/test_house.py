@@ -17,6 +17,7 @@ PURE = (
     "errors",
     "estimators/cycle",
     "events",
+    "gait_curve",
     "latency",
     "lines",
     "link",
