@@ -1,6 +1,7 @@
 """Inference engines: one file each, behind one small protocol."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
@@ -53,8 +54,10 @@ def load_engine(content: bytes, format: Format, card: ModelCard, where: str) -> 
 
             return onnx_runtime.load(content, card, where)
         case "tflite":
-            from edgehip.backends import litert
+            from edgehip.backends import litert, tflite_runtime
 
+            if find_spec("ai_edge_litert") is None:
+                return tflite_runtime.load(content, card, where)
             return litert.load(content, card, where)
 
 

@@ -41,6 +41,10 @@ class LiteRtEngine:
             raise ModelInputError(f"{self.name} refuses the inputs: {error}") from error
         return tuple(interpreter.get_tensor(index) for index in self._outputs)
 
+    def dtypes(self) -> set[type]:
+        """Return the types of all tensors of the graph."""
+        return {detail["dtype"] for detail in self._interpreter.get_tensor_details()}
+
 
 def load(content: bytes, card: ModelCard, where: str) -> LiteRtEngine:
     """Return an engine for the bytes of a TFLite file.

@@ -1,0 +1,193 @@
+"""A module or a trained model to files in several formats and precisions, each with its parity."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from torch import nn
+
+from edgehip.backends import load_engine
+from edgehip.model_card import Format, ModelCard, write_model
+from edgehip_export.export import onnx_graph, run_module, tflite_graph
+from edgehip_export.forms import OUTPUTS, cycle_form, step_form
+from edgehip_export.networks import Mamba
+from edgehip_export.parity import Floats, Parity, answers, inputs_of, measure, normal_strides
+from edgehip_export.quantize import Precision, quantize_onnx, quantize_tflite
+from edgehip_export.trained import Target, TrainedModel
+
+Form = Literal["cycle", "step"]
+FORMS: Final[tuple[Form, ...]] = ("cycle", "step")
+FORMATS: Final[tuple[Format, ...]] = ("onnx", "tflite")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a file may be from its source before it is not written.
+
+    Parameters
+    ----------
+    normalised_error
+        Per precision, see :class:`edgehip_export.parity.Parity`.
+    r2_loss
+        On labelled strides, where they are given.
+    """
+
+    normalised_error: dict[Precision, float] = field(
+        default_factory=lambda: {"fp32": 0.001, "fp16": 0.005, "int8": 0.08, "int8-static": 0.08}
+    )
+    r2_loss: float = 0.005
+
+    def refusal(self, precision: Precision, parity: Parity) -> str | None:
+        """Return why a file is not to be written, or None."""
+        limit = self.normalised_error[precision]
+        if not parity.normalised_error <= limit:
+            return (
+                f"its normalised error {parity.normalised_error:.2%} is above {limit:.2%}, "
+                f"the limit for {precision}"
+            )
+        for output, accuracy in parity.accuracy.items():
+            if not accuracy.r2_loss <= self.r2_loss:
+                return (
+                    f"it loses {accuracy.r2_loss:.4f} of R² in {output}, more than {self.r2_loss:g}"
+                )
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Strides (N, 180, 10) in degrees, and what is known of the hip in them, per target."""
+
+    strides_deg: Floats
+    per_kg: dict[Target, Floats] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One file: where it is or would be, what was measured, and why it was not written."""
+
+    path: Path
+    precision: Precision
+    parity: Parity | None
+    refusal: str | None
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        return {
+            "precision": self.precision,
+            "written": self.refusal is None,
+            "refusal": self.refusal,
+            "parity": None if self.parity is None else self.parity.plain(),
+        }
+
+
+def export_model(
+    model: TrainedModel,
+    folder: Path,
+    formats: Sequence[Format] = FORMATS,
+    precisions: Sequence[Precision] = ("fp32",),
+    forms: Sequence[Form] = ("cycle",),
+    *,
+    stride_s: float = 1.1,
+    labelled: Labelled | None = None,
+    limits: Limits | None = None,
+    on_file: Callable[[Exported], None] = lambda exported: None,
+) -> list[Exported]:
+    """Write a trained model's files and, beside them, ``NAME.parity.json``.
+
+    Parameters
+    ----------
+    stride_s
+        The stride duration a step form is meant for.
+    labelled
+        Strides to compare on; by default made-up ones without labels.
+    limits
+        A file that exceeds them is not written; None writes every file.
+    on_file
+        Told about every file as it is finished.
+
+    Raises
+    ------
+    ModelFileError
+        If a network has no such form, or cannot be converted.
+    """
+    chosen = [cycle_form(model) if f == "cycle" else step_form(model, stride_s) for f in forms]
+    done = []
+    for module, card in chosen:
+        for exported in export_module(
+            module, card, folder, formats, precisions, labelled=labelled, limits=limits
+        ):
+            done.append(exported)
+            on_file(exported)
+    return done
+
+
+def export_module(
+    module: nn.Module,
+    card: ModelCard,
+    folder: Path,
+    formats: Sequence[Format] = FORMATS,
+    precisions: Sequence[Precision] = ("fp32",),
+    *,
+    labelled: Labelled | None = None,
+    limits: Limits | None = None,
+) -> Iterator[Exported]:
+    """Write one form's files and, beside them, ``NAME.parity.json``; yield each as it is done.
+
+    Files are called ``NAME-PRECISION.FORMAT`` after the card. Parameters as
+    :func:`export_model`.
+
+    Raises
+    ------
+    ModelFileError
+        If the module does not fit its card, or cannot be converted.
+    """
+    labelled = labelled or Labelled(normal_strides())
+    folder.mkdir(parents=True, exist_ok=True)
+    source = answers(lambda *inputs: run_module(module, *inputs), card, labelled.strides_deg)
+    reference: dict[str, Floats] = {OUTPUTS[t]: values for t, values in labelled.per_kg.items()}
+    calibration = [inputs_of(card, stride[None]) for stride in labelled.strides_deg]
+    report = {}
+    for format in formats:
+        convert, quantize = (
+            (onnx_graph, quantize_onnx) if format == "onnx" else (tflite_graph, quantize_tflite)
+        )
+        graph = convert(module, card)
+        float_size = len(quantize(graph, "fp32"))
+        for precision in precisions:
+            path = folder / f"{card.name}-{precision}.{format}"
+            parity: Parity | None = None
+            refusal: str | None
+            if precision == "int8-static" and _is_recurrent(module):
+                refusal = "8-bit recurrent state drifts away within a stride: take int8"
+            else:
+                smaller = quantize(graph, precision, calibration)
+                engine = load_engine(smaller, format, card, str(path))
+                parity = measure(
+                    engine.run,
+                    engine.name,
+                    card,
+                    smaller,
+                    float_size,
+                    labelled.strides_deg,
+                    source,
+                    reference,
+                )
+                refusal = None if limits is None else limits.refusal(precision, parity)
+            if refusal is None and parity is not None:
+                metrics = card.metrics | {"parity": parity.plain()}
+                write_model(
+                    path, smaller, dataclasses.replace(card, precision=precision, metrics=metrics)
+                )
+            exported = Exported(path, precision, parity, refusal)
+            report[path.name] = exported.plain()
+            yield exported
+    text = json.dumps(report, indent=2) + "\n"
+    (folder / f"{card.name}.parity.json").write_text(text)
+
+
+def _is_recurrent(module: nn.Module) -> bool:
+    kinds = (nn.RNNBase, nn.RNNCellBase, Mamba)
+    return any(isinstance(part, kinds) for part in module.modules())
