@@ -13,18 +13,25 @@ BUILD: Final = ROOT / "build"
 LIBRARY: Final = ROOT / "c"
 CHECKS: Final = ROOT / "checks"
 CORTEX_M: Final = ROOT / "firmware" / "cortex_m"
+EMULATORS: Final = ROOT / "emulators"
+ARDUINO: Final = Path("/usr/share/arduino/hardware/arduino/avr")
 
-PACKAGES: Final = {
+PROGRAMS: Final = {
     "gcc": "gcc",
     "clang": "clang",
-    "arm-none-eabi-gcc": "gcc-arm-none-eabi",
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
     "arm-none-eabi-size": "binutils-arm-none-eabi",
     "qemu-system-arm": "qemu-system-arm",
-    "avr-gcc": "gcc-avr",
-    "avr-g++": "gcc-avr",
+    "avr-gcc": "gcc-avr avr-libc",
+    "avr-g++": "gcc-avr avr-libc",
     "avr-size": "binutils-avr",
 }
-"""The Debian package that brings each program."""
+"""The Debian packages that bring each program."""
+FILES: Final = {
+    "arduino-core-avr": ARDUINO / "cores" / "arduino" / "Arduino.h",
+    "libsimavr-dev": Path("/usr/include/simavr/sim_avr.h"),
+}
+"""A file by which each Debian package without programs is known."""
 
 STRICT: Final = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion")
 SANITIZE: Final = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -41,15 +48,18 @@ class ToolchainError(EdgehipError):
 
 
 def missing(*tools: str) -> str | None:
-    """Return one line about the first of these programs that is not installed, or None."""
+    """Return one line about the first of these tools that is not installed, or None."""
     for tool in tools:
-        if shutil.which(tool) is None:
-            return f"{tool} is not installed: apt install {PACKAGES[tool]}"
+        if tool in FILES:
+            if not FILES[tool].exists():
+                return f"{FILES[tool]} is not there: apt install {tool}"
+        elif shutil.which(tool) is None:
+            return f"{tool} is not installed: apt install {PROGRAMS[tool]}"
     return None
 
 
 def require(*tools: str) -> None:
-    """Raise :class:`ToolchainError` unless these programs are installed and the sources are here.
+    """Raise :class:`ToolchainError` unless these tools are installed and the sources are here.
 
     An installed edgehip brings this package but not the C sources beside it.
     """

@@ -1,0 +1,140 @@
+#include "EdgeHip.h"
+
+#include <string.h>
+
+static const uint8_t ANGLE_COUNT = sizeof(edgehip_angles) / sizeof(int16_t);
+
+EdgeHip::EdgeHip(Stream &port, const char *name, const char *firmware)
+    : port_(port), name_(name), firmware_(firmware) {
+  forgetAngles();
+}
+
+void EdgeHip::begin(float rateHz, float maxRateHz) {
+  max_rate_hz_ = maxRateHz;
+  setRate(rateHz);
+  due_us_ = micros();
+  port_.write((uint8_t)0); // ends whatever the host heard before this device began
+}
+
+bool EdgeHip::sampleDue() {
+  listen();
+  // The first description waits for the first sample, which shows the channels.
+  if (describe_due_ && (sequence_ > 0 || !sending_)) {
+    describe();
+  }
+  uint32_t now = micros();
+  if (!sending_ || (int32_t)(now - due_us_) < 0) {
+    return false;
+  }
+  sampled_us_ = now;
+  due_us_ += period_us_; // from when it was due, so that lateness does not add up
+  if ((int32_t)(now - due_us_) >= 0) {
+    due_us_ = now + period_us_; // too late for the next one as well; edgehip sees the gap
+  }
+  return true;
+}
+
+void EdgeHip::setAngle(edgehip_angle angle, float degrees) {
+  float hundredths = 100 * degrees;
+  if (hundredths >= -32767 && hundredths <= 32767) { // NaN is not
+    setAngleX100(angle, (int16_t)(hundredths + (hundredths < 0 ? -0.5f : 0.5f)));
+  }
+}
+
+void EdgeHip::setAngleX100(edgehip_angle angle, int16_t hundredths) {
+  angles_.angles_deg_x100[angle] = hundredths;
+}
+
+void EdgeHip::send() {
+  channels_ = 0;
+  for (uint8_t i = 0; i < ANGLE_COUNT; ++i) {
+    if (angles_.angles_deg_x100[i] != EDGEHIP_UNKNOWN_I16) {
+      channels_ |= (uint16_t)1 << i;
+    }
+  }
+  write(edgehip_encode_angles(frame_, sequence_++, sampled_us_, &angles_));
+  forgetAngles();
+}
+
+void EdgeHip::onCue(void (*cue)(const edgehip_cue &)) { cue_ = cue; }
+
+void EdgeHip::onEstimate(void (*estimate)(const edgehip_cycle_estimate &)) {
+  estimate_ = estimate;
+}
+
+void EdgeHip::listen() {
+  while (port_.available() > 0) {
+    switch (edgehip_feed(&decoder_, (uint8_t)port_.read())) {
+    case EDGEHIP_NOTHING:
+      break;
+    case EDGEHIP_FRAME:
+      obey();
+      break;
+    default:
+      ++faults;
+    }
+  }
+}
+
+void EdgeHip::obey() {
+  switch (decoder_.type) {
+  case EDGEHIP_TYPE_DESCRIBE:
+    describe_due_ = true;
+    break;
+  case EDGEHIP_TYPE_START:
+    if (!sending_) {
+      due_us_ = micros();
+    }
+    sending_ = true;
+    break;
+  case EDGEHIP_TYPE_STOP:
+    sending_ = false;
+    break;
+  case EDGEHIP_TYPE_RATE: {
+    edgehip_rate rate;
+    if (edgehip_read_rate(&decoder_, &rate)) {
+      setRate(rate.rate_hz_x1000 / 1000.0f);
+      describe_due_ = true; // it says which rate it really is
+    }
+    break;
+  }
+  case EDGEHIP_TYPE_CUE: {
+    edgehip_cue cue;
+    if (cue_ != nullptr && edgehip_read_cue(&decoder_, &cue)) {
+      cue_(cue);
+    }
+    break;
+  }
+  case EDGEHIP_TYPE_CYCLE_ESTIMATE: {
+    edgehip_cycle_estimate estimate;
+    if (estimate_ != nullptr && edgehip_read_cycle_estimate(&decoder_, &estimate)) {
+      estimate_(estimate);
+    }
+    break;
+  }
+  }
+}
+
+void EdgeHip::setRate(float rateHz) {
+  rateHz = rateHz < 1 ? 1 : rateHz > max_rate_hz_ ? max_rate_hz_ : rateHz;
+  period_us_ = (uint32_t)(1e6f / rateHz + 0.5f);
+}
+
+void EdgeHip::describe() {
+  edgehip_description description = {};
+  description.rate_hz_x1000 = (1000000000UL + period_us_ / 2) / period_us_;
+  description.channels = channels_;
+  strncpy(description.name, name_, sizeof description.name - 1);
+  strncpy(description.firmware, firmware_, sizeof description.firmware - 1);
+  // Stamped like the last sample: a device's times never go back.
+  write(edgehip_encode_description(frame_, sequence_++, sampled_us_, &description));
+  describe_due_ = false;
+}
+
+void EdgeHip::forgetAngles() {
+  for (uint8_t i = 0; i < ANGLE_COUNT; ++i) {
+    angles_.angles_deg_x100[i] = EDGEHIP_UNKNOWN_I16;
+  }
+}
+
+void EdgeHip::write(size_t length) { port_.write(frame_, length); }

@@ -1,0 +1,65 @@
+// A device of edgehip: samples when it is time, sends what was measured, obeys the host.
+#ifndef EDGEHIP_H
+#define EDGEHIP_H
+
+#include <Arduino.h>
+
+#include "edgehip_wire.h"
+
+class EdgeHip {
+public:
+  // Texts are not copied; a firmware text that changes shows the next time it is asked for.
+  EdgeHip(Stream &port, const char *name, const char *firmware);
+
+  // Start sampling. The host may ask for other rates, up to maxRateHz.
+  void begin(float rateHz = 100, float maxRateHz = 200);
+
+  // Listen, and say whether a sample should be taken now. Call it as often as you can: an Uno's
+  // port overflows within 5 ms at 115200 baud.
+  bool sampleDue();
+
+  // When the sample was due that is to be measured and sent now; from micros().
+  uint32_t sampledUs() const { return sampled_us_; }
+
+  // Say one joint angle in degrees (OpenSim's signs), for the sample that is due. Angles that are
+  // not set for a sample are sent as not measured.
+  void setAngle(edgehip_angle angle, float degrees);
+  void setAngleX100(edgehip_angle angle, int16_t hundredths);
+
+  // Send the sample, with the time at which it was due.
+  void send();
+
+  // What to call when the host says something. Called from within sampleDue().
+  void onCue(void (*cue)(const edgehip_cue &));
+  void onEstimate(void (*estimate)(const edgehip_cycle_estimate &));
+
+  // Bytes that came and were not understood.
+  uint16_t faults = 0;
+
+private:
+  void listen();
+  void obey();
+  void setRate(float rateHz);
+  void describe();
+  void forgetAngles();
+  void write(size_t length);
+
+  Stream &port_;
+  const char *name_;
+  const char *firmware_;
+  void (*cue_)(const edgehip_cue &) = nullptr;
+  void (*estimate_)(const edgehip_cycle_estimate &) = nullptr;
+  edgehip_decoder decoder_ = {};
+  edgehip_angles angles_;
+  uint8_t frame_[EDGEHIP_DESCRIPTION_FRAME];
+  uint16_t channels_ = 0;
+  uint32_t sequence_ = 0;
+  uint32_t sampled_us_ = 0;
+  uint32_t due_us_ = 0;
+  uint32_t period_us_ = 10000;
+  float max_rate_hz_ = 200;
+  bool sending_ = true;
+  bool describe_due_ = true;
+};
+
+#endif

@@ -1,0 +1,248 @@
+"""The real firmware on emulated boards: it walks, obeys, and what the host says comes back."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import serial
+from edgehip_firmware_bridge import emulate, walking
+from edgehip_firmware_bridge.emulate import Board, Emulator
+from edgehip_firmware_bridge.toolchain import ToolchainError
+from numpy.typing import NDArray
+
+from edgehip.events import Chunk, InitialContact, JointAngleSample, LinkFault
+from edgehip.receiver import Receiver
+from edgehip.segmentation import GaitSegmenter
+from edgehip.wire import (
+    Angles,
+    Cue,
+    CycleEstimate,
+    Describe,
+    Description,
+    Frame,
+    FrameDecoder,
+    Message,
+    Rate,
+    Start,
+    Stop,
+    encode,
+)
+
+STRIDE_US = walking.STRIDE_SAMPLES * walking.SAMPLE_US
+JITTER_US = {"cortex-m": 0, "avr": 300}
+"""The Arduino stamps a sample when its loop comes by; the Cortex-M's timer is exact."""
+
+
+class Device:
+    """A board being emulated, and the host's end of its cable."""
+
+    def __init__(self, board: Board, folder: Path) -> None:
+        self.board = board
+        self.emulator = Emulator(board, folder)
+        self.port = serial.Serial(self.emulator.port, timeout=0.02)
+        self.decoder = FrameDecoder()
+        self.said = 0
+
+    def say(self, message: Message) -> None:
+        self.port.write(encode(message, self.said, 0))
+        self.said += 1
+
+    def hear(self, seconds: float) -> list[Frame]:
+        """Listen so long; every byte must belong to a good frame."""
+        frames: list[Frame] = []
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            data = self.port.read(self.port.in_waiting or 1)
+            for event in self.decoder.feed(Chunk(data, 0)):
+                assert not isinstance(event, LinkFault)
+                frames.append(event)
+        return frames
+
+    def describe(self) -> Description:
+        """Ask what the device is, until it says so."""
+        for _ in range(100):
+            self.say(Describe())
+            for frame in self.hear(0.1):
+                if isinstance(frame.message, Description):
+                    return frame.message
+        raise AssertionError("no description came")
+
+    def close(self) -> None:
+        self.port.close()
+        self.emulator.close()
+
+
+@pytest.fixture(scope="module", params=emulate.BOARDS)
+def device(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Device]:
+    if why := emulate.unavailable(request.param):
+        pytest.skip(why)
+    device = Device(request.param, tmp_path_factory.mktemp("firmware"))
+    # An emulator notices within a second that somebody listens, and then is amid a frame.
+    while not device.port.read_until(b"\0").endswith(b"\0"):
+        assert device.emulator.process.poll() is None
+    yield device
+    device.close()
+
+
+@pytest.fixture(scope="module")
+def walk(device: Device) -> list[Frame]:
+    """Some seconds of what the device sends by itself."""
+    return device.hear(6.0)
+
+
+def samples_of(frames: list[Frame]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the samples' device times (N,) and angles (N, 10)."""
+    samples = [
+        (frame.device_us, frame.message.angles_deg)
+        for frame in frames
+        if isinstance(frame.message, Angles)
+    ]
+    return np.array([t for t, _ in samples]), np.array([angles for _, angles in samples])
+
+
+def test_describes_itself(device: Device) -> None:
+    description = device.describe()
+    assert description.name.startswith("edgehip walker")
+    assert description.rate_hz == pytest.approx(100.0)
+    assert len(description.channel_names) == 10
+
+
+def test_nothing_is_lost_and_the_walk_is_the_tables(device: Device, walk: list[Frame]) -> None:
+    sequence = np.array([frame.sequence for frame in walk])
+    assert np.all(np.diff(sequence) == 1)
+    time_us, angles_deg = samples_of(walk)
+    assert len(time_us) > 500
+    assert np.all(np.abs(np.diff(time_us) - 10_000) <= JITTER_US[device.board])
+    assert np.mean(np.diff(time_us)) == pytest.approx(10_000, rel=1e-3)
+    rows = np.arange(walking.STRIDE_SAMPLES + 1)
+    stride = walking.stride_deg()[rows % walking.STRIDE_SAMPLES]
+    phase = (time_us % STRIDE_US) / walking.SAMPLE_US
+    for channel in range(10):
+        expected = np.interp(phase, rows, stride[:, channel])
+        np.testing.assert_allclose(angles_deg[:, channel], expected, atol=0.03)
+
+
+def test_the_strides_are_found_where_they_are(walk: list[Frame]) -> None:
+    receiver, segmenter = Receiver(), GaitSegmenter()
+    contacts: list[InitialContact] = []
+    for frame in walk:
+        assert frame.sequence is not None
+        chunk = Chunk(encode(frame.message, frame.sequence, frame.device_us), 0)
+        for event in receiver.feed(chunk):
+            if isinstance(event, JointAngleSample):
+                found = segmenter.feed(event)
+                contacts += [each for each in found if isinstance(each, InitialContact)]
+    for side, phase in (("r", 0.0), ("l", 0.5)):
+        strides = np.array([c.time_s for c in contacts if c.side == side]) * 1e6 / STRIDE_US
+        assert len(strides) >= 3
+        assert np.all(np.abs((strides - phase + 0.5) % 1.0 - 0.5) < 0.05)
+
+
+def test_stop_start_and_rate_are_obeyed(device: Device) -> None:
+    device.say(Stop())
+    device.hear(0.3)
+    assert device.hear(0.5) == []
+    assert device.describe().rate_hz == pytest.approx(100.0)
+    device.say(Start())
+    assert len(device.hear(0.5)) > 30
+
+    device.say(Rate(62.5))
+    device.hear(0.3)
+    assert device.describe().rate_hz == pytest.approx(62.5)
+    time_us, _ = samples_of(device.hear(1.0))
+    assert len(time_us) > 40
+    assert np.all(np.abs(np.diff(time_us) - 16_000) <= JITTER_US[device.board])
+
+    device.say(Rate(1e6))
+    device.hear(0.3)
+    fastest = device.describe().rate_hz
+    assert 200 <= fastest <= 500
+    device.say(Rate(100.0))
+    device.hear(0.3)
+    assert device.describe().rate_hz == pytest.approx(100.0)
+
+
+def leds(device: Device) -> str:
+    """Return which of the two LEDs are lit, by the firmware's own words: ``1.0 leds=10``."""
+    return device.describe().firmware.removeprefix("1.0 leds=")
+
+
+def test_a_cue_lights_the_led_and_it_goes_out(device: Device) -> None:
+    assert leds(device) == "00"
+    device.say(Cue(cue=0, state=1, event_us=0, flags=0))
+    assert leds(device) == "10"
+    device.say(Cue(cue=0, state=0, event_us=0, flags=0))
+    assert leds(device) == "00"
+    device.say(Cue(cue=1, state=1, event_us=0, flags=0))
+    assert leds(device) == "00"
+    device.say(Cue(cue=0, state=1, event_us=0, flags=0))
+    assert leds(device) == "10"
+    device.hear(2.2)
+    assert leds(device) == "00"
+
+
+def test_a_damaged_cue_lights_nothing(device: Device) -> None:
+    cue = bytearray(encode(Cue(cue=0, state=1, event_us=0, flags=0), device.said, 0))
+    cue[-3] ^= 0x10
+    device.port.write(bytes(cue))
+    device.port.write(b"\x55" * 400 + b"\0")
+    assert leds(device) == "00"
+
+
+def test_a_high_moment_lights_the_second_led_unless_it_may_be_wrong(device: Device) -> None:
+    def leds_after(moment: float, flags: int) -> str:
+        peaks, percents = (0.0,) * 14, (0.0,) * 3
+        moments = (moment, 0.0, 0.0)
+        device.say(
+            CycleEstimate(
+                1, flags, 0, STRIDE_US, 61.0, moments, moments, peaks, percents, percents, peaks
+            )
+        )
+        return leds(device)
+
+    assert leds_after(1.2, flags=0) == "01"
+    assert leds_after(0.8, flags=0) == "00"
+    assert leds_after(1.2, flags=2) == "00"
+    assert leds_after(float("nan"), flags=0) == "00"
+
+
+def test_every_sketch_of_the_library_compiles(tmp_path: Path) -> None:
+    if why := emulate.unavailable("avr"):
+        pytest.skip(why)
+    assert emulate.build_sketch("Minimal", tmp_path).exists()
+
+
+def test_the_command_gives_a_port_while_it_runs(tmp_path: Path) -> None:
+    if why := emulate.unavailable("cortex-m"):
+        pytest.skip(why)
+    port_file = tmp_path / "port"
+    module = "edgehip_firmware_bridge.emulate"
+    command = [sys.executable, "-m", module, "cortex-m", "--port-file", str(port_file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        while not port_file.exists():
+            assert running.poll() is None
+            time.sleep(0.05)
+        port = port_file.read_text().strip()
+        with serial.Serial(port, timeout=5.0) as opened:
+            assert opened.read_until(b"\0").endswith(b"\0")
+        running.terminate()
+        said, advice = running.communicate(timeout=20)
+    assert running.returncode == 0
+    assert said.decode().strip() == port
+    assert f"edgehip stream --port {port}" in advice.decode()
+    assert not port_file.exists()
+    assert not Path(port).exists()
+
+
+def test_a_missing_emulator_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ToolchainError, match="apt install"):
+        Emulator("cortex-m", tmp_path)
