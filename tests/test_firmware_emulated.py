@@ -1,10 +1,12 @@
 """The real firmware on emulated boards: it walks, obeys, and what the host says comes back."""
 
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -238,6 +240,27 @@ def test_the_command_gives_a_port_while_it_runs(tmp_path: Path) -> None:
     assert f"edgehip stream --port {port}" in advice.decode()
     assert not port_file.exists()
     assert not Path(port).exists()
+
+
+def test_one_command_emulates_and_estimates() -> None:
+    if why := emulate.unavailable("cortex-m"):
+        pytest.skip(why)
+    command = [sys.executable, "-m", "edgehip_firmware_bridge.emulate", "cortex-m", "--stream"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        records: list[dict[str, Any]] = []
+        while sum(record["record"] == "estimate" for record in records) < 3:
+            records.append(json.loads(running.stdout.readline()))
+        running.terminate()
+        summary = running.communicate(timeout=20)[1]
+    estimates = [record for record in records if record["record"] == "estimate"]
+    assert {estimate["side"] for estimate in estimates} == {"l", "r"}
+    for estimate in estimates:
+        assert estimate["stride_s"] == pytest.approx(STRIDE_US / 1e6, abs=0.01)
+        assert estimate["samples_lost"] == 0
+    assert "frames lost 0 " in summary
 
 
 def test_a_missing_emulator_says_what_to_install(

@@ -1,7 +1,8 @@
 """Devices without hardware: builds the example firmware and runs it in an emulator, at real pace.
 
 ``python -m edgehip_firmware_bridge.emulate cortex-m`` (or ``avr``) prints the name of a port that
-``edgehip stream --port`` opens like any other, and emulates until it is interrupted.
+``edgehip stream --port`` opens like any other, and emulates until it is interrupted. With
+``--stream`` it starts that as well, and estimates come out.
 """
 
 import argparse
@@ -138,6 +139,7 @@ class Emulator:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,  # Ctrl-C is for the program that reads the port
         )
         self.port = self._read_port()
         """The device's serial port, a pseudo-terminal: ``/dev/pts/N``."""
@@ -169,8 +171,8 @@ class Emulator:
         self.close()
 
 
-def emulate(board: Board, port_file: Path | None = None) -> None:
-    """Emulate a board until this program is interrupted or the emulator ends.
+def emulate(board: Board, port_file: Path | None = None, stream: bool = False) -> int:
+    """Emulate a board until this program is interrupted; return its exit status.
 
     Parameters
     ----------
@@ -178,6 +180,13 @@ def emulate(board: Board, port_file: Path | None = None) -> None:
         Which one.
     port_file
         Gets the port's name as soon as there is one, and is removed at the end.
+    stream
+        Run ``edgehip stream`` on the port, and end with it.
+
+    Raises
+    ------
+    ToolchainError
+        If the board cannot be built or started.
     """
     with Emulator(board) as emulator, contextlib.ExitStack() as stack:
         if port_file is not None:
@@ -185,12 +194,26 @@ def emulate(board: Board, port_file: Path | None = None) -> None:
             unfinished.write_text(emulator.port + "\n")
             os.replace(unfinished, port_file)
             stack.callback(port_file.unlink, missing_ok=True)
+        if stream:
+            return _stream(emulator.port)
         print(emulator.port, flush=True)
         print(f"edgehip stream --port {emulator.port}    (Ctrl-C ends it)", file=sys.stderr)
         # A terminated program must not leave its emulator behind.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):
             emulator.process.wait()
+            print("the emulator ended by itself", file=sys.stderr)
+            return 1
+        return 0
+
+
+def _stream(port: str) -> int:
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", port]
+    with subprocess.Popen(command) as streaming:
+        # Ctrl-C reaches both programs: the other one ends, with its summary, and so does this.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: streaming.send_signal(signal.SIGINT))
+        return streaming.wait()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -198,9 +221,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Build and emulate a device.")
     parser.add_argument("board", choices=BOARDS)
     parser.add_argument("--port-file", type=Path, help="write the port's name to this file")
+    parser.add_argument("--stream", action="store_true", help="run edgehip stream on the port")
     given = parser.parse_args(arguments)
     try:
-        emulate(given.board, given.port_file)
+        raise SystemExit(emulate(given.board, given.port_file, given.stream))
     except EdgehipError as error:
         raise SystemExit(f"error: {error}") from error
 
