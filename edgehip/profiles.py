@@ -22,7 +22,7 @@ def load_profile(path: Path) -> Profile:
             content = file.read(MAX_BYTES)
     except OSError as error:
         raise ProfileError(
-            f"{path}: cannot be read: {error.strerror}; --calibrate makes a profile"
+            f"{path}: cannot be read: {error.strerror}; --calibrate makes one"
         ) from error
     return Profile.from_json(content.decode(errors="replace"), str(path))
 

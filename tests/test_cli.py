@@ -1,0 +1,199 @@
+"""Mistakes as a new user makes them: one clear line, a non-zero exit, no traceback."""
+
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edgehip.channels import ANGLES
+from edgehip.wire import Angles, Description, encode
+from tests.pty_device import PtyDevice
+from tests.streams import synthetic_walk
+
+MODELS = Path(__file__).resolve().parents[1] / "edgehip" / "models"
+
+
+def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "edgehip", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=cwd,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["strem"], "did you mean 'stream'"),
+        (["stream"], "Missing option '--port'"),
+        (["stream", "--prot", "x"], "'--port'"),
+        (["stream", "--port", "/dev/ttyNOPE"], "there is no such port"),
+        (["stream", "--port", ""], "name is empty"),
+        (["stream", "--port", "foo://x"], "protocol 'foo' not known"),
+        (["stream", "--port", "socket://127.0.0.1:1"], "nobody listens"),
+        (["stream", "--port", "synthetic:?cadance=3"], "unknown option 'cadance'"),
+        (["stream", "--port", "synthetic:?cadence_spm=fast"], "cadence_spm='fast'"),
+        (["stream", "--port", "replay:none.rec"], "none.rec: cannot be read: No such file"),
+        (["stream", "--port", "replay:text.txt"], "not one good frame"),
+        (["stream", "--port", "replay:text.txt?speed=0"], "neither a positive number nor 'max'"),
+        (["stream", "--port", "replay:text.txt", "--format", "lines"], "not one good line"),
+        (["stream", "--port", "synthetic:", "--model", "none"], "there are: hip-cycle"),
+        (["stream", "--port", "synthetic:", "--model", "none.onnx"], "none.onnx: cannot be read"),
+        (["stream", "--port", "synthetic:", "--model", "text.txt"], "ends in .onnx or .tflite"),
+        (["stream", "--port", "synthetic:", "--model", "text.onnx"], "no edgehip card"),
+        (["stream", "--port", "synthetic:", "--model", "short.tflite"], "truncated"),
+        (["stream", "--port", "synthetic:", "--model", "bent.tflite"], "do not match the card"),
+        (["stream", "--port", "synthetic:", "--body-mass", "heavy"], "'heavy'"),
+        (["stream", "--port", "synthetic:", "--body-mass", "-3"], "not in the range"),
+        (["stream", "--port", "synthetic:", "--profile", "none.json"], "--calibrate makes one"),
+        (
+            ["stream", "--port", "synthetic:", "--profile", "text.txt"],
+            "not a personal-zero profile",
+        ),
+        (["stream", "--port", "synthetic:", "--record", "text.txt"], "exists already"),
+        (["stream", "--port", "synthetic:", "--record", "no/folder.rec"], "cannot be written"),
+        (["models", "none"], "there are: hip-cycle"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(arguments: list[str], complaint: str, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("hello\n" * 500)
+    (tmp_path / "text.onnx").write_text("hello\n" * 500)
+    model = (MODELS / "hip-cycle.tflite").read_bytes()
+    (tmp_path / "short.tflite").write_bytes(model[:-1000])
+    (tmp_path / "bent.tflite").write_bytes(model[:5000] + b"\xff" + model[5001:])
+    done = edgehip(*arguments, cwd=tmp_path)
+    *summary, last = done.stderr.splitlines()
+    assert done.returncode in (1, 2)
+    assert last.startswith("edgehip: ")
+    assert complaint in last
+    assert all(line.startswith(("strides", "samples", "faults")) for line in summary)
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def told_of(tmp_path: Path, pieces: Iterable[bytes], *options: str) -> str:
+    """Return the last line said about a device that sends these pieces, ten milliseconds apart."""
+    device = PtyDevice(tmp_path)
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", str(device.port), *options]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        for piece in pieces:
+            if process.poll() is not None:
+                break
+            device.write(piece)
+            time.sleep(0.01)
+        else:
+            process.kill()
+            raise AssertionError("the program did not complain")
+        assert process.stderr is not None
+        lines = process.stderr.read().decode().splitlines()
+    device.close()
+    assert process.returncode == 1
+    return lines[-1]
+
+
+LINE = ",".join(["{}"] + ["1.25"] * 10) + "\n"
+
+
+def test_a_wrong_baud_rate_is_suspected(tmp_path: Path) -> None:
+    assert "check --baud" in told_of(tmp_path, (os.urandom(36) for _ in range(1000)))
+
+
+def test_text_where_frames_were_expected_is_recognised(tmp_path: Path) -> None:
+    lines = (LINE.format(10 * i).encode() for i in range(1000))
+    assert "try --format lines" in told_of(tmp_path, lines)
+
+
+def test_a_device_with_six_angles_is_told_which_are_missing(tmp_path: Path) -> None:
+    six = sum(1 << ANGLES.index(name) for name in ANGLES if name.startswith("hip"))
+    angles = tuple(1.0 if name.startswith("hip") else math.nan for name in ANGLES)
+
+    def hips_only(describes_itself: bool) -> Iterator[bytes]:
+        for i in range(1000):
+            if describes_itself and i % 50 == 0:
+                yield encode(Description(100.0, six, "hips only", "1"), 2 * i, 0)
+            yield encode(Angles(angles), 2 * i + 1, 10_000 * i)
+
+    for describes_itself in (True, False):
+        line = told_of(tmp_path, hips_only(describes_itself))
+        for name in ("knee_angle_r", "ankle_angle_r", "knee_angle_l", "ankle_angle_l"):
+            assert name in line
+        assert "hip_flexion" not in line
+
+
+@pytest.mark.parametrize(("ticks_per_s", "hint"), [(1e6, "microseconds"), (1.0, "seconds")])
+def test_times_in_another_unit_are_noticed(tmp_path: Path, ticks_per_s: float, hint: str) -> None:
+    started_s = time.monotonic()
+    lines = (
+        LINE.format(round((time.monotonic() - started_s) * ticks_per_s, 3)).encode()
+        for _ in range(1000)
+    )
+    line = told_of(tmp_path, lines, "--format", "lines")
+    assert hint in line
+    assert "--time-unit" in line
+
+
+def test_a_model_of_the_other_engine_names_the_extra(tmp_path: Path) -> None:
+    """As on a device where only the light engine is installed."""
+    code = (
+        "import sys\n"
+        "sys.modules['onnxruntime'] = None\n"
+        f"sys.argv = ['edgehip', 'models', {str(MODELS / 'hip-cycle.onnx')!r}]\n"
+        "from edgehip.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'edgehip[onnx]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_reader_that_leaves_ends_the_stream(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m edgehip stream --port synthetic: | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert '"record":"link"' in done.stdout
+    assert "Traceback" not in done.stderr
+    assert "strides" in done.stderr
+
+
+def test_a_slow_reader_delays_no_sample_and_what_it_misses_is_counted(tmp_path: Path) -> None:
+    device = PtyDevice(tmp_path)
+    walk = synthetic_walk(60.0, stand_s=0.5, cadence_spm=150.0)
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", str(device.port)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while b"\0" not in device.read():
+            time.sleep(0.01)
+        # Nobody reads standard output: a pipe holds few of these long records.
+        device.play(zip(walk.time_s.tolist(), walk.frames(), strict=True), speed=12)
+        time.sleep(0.3)
+        process.terminate()
+        assert process.stderr is not None
+        err = process.stderr.read()
+    device.close()
+    assert "Traceback" not in err
+    assert f"samples    {len(walk)}; frames lost 0 " in err
+    assert "records dropped: the reader was slow" in err
+
+
+@pytest.mark.parametrize("command", ["stream", "devices", "models", "--version"])
+def test_help_is_there(command: str) -> None:
+    done = edgehip(command, *([] if command == "--version" else ["--help"]))
+    assert done.returncode == 0
+    assert done.stdout.strip()
+
+
+def test_the_bundled_models_are_listed() -> None:
+    done = edgehip("models")
+    assert done.returncode == 0
+    assert "hip-cycle.tflite" in done.stdout
+    shown = edgehip("models", "hip-cycle")
+    assert "moments_nm_per_kg 1x180x3" in shown.stdout
