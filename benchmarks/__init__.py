@@ -1,0 +1,1 @@
+"""Programs that measure what edgehip claims, and print it."""
