@@ -1,57 +1,65 @@
-"""What a model file says of itself, as text for a person."""
+"""What a model file says of itself, for people."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from edgehip.channels import ANGLES
 from edgehip.model_card import ModelCard, TensorCard
+
+INDENT = "  "
 
 
 def describe(card: ModelCard) -> str:
-    """Return a model card as lines of text."""
-    pace = (
-        f"{card.samples_per_cycle} points per gait cycle"
-        if card.kind == "cycle"
-        else f"{card.rate_hz:g} samples per second"
-    )
-    lines = [
-        f"{card.name} {card.version}: {card.description}",
-        f"kind        {card.kind}, {pace}, outputs of the {_SIDES[card.side]} hip",
-        f"inputs      {_tensors(card.inputs)}",
-        f"outputs     {_tensors(card.outputs)}",
-        f"precision   {card.precision}",
-        f"zero        {_zero(card)}",
-        f"licence     {card.licence}",
-        f"sha256      {card.sha256}",
-    ]
-    for title, facts in (("training", card.training), ("metrics", card.metrics)):
-        lines += [title, *_facts(facts, 2)]
-    return "\n".join(lines)
+    """Return a card as text of a few dozen lines."""
+    return "\n".join(_lines(card))
 
 
-_SIDES = {"l": "left", "r": "right"}
+def _lines(card: ModelCard) -> Iterator[str]:
+    yield f"{card.name} {card.version}: {card.description}"
+    yield f"licence: {card.licence}"
+    yield f"kind: {_kind(card)}"
+    yield f"hip: {'right' if card.side == 'r' else 'left'} (the other one by mirroring)"
+    yield f"precision: {card.precision}"
+    yield "inputs: " + ", ".join(_tensor(tensor) for tensor in card.inputs)
+    yield "outputs: " + ", ".join(_tensor(tensor) for tensor in card.outputs)
+    if card.spread_coverage is not None:
+        yield f"spread: meant to cover {card.spread_coverage:.0%} of references"
+    if card.zero is not None:
+        yield (
+            "personal zero: wanted, from quiet standing or from strides "
+            f"({card.zero.strength:.0%} of the difference is taken out)"
+        )
+    for name, span in card.ranges.items():
+        yield f"trained on {name}:"
+        labels = ANGLES if len(span.low) == len(ANGLES) else ("",) * len(span.low)
+        for label, low, high in zip(labels, span.low, span.high, strict=True):
+            yield f"{INDENT}{label or name:<16} {low:8.5g} to {high:.5g}"
+    for title, content in (("training", card.training), ("metrics", card.metrics)):
+        if content:
+            yield f"{title}:"
+            yield from _nested(content, INDENT)
+    yield f"sha256: {card.sha256}"
 
 
-def _tensors(tensors: tuple[TensorCard, ...]) -> str:
-    return ", ".join(f"{t.name} {'x'.join(map(str, t.shape))}" for t in tensors)
+def _kind(card: ModelCard) -> str:
+    if card.kind == "cycle":
+        return f"whole gait cycle of {card.samples_per_cycle} points, one call per stride"
+    reset = ", state reset at every initial contact" if card.resets_at_contact else ""
+    return f"sample by sample at {card.rate_hz:.5g} Hz{reset}"
 
 
-def _zero(card: ModelCard) -> str:
-    if card.zero is None:
-        return "none wanted"
-    return f"personal zero wanted (of a zero from strides, {card.zero.strength:.0%} is taken out)"
+def _tensor(tensor: TensorCard) -> str:
+    return f"{tensor.name} {'x'.join(str(n) for n in tensor.shape)}"
 
 
-def _facts(facts: dict[str, Any], indent: int) -> list[str]:
-    lines: list[str] = []
-    for name, value in facts.items():
-        head = " " * indent + name
+def _nested(content: dict[str, Any], indent: str) -> Iterator[str]:
+    for key, value in content.items():
         if isinstance(value, dict):
-            lines += [head, *_facts(value, indent + 2)]
-        elif isinstance(value, list) and value and isinstance(value[0], dict | str):
-            lines += [head, *(f"{' ' * indent}- {_item(item)}" for item in value)]
+            yield f"{indent}{key}:"
+            yield from _nested(value, indent + INDENT)
+        elif isinstance(value, list):
+            yield f"{indent}{key}: {', '.join(str(item) for item in value)}"
+        elif isinstance(value, float):
+            yield f"{indent}{key}: {value:.5g}"
         else:
-            lines.append(f"{head}: {value}")
-    return lines
-
-
-def _item(item: Any) -> str:
-    return "; ".join(map(str, item.values())) if isinstance(item, dict) else str(item)
+            yield f"{indent}{key}: {value}"

@@ -37,9 +37,11 @@ def synthetic(path: Path, family: str = "lstm", target: str = "moments", **chang
     outputs = (
         [f"{name}_r_moment" for name in MOMENTS] if moments else [f"{name}_r" for name in MUSCLES]
     )
+    weights = build(family, len(outputs)).state_dict()
     content = {
         "model_type": family,
-        "state_dict": build(family, len(outputs)).state_dict(),
+        # A fresh Transformer's layers are copies of one another; trained ones are not.
+        "state_dict": {k: v + 0.02 * torch.randn_like(v) for k, v in weights.items()},
         "mu_x": np.linspace(-5, 30, 10).astype(np.float32),
         "sd_x": np.linspace(5, 20, 10).astype(np.float32),
         "in_cols": list(ANGLES),

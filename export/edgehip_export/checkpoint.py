@@ -18,7 +18,7 @@ from edgehip_export.trained import (
     TrainedNetwork,
 )
 
-FOREIGN_SD: Final = 4.0
+FOREIGN_SD: Final = 3.0
 """The checkpoints keep no range of their training angles; their mean plus and minus so many SD
 stands for it."""
 

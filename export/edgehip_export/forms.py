@@ -134,7 +134,8 @@ def _target_cards(model: TrainedModel, samples: int) -> tuple[TensorCard, ...]:
 
 
 def _families(model: TrainedModel) -> str:
-    return " and ".join(dict.fromkeys(n.family.capitalize() for n in model.networks))
+    names = {"lstm": "LSTM", "transformer": "Transformer", "mamba": "Mamba"}
+    return " and ".join(dict.fromkeys(names[network.family] for network in model.networks))
 
 
 def _common(model: TrainedModel) -> dict[str, object]:

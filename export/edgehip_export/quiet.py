@@ -1,6 +1,7 @@
 """Keeping the converters' chatter off the user's terminal."""
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -21,14 +22,17 @@ def quiet() -> Iterator[None]:
     saved = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
     disabled = logging.root.manager.disable
     try:
-        with tempfile.TemporaryFile() as sink, warnings.catch_warnings():
+        with (
+            tempfile.TemporaryFile() as sink,
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")
             logging.disable(logging.CRITICAL)
             for descriptor in saved:
                 os.dup2(sink.fileno(), descriptor)
             yield
-            sys.stdout.flush()
-            sys.stderr.flush()
     finally:
         logging.disable(disabled)
         for descriptor, original in saved.items():

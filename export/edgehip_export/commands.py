@@ -1,0 +1,233 @@
+"""The workstation's commands: ``edgehip train``, ``evaluate``, ``import`` and ``export``."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from edgehip.errors import DatasetError, ParityError
+from edgehip.model_card import Format
+from edgehip_export.checkpoint import import_checkpoints
+from edgehip_export.dataset import DATA_SET, read_cohort
+from edgehip_export.evaluate import Evaluation
+from edgehip_export.evaluate import evaluate as evaluate_model
+from edgehip_export.export_model import (
+    FORMATS,
+    FORMS,
+    Exported,
+    Form,
+    Labelled,
+    Limits,
+    export_model,
+)
+from edgehip_export.fit import Recipe
+from edgehip_export.many_option import ManyOption
+from edgehip_export.metrics import Errors
+from edgehip_export.networks import FAMILIES
+from edgehip_export.progress_bar import ProgressBar
+from edgehip_export.quantize import PRECISIONS, Precision
+from edgehip_export.sources import open_trained
+from edgehip_export.train import Protocol
+from edgehip_export.train import train as train_model
+from edgehip_export.trained import TrainedModel, save_trained
+
+RECIPE = Recipe()
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+REPORT = "{:<44}{:>9}{:>7}{:>10}{:>9}{:>10}{:>11}{:>11}"
+
+
+@click.command()
+@click.argument("family", type=click.Choice(FAMILIES))
+@click.argument("cohort", type=FILE)
+@click.option("-o", "--output", type=FOLDER, required=True, help="Folder of the run.")
+@click.option("--scale-targets", is_flag=True, help="Fit z-scored targets (not as published).")
+@click.option("--most-epochs", default=RECIPE.most_epochs, show_default=True)
+@click.option("--patience", default=RECIPE.patience, show_default=True)
+@click.option("--seed", default=RECIPE.seed, show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="As PyTorch names it.")
+def train(
+    family: str,
+    cohort: Path,
+    output: Path,
+    scale_targets: bool,
+    most_epochs: int,
+    patience: int,
+    seed: int,
+    device: str,
+) -> None:
+    """Train a network by the protocol of Gait2Hip-60 on COHORT, one of its NPZ files.
+
+    One fifth of the people are held out; five folds of the others choose the number of epochs.
+    The same command goes on with a run that was interrupted.
+    """
+    strides = read_cohort(cohort)
+    release = "as released" if strides.is_release() else f"not the release ({DATA_SET})"
+    click.echo(
+        f"{cohort}: {len(strides)} strides of {len(strides.people())} people, {strides.target}, "
+        f"{release}"
+    )
+    recipe = replace(RECIPE, most_epochs=most_epochs, patience=patience, seed=seed)
+    protocol = Protocol(recipe, scale_targets=scale_targets)
+    bar = ProgressBar()
+    try:
+        train_model(strides, family, output, protocol, device=device, on_epoch=bar.show)
+    except KeyboardInterrupt as interrupt:
+        click.echo(f"interrupted: the same command goes on from here ({output})", err=True)
+        raise click.Abort from interrupt
+    finally:
+        bar.close()
+    for line in (output / "test_metrics_by_cadence.csv").read_text().splitlines():
+        click.echo(line)
+    click.echo(f"{output / 'model.pt'}: trained")
+
+
+@click.command()
+@click.argument("model", type=FILE)
+@click.argument("cohort", type=FILE)
+@click.option("-o", "--output", type=FOLDER, required=True, help="Folder for tables and plots.")
+def evaluate(model: Path, cohort: Path, output: Path) -> None:
+    """Evaluate MODEL on COHORT, an NPZ file of Gait2Hip-60's shape.
+
+    MODEL is a trained model, a released checkpoint, or an exported file. Where COHORT is the data
+    set a model was trained on, its held-out people alone are taken; any other cohort is external
+    and taken whole.
+    """
+    found = evaluate_model(model, read_cohort(cohort), output)
+    click.echo(
+        f"{found.name}: {found.strides} strides of {found.people} "
+        f"{'held-out people' if found.held_out_only else 'people'}"
+    )
+    _print_errors(found)
+    click.echo(f"tables and plots: {output}")
+
+
+@click.command("import")
+@click.argument("checkpoints", type=FILE, nargs=-1, required=True)
+@click.option("-o", "--output", type=FILE, required=True, help="The model, ending in .pt.")
+@click.option("--name", help="The model's name.")
+def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> None:
+    """Import released CHECKPOINTS of Gait2Hip-60 as one model.
+
+    Give one checkpoint, or one for moments (JM60) and one for forces (MF60). Nothing in them is
+    run.
+    """
+    model = import_checkpoints(checkpoints, name)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    save_trained(output, model)
+    targets = " and ".join(network.target for network in model.networks)
+    click.echo(f"{output}: {model.name}, {targets}")
+
+
+@click.command()
+@click.argument("models", type=FILE, nargs=-1, required=True)
+@click.option("-o", "--output", type=FOLDER, required=True, help="Folder for the files.")
+@click.option("--to", "formats", cls=ManyOption, type=click.Choice(FORMATS), default=FORMATS)
+@click.option(
+    "--precision", "precisions", cls=ManyOption, type=click.Choice(PRECISIONS), default=["fp32"]
+)
+@click.option("--form", "forms", cls=ManyOption, type=click.Choice(FORMS), default=["cycle"])
+@click.option(
+    "--stride-s", default=1.1, show_default=True, help="Stride duration a step form is meant for."
+)
+@click.option("--strides", cls=ManyOption, type=FILE, help="Held-out NPZ file(s) to compare on.")
+@click.option("--error-limit", type=float, help="Normalised error above which nothing is written.")
+@click.option("--any-error", is_flag=True, help="Write files whatever their error.")
+def export(
+    models: tuple[Path, ...],
+    output: Path,
+    formats: tuple[Format, ...],
+    precisions: tuple[Precision, ...],
+    forms: tuple[Form, ...],
+    stride_s: float,
+    strides: tuple[Path, ...],
+    error_limit: float | None,
+    any_error: bool,
+) -> None:
+    """Export MODELS, a trained model or released checkpoints, to self-describing files.
+
+    Every file is compared with PyTorch; the report is printed, stored in the file and beside it.
+    """
+    model = open_trained(models)
+    limits = Limits()
+    if error_limit is not None:
+        limits = Limits(dict.fromkeys(PRECISIONS, error_limit))
+    click.echo(
+        REPORT.format("file", "KiB", "size", "max", "error", "R² loss", "p50 (µs)", "p99 (µs)")
+    )
+    done = export_model(
+        model,
+        output,
+        formats,
+        precisions,
+        forms,
+        stride_s=stride_s,
+        labelled=_labelled(strides, model) if strides else None,
+        limits=None if any_error else limits,
+        on_file=lambda exported: click.echo(_report_line(exported)),
+    )
+    click.echo(
+        "size: over the float32 file; max: largest difference from PyTorch, of moments (Nm/kg) or "
+        "else forces (N/kg); error: RMS difference over the output's SD"
+    )
+    if refused := [exported for exported in done if exported.refusal is not None]:
+        first = refused[0]
+        raise ParityError(
+            f"{len(refused)} of {len(done)} files not written, first {first.path}: "
+            f"{first.refusal} (--error-limit and --any-error change that)"
+        )
+
+
+def _report_line(exported: Exported) -> str:
+    parity, name = exported.parity, exported.path.name
+    if parity is None:
+        return f"{name:<44}not offered: {exported.refusal}"
+    losses = [accuracy.r2_loss for accuracy in parity.accuracy.values()]
+    line = REPORT.format(
+        name,
+        f"{parity.size_bytes / 1024:.0f}",
+        f"{parity.size_ratio:.0%}",
+        f"{next(iter(parity.max_error.values())):.2g}",
+        f"{parity.normalised_error:.2%}",
+        f"{max(losses):+.4f}" if losses else "-",
+        f"{parity.latency_us_p50:.1f}",
+        f"{parity.latency_us_p99:.1f}",
+    )
+    return line if exported.refusal is None else f"{line}  NOT WRITTEN: {exported.refusal}"
+
+
+def _labelled(paths: tuple[Path, ...], model: TrainedModel) -> Labelled:
+    """Return the strides of one or two cohorts: the same strides labelled in two ways."""
+    cohorts = [read_cohort(path) for path in paths]
+    held_out = set(model.networks[0].provenance.get("test_subjects", ()))
+    if held_out and all(held_out <= set(cohort.people()) for cohort in cohorts):
+        cohorts = [cohort.of_people(sorted(held_out)) for cohort in cohorts]
+    first = cohorts[0]
+    for cohort in cohorts[1:]:
+        if cohort.angles_deg.shape != first.angles_deg.shape or bool(
+            (cohort.angles_deg != first.angles_deg).any()
+        ):
+            raise DatasetError(f"{cohort.path}: holds other strides than {first.path}: give one")
+    return Labelled(first.angles_deg, {cohort.target: cohort.per_kg for cohort in cohorts})
+
+
+def _print_errors(found: Evaluation) -> None:
+    line = "{:<26}{:>9}{:>9}{:>9}"
+    click.echo(line.format("", "RMSE", "MAE", "R²"))
+
+    def show(name: str, errors: Errors) -> None:
+        figures = (f"{x:.4f}" for x in (errors.rmse, errors.mae, errors.r2))
+        click.echo(line.format(name, *figures))
+
+    show("pooled", found.pooled)
+    show("subject-mean", found.subject_mean)
+    for title, key in (
+        ("stored, pooled", "test_metrics_overall"),
+        ("stored, subject-mean", "test_metrics_subject_mean"),
+    ):
+        if key in found.stored:
+            stored = found.stored[key]
+            show(title, Errors(stored["RMSE"], stored["MAE"], stored["R2"]))
+    for row in found.cadences[1:]:
+        figures = (f"{row[f'subject_mean_{name}']:.4f}" for name in ("RMSE", "MAE", "R2"))
+        click.echo(line.format(f"subject-mean, {row['speed']}", *figures))

@@ -1,0 +1,131 @@
+"""The workstation's commands, as somebody uses them."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from edgehip_export import parity
+from edgehip_export.commands import evaluate, export, import_, train
+
+from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ParityError
+from edgehip.model import load_model
+from edgehip.model_report import describe
+from tests.export_cohort import SIXTY, write_cohort
+from tests.test_export_checkpoint import synthetic
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parity, "LATENCY_BUDGET_S", 0.0)
+
+
+def run(command: object, *words: object) -> Result:
+    return CliRunner().invoke(command, [str(word) for word in words])  # type: ignore[arg-type]
+
+
+def refused(command: object, error: type[EdgehipError], *words: object) -> str:
+    """Return the one line a command refuses with."""
+    result = run(command, *words)
+    assert isinstance(result.exception, error), result.output
+    assert "\n" not in str(result.exception)
+    return str(result.exception)
+
+
+@pytest.fixture
+def moments(tmp_path: Path) -> Path:
+    return synthetic(tmp_path / "jm.pt")
+
+
+def test_data_set_to_trained_to_evaluated(tmp_path: Path) -> None:
+    cohort = write_cohort(tmp_path / "cohort.npz", people=SIXTY[:10])
+    run_folder = tmp_path / "run"
+    words = ("lstm", cohort, "-o", run_folder, "--most-epochs", 1)
+    result = run(train, *words)
+    assert result.exit_code == 0, result.output
+    assert "30 strides of 10 people, moments, not the release (https://doi.org/" in result.output
+    assert "speed,n_trials,n_subjects" in result.output
+    result = run(evaluate, run_folder / "model.pt", cohort, "-o", tmp_path / "on-test")
+    assert "6 strides of 2 held-out people" in result.output
+    pooled, subject, stored_pooled, stored_subject = (
+        line.split()[-3:] for line in result.output.splitlines()[2:6]
+    )
+    assert (pooled, subject) == (stored_pooled, stored_subject)
+    others = write_cohort(tmp_path / "others.npz", people=["P1", "P2", "P3"], seed=7)
+    result = run(evaluate, run_folder / "model.pt", others, "-o", tmp_path / "external")
+    assert "9 strides of 3 people" in result.output
+    assert "stored" not in result.output
+    for name in ("curves.png", "peaks.png"):
+        assert (tmp_path / "external" / name).read_bytes().startswith(b"\x89PNG")
+    with (tmp_path / "external" / "metrics_per_output.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["output"] for row in rows] == ["hip_flexion", "hip_adduction", "hip_rotation"]
+
+
+def test_checkpoints_to_files_that_can_be_evaluated(tmp_path: Path, moments: Path) -> None:
+    forces = synthetic(tmp_path / "mf.pt", target="forces")
+    result = run(import_, forces, moments, "-o", tmp_path / "both.pt")
+    assert "gait2hip60-lstm, moments and forces" in result.output
+    strides = [
+        write_cohort(tmp_path / f"{t}.npz", target=t, people=SIXTY[:2], strides_each=1)
+        for t in ("moments", "forces")
+    ]
+    words = (tmp_path / "both.pt", "-o", tmp_path / "files", "--strides", *strides)
+    result = run(
+        export, *words, "--to", "onnx", "tflite", "--precision", "fp32", "int8", "--form", "step"
+    )
+    assert result.exit_code == 0, result.output
+    names = [f"gait2hip60-lstm-step-{p}.{f}" for f in ("onnx", "tflite") for p in ("fp32", "int8")]
+    assert [line.split()[0] for line in result.output.splitlines()[1:5]] == names
+    figures = []
+    for name in ("both.pt", f"files/{names[0]}", f"files/{names[2]}"):
+        result = run(evaluate, tmp_path / name, strides[1], "-o", tmp_path / "evaluated")
+        figures.append(result.output.splitlines()[2])
+    assert figures[0] == figures[1] == figures[2]
+
+
+def test_released_checkpoint_can_be_exported_at_once(tmp_path: Path, moments: Path) -> None:
+    result = run(export, moments, "-o", tmp_path / "files", "--to", "onnx", "--form", "step")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "files" / "gait2hip60-lstm-moments-step-fp32.onnx").exists()
+
+
+def test_file_beyond_the_limit_is_named(tmp_path: Path, moments: Path) -> None:
+    words = (moments, "-o", tmp_path, "--to", "onnx", "--form", "step", "--precision", "int8")
+    line = refused(export, ParityError, *words, "--error-limit", 1e-6)
+    assert "1 of 1 files not written, first" in line
+    assert "is above 0.00%, the limit for int8 (--error-limit and --any-error" in line
+    assert run(export, *words, "--error-limit", 1e-6, "--any-error").exit_code == 0
+
+
+def test_bad_input_is_one_line(tmp_path: Path, moments: Path) -> None:
+    text = tmp_path / "text.pt"
+    text.write_text("no model\n")
+    radians = write_cohort(tmp_path / "rad.npz", X=np.zeros((24, 180, 10), np.float32))
+    good = write_cohort(tmp_path / "good.npz", target="forces")
+    out = ("-o", tmp_path / "out")
+    assert "is not a PyTorch checkpoint" in refused(import_, ModelFileError, text, *out)
+    assert "is not a PyTorch checkpoint" in refused(export, ModelFileError, text, *out)
+    assert "looks like radians" in refused(evaluate, DatasetError, moments, radians, *out)
+    assert "gives no forces" in refused(evaluate, ModelFileError, moments, good, *out)
+    assert "looks like radians" in refused(train, DatasetError, "lstm", radians, *out)
+    others = write_cohort(tmp_path / "others.npz", seed=3)
+    line = refused(export, DatasetError, moments, *out, "--strides", good, others)
+    assert "holds other strides than" in line
+    assert run(train, "gru", good, *out).exit_code == 2
+    assert run(export, moments, *out, "--to", "pdf").exit_code == 2
+
+
+def test_model_file_describes_itself(tmp_path: Path, moments: Path) -> None:
+    run(export, moments, "-o", tmp_path, "--to", "onnx", "--form", "step", "--stride-s", 1.2)
+    text = describe(load_model(tmp_path / "gait2hip60-lstm-moments-step-fp32.onnx").card)
+    for part in (
+        "licence: MIT",
+        "sample by sample at 150 Hz, state reset at every initial contact",
+        "inputs: angles_deg 1x1x10, state.moments_h 2x1x128",
+        "knee_angle_r ",
+        "citation: Zhang et al.",
+        "normalised_error: ",
+    ):
+        assert part in text

@@ -1,0 +1,137 @@
+"""Exported files do what their source does, in every form and precision, or are not written."""
+
+import json
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+from edgehip_export import parity
+from edgehip_export.checkpoint import import_checkpoints
+from edgehip_export.export import run_module
+from edgehip_export.export_model import Labelled, Limits, export_model
+from edgehip_export.forms import cycle_form, step_form
+from edgehip_export.networks import CausalNetwork, unroll
+from edgehip_export.parity import answers, normal_strides, normalised_error
+from edgehip_export.quantize import PRECISIONS
+from edgehip_export.trained import TrainedModel
+
+from edgehip.errors import ModelFileError
+from edgehip.model import load_model
+from tests.test_export_checkpoint import synthetic
+
+STRIDES = normal_strides(4)
+
+
+def model(folder: Path, family: str, *targets: str) -> TrainedModel:
+    return import_checkpoints(
+        [synthetic(folder / f"{family}_{t}.pt", family, t) for t in targets], name=f"made-{family}"
+    )
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(4)
+    monkeypatch.setattr(parity, "LATENCY_BUDGET_S", 0.0)
+
+
+def test_step_form_is_the_cycle_form_from_zero_state(tmp_path: Path) -> None:
+    both = model(tmp_path, "mamba", "forces", "moments")
+    cycle, cycle_card = cycle_form(both)
+    step, step_card = step_form(both, stride_s=1.2)
+    assert step_card.rate_hz == pytest.approx(150)
+    assert step_card.resets_at_contact
+    whole = answers(lambda *x: run_module(cycle, *x), cycle_card, STRIDES)
+    stepped = answers(lambda *x: run_module(step, *x), step_card, STRIDES)
+    for name in ("moments_nm_per_kg", "forces_n_per_kg"):
+        assert normalised_error(stepped[name], whole[name]) < 1e-5
+
+
+def test_transformer_has_no_step_form(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="has no step form: export its cycle form"):
+        step_form(model(tmp_path, "transformer", "moments"), stride_s=1.1)
+
+
+def test_cycle_files_of_both_formats_answer_as_pytorch(tmp_path: Path) -> None:
+    one = model(tmp_path, "transformer", "moments")
+    done = export_model(one, tmp_path / "files", limits=Limits(), precisions=PRECISIONS)
+    module, card = cycle_form(one)
+    source = answers(lambda *x: run_module(module, *x), card, STRIDES)
+    tolerance = {"fp32": 1e-4, "fp16": 5e-3, "int8": 0.08, "int8-static": 0.08}
+    written = [exported for exported in done if exported.refusal is None]
+    assert {e.precision for e in written} >= {"fp32", "fp16", "int8"}
+    for exported in written:
+        loaded = load_model(exported.path)
+        assert loaded.card.precision == exported.precision
+        found = answers(loaded.engine.run, loaded.card, STRIDES)
+        for name, answer in found.items():
+            assert normalised_error(answer, source[name]) < tolerance[exported.precision]
+        if exported.precision == "int8":
+            assert exported.parity is not None
+            assert exported.parity.size_ratio < 0.35
+    report = json.loads((tmp_path / "files" / "made-transformer.parity.json").read_text())
+    assert set(report) == {exported.path.name for exported in done}
+    assert len(done) == 2 * len(PRECISIONS)
+
+
+@pytest.mark.parametrize("family", ["lstm", "mamba"])
+def test_step_files_carry_their_state_in_float(tmp_path: Path, family: str) -> None:
+    one = model(tmp_path, family, "moments")
+    done = export_model(
+        one, tmp_path, precisions=("int8", "int8-static"), forms=("step",), limits=Limits()
+    )
+    refused = {e.path.name: e.refusal for e in done if e.refusal}
+    assert set(refused) == {f"made-{family}-step-int8-static.{s}" for s in ("onnx", "tflite")}
+    network = one.networks[0].module()
+    with torch.no_grad():
+        x = network.normalise(torch.from_numpy(STRIDES))
+        whole = network.denormalise(unroll(cast(CausalNetwork, network.network), x)).numpy()
+    for exported in done:
+        if exported.refusal is None:
+            loaded = load_model(exported.path)
+            found = answers(loaded.engine.run, loaded.card, STRIDES)["moments_nm_per_kg"]
+            assert normalised_error(found, whole) < 0.08
+
+
+def test_file_beyond_its_limit_is_not_written(tmp_path: Path) -> None:
+    one = model(tmp_path, "lstm", "moments")
+    strict = Limits(dict.fromkeys(PRECISIONS, 1e-6))
+    for limits, written in ((strict, False), (None, True)):
+        (exported,) = export_model(
+            one, tmp_path / "out", ["onnx"], ["int8"], ["step"], limits=limits
+        )
+        assert exported.path.exists() is written
+        assert (exported.refusal is None) is written
+    assert "is above 0.00%, the limit for int8" in str(strict.refusal("int8", exported.parity))  # type: ignore[arg-type]
+
+
+def test_loss_of_accuracy_on_labelled_strides_is_measured_and_limited(tmp_path: Path) -> None:
+    one = model(tmp_path, "lstm", "moments")
+    module, card = step_form(one, 1.1)
+    truth = answers(lambda *x: run_module(module, *x), card, STRIDES)["moments_nm_per_kg"]
+    labelled = Labelled(STRIDES, {"moments": truth})
+    limits = Limits(dict.fromkeys(PRECISIONS, 1.0), r2_loss=1e-9)
+    (exported,) = export_model(
+        one, tmp_path, ["onnx"], ["int8"], ["step"], labelled=labelled, limits=limits
+    )
+    assert exported.parity is not None
+    accuracy = exported.parity.accuracy["moments_nm_per_kg"]
+    assert accuracy.r2_of_source == pytest.approx(1)
+    assert 0 < accuracy.r2_loss < 0.05
+    assert "of R² in moments_nm_per_kg, more than" in str(exported.refusal)
+    assert not exported.path.exists()
+
+
+def test_card_says_where_the_model_comes_from(tmp_path: Path) -> None:
+    (exported,) = export_model(
+        model(tmp_path, "lstm", "forces"), tmp_path, ["onnx"], forms=["step"]
+    )
+    card = load_model(exported.path).card
+    assert card.licence == "MIT"
+    assert "arXiv 2605.30374" in card.training["forces"]["citation"]
+    assert card.metrics["parity"]["normalised_error"] < 1e-4
+    low, high = (
+        np.array(side) for side in (card.ranges["angles_deg"].low, card.ranges["angles_deg"].high)
+    )
+    np.testing.assert_allclose(high - low, 6 * np.linspace(5, 20, 10), rtol=1e-5)
