@@ -191,6 +191,8 @@ class Hop(StrEnum):
     """Samples to gait events and cycles."""
     ESTIMATE = "estimate"
     """A gait cycle to an estimate."""
+    SAMPLE = "sample"
+    """A sample to a per-sample estimate."""
     EMIT = "emit"
     """Handing the estimate to the outputs."""
 
@@ -208,6 +210,10 @@ class Flag(StrEnum):
     """The model wants a personal zero and none is in use."""
     NO_FOOT_OFF = "no_foot_off"
     """Foot off was not seen, so the stance is unknown."""
+    WARMING_UP = "warming_up"
+    """The per-sample model has not seen enough yet since it began anew."""
+    LINK_DOWN = "link_down"
+    """The link is stale or lost (only on cues that are switched off for it)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +232,9 @@ class HipEstimate:
     at ``100 * i / (S - 1)`` percent of the gait cycle (S is the model's, 180 as published). A model
     that gives only moments leaves ``forces_n_per_kg`` empty, and the other way round.
     ``moment_spread_nm_per_kg`` and ``force_spread_n_per_kg`` are half-widths of the model's stated
-    interval, empty if it states none.
+    interval, empty if it states none. ``sample_moment_rmse_nm_per_kg`` and
+    ``sample_force_rmse_n_per_kg`` say how far the per-sample estimates of this stride were from
+    this one, over all outputs; None if there were none.
     """
 
     side: Side
@@ -245,6 +253,8 @@ class HipEstimate:
     out_of_range: tuple[str, ...]
     samples_lost: int
     received_ns: int
+    sample_moment_rmse_nm_per_kg: float | None = None
+    sample_force_rmse_n_per_kg: float | None = None
 
     @property
     def stride_s(self) -> float:
@@ -257,3 +267,37 @@ class HipEstimate:
         if self.foot_off_s is None:
             return None
         return 100.0 * (self.foot_off_s - self.start_s) / self.stride_s
+
+
+@dataclass(frozen=True, slots=True)
+class HipSampleEstimate:
+    """What both hips do at one sample, by a causal model, without delay.
+
+    ``moments_nm_per_kg`` (3,) follow :data:`edgehip.channels.MOMENTS`, ``forces_n_per_kg`` (14,)
+    :data:`edgehip.channels.MUSCLES`, for each side.
+    """
+
+    time_s: float
+    moments_nm_per_kg: Mapping[Side, NDArray[np.float32]]
+    forces_n_per_kg: Mapping[Side, NDArray[np.float32]]
+    zero: str
+    flags: tuple[Flag, ...]
+    out_of_range: tuple[str, ...]
+    received_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class CueChange:
+    """A cue was switched on or off by an estimate, or off because no estimate can be trusted.
+
+    ``cue`` counts the cues as they were given, ``text`` is how it was given; ``value`` is in the
+    cue's own unit, NaN when it is switched off for want of trust (``flags`` say why).
+    """
+
+    cue: int
+    text: str
+    on: bool
+    time_s: float
+    value: float
+    flags: tuple[Flag, ...]
+    received_ns: int

@@ -100,6 +100,8 @@ class ModelCard:
         Of a ``sample`` model: its state goes back to zero at every initial contact of ``side``.
     spread_coverage
         The share of references the stated spread is meant to cover, or None without spread.
+    warm_up_s
+        Of kind ``sample``: how long its answers are not to be trusted after it began anew.
     training, metrics
         Free-form: data with licences and citations, protocol, results.
     sha256
@@ -120,6 +122,7 @@ class ModelCard:
     zero: ZeroCard | None = None
     resets_at_contact: bool = False
     spread_coverage: float | None = None
+    warm_up_s: float = 0.0
     precision: str = "fp32"
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
