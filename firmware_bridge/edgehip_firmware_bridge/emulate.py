@@ -149,7 +149,7 @@ class Emulator:
         said = ""
         for line in self.process.stdout:
             said += line
-            if found := re.search(r"/dev/pts/\d+", line):
+            if found := re.search(r"/dev/[\w/]+", line):
                 return found[0]
         self.close()
         raise ToolchainError(f"the emulator did not start: {said.strip() or 'it said nothing'}")
