@@ -46,7 +46,7 @@ class Device:
 
     def __init__(self, board: Board, folder: Path) -> None:
         self.board = board
-        self.emulator = Emulator(board, folder)
+        self.emulator = Emulator(emulate.emulator_command(board, folder))
         self.port = serial.Serial(self.emulator.port, timeout=0.02)
         self.decoder = FrameDecoder()
         self.heard: deque[Frame] = deque()
@@ -280,4 +280,4 @@ def test_a_missing_emulator_says_what_to_install(
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ToolchainError, match="apt install"):
-        Emulator("cortex-m", tmp_path)
+        emulate.emulator_command("cortex-m", tmp_path)

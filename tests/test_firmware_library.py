@@ -78,7 +78,7 @@ def test_damaged_frames_are_never_accepted(compiler: str, tmp_path: Path) -> Non
 def test_an_angle_frame_takes_under_300_instructions(tmp_path: Path) -> None:
     if why := toolchain.missing("arm-none-eabi-gcc", "qemu-system-arm"):
         pytest.skip(why)
-    encode, decode = footprint.instructions(("-O2",), tmp_path)
+    encode, decode = footprint.cortex_m4_instructions(("-O2",), tmp_path)
     assert len(encode) == walking.STRIDE_SAMPLES
     assert sum(encode) / len(encode) < 300
     assert max(decode) < 2000

@@ -101,38 +101,37 @@ def build_avr_host(folder: Path) -> Path:
 
 
 def emulator_command(board: Board, folder: Path = BUILD) -> list[str | Path]:
-    """Build what a board needs; return the command that runs it with its port on a pty."""
+    """Build what a board needs; return the command for :class:`Emulator`.
+
+    Raises
+    ------
+    ToolchainError
+        If a tool is missing or the firmware does not compile.
+    """
     require(*TOOLS[board])
     match board:
         case "cortex-m":
-            machine = ("qemu-system-arm", "-M", "mps2-an386", "-display", "none")
-            return [
-                *machine,
-                *("-monitor", "none", "-serial", "pty", "-kernel"),
-                build_cortex_m(folder),
-            ]
+            qemu = "qemu-system-arm -M mps2-an386 -display none -monitor none -serial pty -kernel"
+            return [*qemu.split(), build_cortex_m(folder)]
         case "avr":
             return [build_avr_host(folder), build_sketch("Walker", folder)]
 
 
 class Emulator:
-    """A board being emulated; leave the context (or call :meth:`close`) to end it.
+    """A device being emulated; leave the context (or call :meth:`close`) to end it.
 
     Parameters
     ----------
-    board
-        Which one.
-    folder
-        Where to build.
+    command
+        Runs the emulator; the first name of a device file it prints is the port.
 
     Raises
     ------
     ToolchainError
-        If a tool is missing, the firmware does not compile, or the emulator does not start.
+        If the emulator does not start.
     """
 
-    def __init__(self, board: Board, folder: Path = BUILD) -> None:
-        command = emulator_command(board, folder)
+    def __init__(self, command: Sequence[str | Path]) -> None:
         self.process = subprocess.Popen(
             list(map(str, command)),
             stdin=subprocess.DEVNULL,
@@ -188,7 +187,7 @@ def emulate(board: Board, port_file: Path | None = None, stream: bool = False) -
     ToolchainError
         If the board cannot be built or started.
     """
-    with Emulator(board) as emulator, contextlib.ExitStack() as stack:
+    with Emulator(emulator_command(board)) as emulator, contextlib.ExitStack() as stack:
         if port_file is not None:
             unfinished = port_file.with_name(port_file.name + ".new")
             unfinished.write_text(emulator.port + "\n")
