@@ -52,13 +52,13 @@ def line(label: str, scores: Iterable[Scores]) -> dict[Kind, Summary]:
         kind: summarise(one for each in scores for (what, _), one in each.items() if what == kind)
         for kind in KINDS
     }
-    text = f"{label[:33]:<34}"
+    text = ""
     for one in summaries.values():
         text += (
             f"| {one.events:6} {one.missed:6} {one.extra:5} {one.f1:6.4f} {one.sd_ms:4.1f}"
             f" {one.offset_ms:+6.0f} {one.delay_median_ms:5.0f} {one.delay_p95_ms:3.0f} "
         )
-    print(text.replace("nan", "  -"), flush=True)
+    print(f"{label[:33]:<34}" + text.replace("nan", "  -"), flush=True)
     return summaries
 
 

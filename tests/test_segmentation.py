@@ -4,12 +4,14 @@ import copy
 import itertools
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import segmentation as benchmark
 from benchmarks.gait_recordings import PERTURBATIONS, Recording, load_children, load_recordings
 from benchmarks.gait_scores import KINDS, Kind, score_recording, summarise
 from edgehip.channels import MIRROR, SIDES, Side, angles_of, opposite
@@ -312,3 +314,10 @@ def test_recorded_walks_made_harder(name: str) -> None:
     for kind in KINDS:
         summary = summarise(one for each in own for (what, _), one in each.items() if what == kind)
         assert summary.f1 >= 0.97
+
+
+def test_the_benchmark_says_where_it_looked_for_recordings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert benchmark.main(["--data", str(tmp_path)]) == 2
+    assert f"no recordings in {tmp_path}" in capsys.readouterr().err
