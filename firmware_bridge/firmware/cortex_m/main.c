@@ -23,8 +23,8 @@
 #define LED_CUE 1u
 #define LED_MOMENT 2u
 #define HIGH_MOMENT_NM_PER_KG_X1000 1000
-/* Nothing stays on for ever because a host died. */
-#define LED_TIMEOUT_US 2000000u
+/* When the host is silent for so long, everything goes off: nothing stays on because a host died. */
+#define SILENCE_TICKS (2u * CLOCK_HZ)
 
 #define ALL_CHANNELS ((1u << 10) - 1u)
 
@@ -35,7 +35,7 @@ static volatile bool describe_due = true;
 static volatile bool sending = true;
 static volatile uint32_t rate_hz_x1000 = 100000;
 static volatile uint32_t wanted_period = FIRST_PERIOD; /* in ticks */
-static uint64_t leds_off_at;
+static uint64_t heard_at;
 
 static uint32_t sequence;
 
@@ -84,7 +84,6 @@ static void send(const uint8_t *frame, size_t length)
 static void set_led(uint32_t led, bool on)
 {
     LEDS = on ? LEDS | led : LEDS & ~led;
-    leds_off_at = ticks + (uint64_t)LED_TIMEOUT_US * TICKS_PER_US;
 }
 
 static void set_rate(uint32_t wanted)
@@ -145,6 +144,7 @@ void uart_receive_interrupt(void)
     UART0->interrupts = 2;
     while ((UART0->state & UART_RX_FULL) != 0) {
         if (edgehip_feed(&decoder, (uint8_t)UART0->data) == EDGEHIP_FRAME) {
+            heard_at = ticks;
             obey(&decoder);
         }
     }
@@ -162,7 +162,7 @@ void systick_interrupt(void)
     next_period = wanted_period;
     SYSTICK->reload = next_period - 1u;
     sample_due = true;
-    if (LEDS != 0 && ticks > leds_off_at) {
+    if (ticks - heard_at > SILENCE_TICKS) {
         LEDS = 0;
     }
 }

@@ -68,6 +68,7 @@ void EdgeHip::listen() {
     case EDGEHIP_NOTHING:
       break;
     case EDGEHIP_FRAME:
+      heard_ms_ = millis();
       obey();
       break;
     default:

@@ -33,7 +33,11 @@ public:
   void onCue(void (*cue)(const edgehip_cue &));
   void onEstimate(void (*estimate)(const edgehip_cycle_estimate &));
 
-  // Bytes that came and were not understood.
+  // How long nothing was heard from the host. A device that moves or shocks somebody switches off
+  // when this grows: a host that died cannot say so.
+  uint32_t silentMs() const { return millis() - heard_ms_; }
+
+  // Frames that came damaged, or that this library does not know.
   uint16_t faults = 0;
 
 private:
@@ -54,6 +58,7 @@ private:
   uint8_t frame_[EDGEHIP_DESCRIPTION_FRAME];
   uint16_t channels_ = 0;
   uint32_t sequence_ = 0;
+  uint32_t heard_ms_ = 0;
   uint32_t sampled_us_ = 0;
   uint32_t due_us_ = 0;
   uint32_t period_us_ = 10000;

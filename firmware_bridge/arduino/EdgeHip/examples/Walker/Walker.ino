@@ -1,8 +1,8 @@
 // Walks without sensors: sends all ten angles of a stride from a table, at any rate the host asks.
 //
 // The built-in LED is lit while cue 0 is on, an LED at pin 12 after a stride with a high hip
-// flexion moment; the firmware's text says which are. Both go out by themselves two seconds after
-// the host last switched one: nothing stays on for ever because a host died.
+// flexion moment; the firmware's text says which are. Both go out when the host is silent for two
+// seconds: nothing stays on because a host died.
 #include <EdgeHip.h>
 
 #include "walk_table.h"
@@ -10,17 +10,15 @@
 static const uint8_t LED_CUE = LED_BUILTIN;
 static const uint8_t LED_MOMENT = 12;
 static const int16_t HIGH_MOMENT_NM_PER_KG_X1000 = 1000;
-static const uint32_t LED_TIMEOUT_MS = 2000;
+static const uint32_t SILENCE_MS = 2000;
 
 static char firmware[] = "1.0 leds=00";
-static uint32_t switchedMs;
 
 EdgeHip hip(Serial, "edgehip walker, Arduino", firmware);
 
 static void switchLed(uint8_t led, bool on) {
   digitalWrite(led, on ? HIGH : LOW);
   firmware[led == LED_CUE ? 9 : 10] = on ? '1' : '0';
-  switchedMs = millis();
 }
 
 static void onCue(const edgehip_cue &cue) {
@@ -55,7 +53,7 @@ void setup() {
 void loop() {
   static uint32_t phaseUs, lastUs;
 
-  if (millis() - switchedMs > LED_TIMEOUT_MS) {
+  if (hip.silentMs() > SILENCE_MS) {
     switchLed(LED_CUE, false);
     switchLed(LED_MOMENT, false);
   }
