@@ -13,6 +13,7 @@
     ├── TrainingError         a training run cannot be started or continued
     ├── ParityError           an exported file answers too differently from its source
     ├── ProfileError          a personal-zero profile cannot be read or written
+    ├── CueError              a cue is not understood or cannot be used
     └── SnapshotError         a saved state does not fit what it is loaded into
 
 A message says what was wrong, where, and how to mend it, in one line. Noise on a link is never an
@@ -83,3 +84,7 @@ class ProfileError(EdgehipError):
 
 class SnapshotError(EdgehipError):
     """A saved state is damaged or belongs to another kind of pipeline."""
+
+
+class CueError(EdgehipError):
+    """A cue's text is not understood, or it asks for something this stream does not have."""

@@ -7,6 +7,7 @@ seconds; the idea is that of HdrHistogram (Tene, 2012).
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from edgehip.events import Hop
@@ -61,6 +62,14 @@ class Histogram:
         return Percentiles(self.count, p50, p95, p99, self.max_ns / 1e6)
 
 
+class Out(StrEnum):
+    """What leaves edgehip."""
+
+    ESTIMATE = "estimate"
+    SAMPLE = "sample"
+    CUE = "cue"
+
+
 class LatencyMeter:
     """Adds up what one chunk costs at each hop, and keeps the distributions.
 
@@ -76,7 +85,7 @@ class LatencyMeter:
         self._clock_ns = clock_ns
         self.deadline_ns = deadline_ns
         self.hops = {hop: Histogram() for hop in Hop}
-        self.byte_in_to_estimate_out = Histogram()
+        self.byte_in_to_out = {output: Histogram() for output in Out}
         self.confirmation = Histogram()
         self.deadline_misses = 0
         self._last_ns = 0
@@ -102,18 +111,29 @@ class LatencyMeter:
         """What the chunk in hand has cost at each hop so far."""
         return self._spent_ns
 
-    def estimate_out(self, confirmation_s: float) -> None:
-        """Record an estimate that is out now.
-
-        Parameters
-        ----------
-        confirmation_s
-            From the end of the stride to the sample that made it certain, in device time.
-        """
+    def out(self, output: Out) -> None:
+        """Record that something is out now."""
         self.mark(Hop.EMIT)
-        for hop, spent_ns in self._spent_ns.items():
-            self.hops[hop].add(spent_ns)
         total_ns = self._last_ns - self.received_ns
-        self.byte_in_to_estimate_out.add(total_ns)
-        self.confirmation.add(round(confirmation_s * 1e9))
+        self.byte_in_to_out[output].add(total_ns)
+        if output is Out.CUE:
+            return
         self.deadline_misses += total_ns > self.deadline_ns
+        if output is Out.SAMPLE:
+            self.hops[Hop.SAMPLE].add(self._spent_ns[Hop.SAMPLE])
+            return
+        for hop, spent_ns in self._spent_ns.items():
+            if hop is not Hop.SAMPLE:
+                self.hops[hop].add(spent_ns)
+
+    def confirmed(self, confirmation_s: float) -> None:
+        """Record how long after a stride's end, in device time, it was certain."""
+        self.confirmation.add(round(confirmation_s * 1e9))
+
+    def distributions(self) -> dict[str, Percentiles]:
+        """Return everything that was measured, by name."""
+        named = {str(hop): histogram for hop, histogram in self.hops.items()}
+        named["confirmation"] = self.confirmation
+        named |= {f"byte_in_to_{output}_out": h for output, h in self.byte_in_to_out.items()}
+        measured = {name: histogram.percentiles() for name, histogram in named.items()}
+        return {name: percentiles for name, percentiles in measured.items() if percentiles}

@@ -10,6 +10,7 @@ from edgehip.model_card import ModelCard, read_model
 
 BUNDLED = files("edgehip") / "models"
 DEFAULT_CYCLE_MODEL = "hip-cycle"
+DEFAULT_SAMPLE_MODEL = "hip-sample"
 
 
 @dataclass(frozen=True, slots=True)

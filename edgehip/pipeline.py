@@ -1,18 +1,23 @@
 """The rooms in a row: bytes or samples in, gait events and hip estimates out. No I/O, no clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from edgehip.cues import Cue, Cues
 from edgehip.cycles import CycleTracker
-from edgehip.estimators.cycle import CycleEstimator
+from edgehip.estimators.agreement import Agreement
+from edgehip.estimators.cycle import NO_ZERO, CycleEstimator
+from edgehip.estimators.sample import SampleEstimator
 from edgehip.events import (
     BrokenCycle,
     Chunk,
+    CueChange,
     Fault,
     FootOff,
     GaitCycle,
     HipEstimate,
+    HipSampleEstimate,
     Hop,
     InitialContact,
     JointAngleSample,
@@ -29,8 +34,20 @@ from edgehip.zero import Calibration, Method, Profile
 
 RESET_GAP_S: Final = 0.25
 """After so long without a sample, nothing of the gait before it is carried on."""
+STANDING_RESET_S: Final = 10.0
+"""After so long without walking the per-sample model begins anew, before the next step comes."""
 
-Event = Description | LinkFault | InitialContact | FootOff | BrokenCycle | HipEstimate | Profile
+Event = (
+    Description
+    | LinkFault
+    | InitialContact
+    | FootOff
+    | BrokenCycle
+    | HipEstimate
+    | HipSampleEstimate
+    | CueChange
+    | Profile
+)
 
 
 def _unmarked(hop: Hop) -> None:
@@ -39,11 +56,17 @@ def _unmarked(hop: Hop) -> None:
 
 @dataclass(slots=True)
 class PipelineState:
-    """When the last sample was, the zero in use, and the one being measured."""
+    """When the last sample was, the zero in use, the one being measured, and since when it stands.
+
+    ``stands_since_s`` is None while the person walks; ``rested`` says that the per-sample model
+    began anew since.
+    """
 
     last_sample_s: float | None = None
     profile: Profile | None = None
     calibration: Calibration | None = None
+    stands_since_s: float | None = None
+    rested: bool = False
 
 
 class Pipeline:
@@ -55,7 +78,12 @@ class Pipeline:
     Parameters
     ----------
     model
-        Of kind ``cycle`` (see :func:`edgehip.model.load_model`).
+        Of kind ``cycle`` (see :func:`edgehip.model.load_model`), for an estimate per stride; None
+        for none.
+    sample_model
+        Of kind ``sample``, for an estimate per sample; None for none.
+    cues
+        Switched by the estimates (see :func:`edgehip.cues.parse_cue`).
     profile
         The personal zero to begin with.
     calibrate
@@ -77,8 +105,10 @@ class Pipeline:
 
     def __init__(
         self,
-        model: Model,
+        model: Model | None,
         *,
+        sample_model: Model | None = None,
+        cues: Sequence[Cue] = (),
         profile: Profile | None = None,
         calibrate: Method | None = None,
         body_mass_kg: float | None = None,
@@ -89,9 +119,14 @@ class Pipeline:
         self.receiver = Receiver(decoder)
         self.segmenter = GaitSegmenter()
         self.cycles = CycleTracker()
-        self.estimator = CycleEstimator(
-            model, body_mass_kg=body_mass_kg, body_height_m=body_height_m
+        self.estimator = (
+            CycleEstimator(model, body_mass_kg=body_mass_kg, body_height_m=body_height_m)
+            if model
+            else None
         )
+        self.sample_estimator = SampleEstimator(sample_model) if sample_model else None
+        self.agreement = Agreement()
+        self.cues = Cues(cues)
         self.state = PipelineState(None, profile, Calibration(calibrate) if calibrate else None)
         self.apply_zero()
         self._mark = mark
@@ -120,30 +155,73 @@ class Pipeline:
         events: list[Event] = []
         if state.calibration is not None:
             self._calibrated(state.calibration.sample(sample), events)
+        if self.sample_estimator is not None:
+            self._mark(Hop.SEGMENT)
+            now = self.sample_estimator.feed(sample)
+            self.agreement.add(now)
+            events.append(now)
+            events += self.cues.feed(now)
+            self._mark(Hop.SAMPLE)
         for event in self.segmenter.feed(sample):
             events.append(event)
             cycle = self.cycles.event(event, sample.received_ns)
             if isinstance(cycle, GaitCycle):
-                self._mark(Hop.SEGMENT)
-                if state.calibration is not None:
-                    self._calibrated(state.calibration.cycle(cycle), events)
-                events.append(self.estimator.estimate(cycle))
-                self._mark(Hop.ESTIMATE)
+                self._cycle(cycle, events)
             elif cycle is not None:
                 events.append(cycle)
+        self._watch_standing(sample, events)
         self._mark(Hop.SEGMENT)
         return events
+
+    @property
+    def zero(self) -> str:
+        """The personal zero in use, in a few words."""
+        profile = self.state.profile
+        return NO_ZERO if profile is None else profile.describe()
+
+    def stalled(self, received_ns: int) -> list[CueChange]:
+        """Return what follows from the link being stale: no cue stays on."""
+        return self.cues.all_off(self.state.last_sample_s or 0.0, received_ns)
 
     def reset(self) -> None:
         """Forget the gait so far: what comes next has no connection with it."""
         self.segmenter.reset()
         self.cycles.reset()
+        self.agreement.reset()
+        if self.sample_estimator is not None:
+            self.sample_estimator.reset()
         if self.state.calibration is not None:
             self.state.calibration.reset()
 
     def apply_zero(self) -> None:
         """Bring the zero that the state names into use."""
-        self.estimator.set_zero(self.state.profile)
+        for estimator in (self.estimator, self.sample_estimator):
+            if estimator is not None:
+                estimator.set_zero(self.state.profile)
+
+    def _cycle(self, cycle: GaitCycle, events: list[Event]) -> None:
+        self._mark(Hop.SEGMENT)
+        if self.state.calibration is not None:
+            self._calibrated(self.state.calibration.cycle(cycle), events)
+        if self.estimator is not None:
+            estimate = self.agreement.compare(self.estimator.estimate(cycle))
+            events.append(estimate)
+            events += self.cues.feed(estimate)
+            self._mark(Hop.ESTIMATE)
+
+    def _watch_standing(self, sample: JointAngleSample, events: list[Event]) -> None:
+        """Let nothing of a walk outlive it: cues go off, and in the end the network's memory."""
+        state = self.state
+        if self.segmenter.walking:
+            state.stands_since_s, state.rested = None, False
+            return
+        if state.stands_since_s is None:
+            state.stands_since_s = sample.time_s
+            events += self.cues.peaks_off(sample.time_s, sample.received_ns)
+        elif not state.rested and sample.time_s - state.stands_since_s > STANDING_RESET_S:
+            state.rested = True
+            if self.sample_estimator is not None:
+                self.sample_estimator.reset()
 
     def _calibrated(self, profile: Profile | None, events: list[Event]) -> None:
         if profile is None:

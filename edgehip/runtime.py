@@ -1,22 +1,26 @@
 """The one loop: takes what a source gives, runs the pipeline, watches the link and the time."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Self
 
+from edgehip.cues import Cue
 from edgehip.errors import DeviceError
 from edgehip.events import (
     BrokenCycle,
     Chunk,
+    CueChange,
     Fault,
     HipEstimate,
+    HipSampleEstimate,
     LinkChange,
     LinkFault,
+    LinkState,
     PortLost,
     PortOpened,
 )
-from edgehip.latency import LatencyMeter, Percentiles
+from edgehip.latency import LatencyMeter, Out, Percentiles
 from edgehip.lines import LineDecoder, TimeUnit
 from edgehip.link import LinkMonitor
 from edgehip.model import Model
@@ -45,6 +49,7 @@ class Summary:
 
     estimates: dict[str, int]
     broken_cycles: int
+    cues_switched_on: int
     samples: int
     frames_lost: int
     loss_percent: float
@@ -63,8 +68,11 @@ class Stream:
     ----------
     source
         See :func:`edgehip.sources.open_source`; closed with the stream.
-    model
-        See :func:`edgehip.model.load_model`.
+    model, sample_model
+        For an estimate per stride, and per sample (see :func:`edgehip.model.load_model`); None for
+        none.
+    cues
+        Switched by the estimates (see :func:`edgehip.cues.parse_cue`).
     format
         ``frames`` or text ``lines``.
     time_unit
@@ -86,8 +94,10 @@ class Stream:
     def __init__(
         self,
         source: Source,
-        model: Model,
+        model: Model | None,
         *,
+        sample_model: Model | None = None,
+        cues: Sequence[Cue] = (),
         format: Format = "frames",
         time_unit: TimeUnit = "ms",
         profile: Profile | None = None,
@@ -102,6 +112,8 @@ class Stream:
         self.link = LinkMonitor()
         self.pipeline = Pipeline(
             model,
+            sample_model=sample_model,
+            cues=cues,
             profile=profile,
             calibrate=calibrate,
             body_mass_kg=body_mass_kg,
@@ -109,9 +121,11 @@ class Stream:
             decoder=LineDecoder(time_unit) if format == "lines" else FrameDecoder(),
             mark=self.meter.mark,
         )
+        self.model_names = ", ".join(m.card.name for m in (model, sample_model) if m)
         self.device: Description | None = None
         self.estimate_counts = {"l": 0, "r": 0}
         self.broken_cycles = 0
+        self.cues_switched_on = 0
         self._recorder = recorder
         self._stopped = False
         self._bytes = 0
@@ -138,16 +152,14 @@ class Stream:
         while not self._stopped and not self.source.ended:
             item = self.source.read(TICK_S)
             if item is None:
-                if self.source.live:
-                    yield self.link.tick(time.monotonic_ns())
-                else:
-                    yield None
+                now_ns = time.monotonic_ns()
+                change = self.link.tick(now_ns) if self.source.live else None
+                yield from self._changed(change, now_ns)
+                yield None
                 continue
             if self._recorder is not None:
                 self._recorder(item)
-            change = self.link.tick(item.received_ns)
-            if change is not None:
-                yield change
+            yield from self._changed(self.link.tick(item.received_ns), item.received_ns)
             self.meter.start(item.received_ns if self.source.live else time.monotonic_ns())
             samples = self.pipeline.receiver.samples
             events = self.pipeline.feed(item)
@@ -156,20 +168,24 @@ class Stream:
                 yield item
             elif isinstance(item, PortLost):
                 change = self.link.port_lost(item.received_ns, item.detail)
-                if change is not None:
-                    yield change
+                yield from self._changed(change, item.received_ns)
             elif samples:
                 change = self.link.sampled(samples, item.received_ns)
-                if change is not None:
-                    yield change
+                yield from self._changed(change, item.received_ns)
             for event in events:
-                self._note(event)
                 yield event
-                if isinstance(event, HipEstimate):
-                    self.meter.estimate_out(event.confirmed_s - event.end_s)
+                self._note(event)
             if isinstance(item, Chunk):
                 self._check(item)
         self._check_end()
+
+    def _changed(self, change: LinkChange | None, at_ns: int) -> Iterator[StreamEvent]:
+        """Yield a change of the link and what follows from it."""
+        if change is None:
+            return
+        yield change
+        if change.state is not LinkState.LIVE:
+            yield from self.pipeline.stalled(at_ns)
 
     def _check_end(self) -> None:
         """Say so when a source that ended held nothing that could be used."""
@@ -186,22 +202,16 @@ class Stream:
     def summary(self) -> Summary:
         """Return what there was so far."""
         meter, timebase = self.meter, self.pipeline.receiver.timebase
-        named = {str(hop): histogram for hop, histogram in meter.hops.items()}
-        named["byte_in_to_estimate_out"] = meter.byte_in_to_estimate_out
-        named["confirmation"] = meter.confirmation
         uncertainty_ns = timebase.uncertainty_ns
         return Summary(
             estimates=dict(self.estimate_counts),
             broken_cycles=self.broken_cycles,
+            cues_switched_on=self.cues_switched_on,
             samples=self.link.samples,
             frames_lost=self.link.frames_lost,
             loss_percent=self.link.loss_percent,
             faults={str(fault): count for fault, count in sorted(self.link.faults.items())},
-            latency={
-                name: percentiles
-                for name, histogram in named.items()
-                if (percentiles := histogram.percentiles()) is not None
-            },
+            latency=meter.distributions(),
             deadline_ms=meter.deadline_ns / 1e6,
             deadline_misses=meter.deadline_misses,
             clock_drift_ppm=timebase.drift_ppm,
@@ -209,11 +219,19 @@ class Stream:
         )
 
     def _note(self, event: Event) -> None:
+        """Count an event that is out now."""
         match event:
             case LinkFault():
                 self.link.fault(event)
+            case HipSampleEstimate():
+                self.meter.out(Out.SAMPLE)
             case HipEstimate():
                 self.estimate_counts[event.side] += 1
+                self.meter.out(Out.ESTIMATE)
+                self.meter.confirmed(event.confirmed_s - event.end_s)
+            case CueChange():
+                self.cues_switched_on += event.on
+                self.meter.out(Out.CUE)
             case BrokenCycle():
                 self.broken_cycles += 1
             case Description():

@@ -12,9 +12,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from edgehip.cues import CuesState, CueState
 from edgehip.cycles import CycleTrackerState, FootState
 from edgehip.errors import SnapshotError
-from edgehip.events import JointAngleSample
+from edgehip.estimators.agreement import AgreementState
+from edgehip.estimators.sample import HipMemory, SampleEstimatorState
+from edgehip.events import Flag, HipSampleEstimate, JointAngleSample
 from edgehip.gait_curve import Curve
 from edgehip.lines import LineDecoderState
 from edgehip.pipeline import Pipeline, PipelineState
@@ -29,18 +32,24 @@ FORMAT: Final = 1
 _CLASSES: Final[dict[str, Any]] = {
     cls.__name__: cls
     for cls in (
+        AgreementState,
         Calibration,
+        CueState,
+        CuesState,
         Curve,
         CycleTrackerState,
         DeviceClockState,
         FootState,
         FrameDecoderState,
+        HipMemory,
+        HipSampleEstimate,
         JointAngleSample,
         LegState,
         LineDecoderState,
         PipelineState,
         Profile,
         ReceiverState,
+        SampleEstimatorState,
         SegmenterState,
         SequenceState,
         TimebaseState,
@@ -53,7 +62,7 @@ def save(pipeline: Pipeline) -> str:
     return json.dumps(
         {
             "edgehip_snapshot": FORMAT,
-            "model": pipeline.estimator.model.card.sha256,
+            "models": _models(pipeline),
             "rooms": {name: _plain(room.state) for name, room in _rooms(pipeline).items()},
         }
     )
@@ -74,8 +83,8 @@ def restore(pipeline: Pipeline, text: str) -> None:
         plain = json.loads(text)
         if plain["edgehip_snapshot"] != FORMAT:
             raise SnapshotError("the saved state is of another edgehip version: start afresh")
-        if plain["model"] != pipeline.estimator.model.card.sha256:
-            raise SnapshotError("the saved state belongs to another model: load that model")
+        if plain["models"] != _models(pipeline):
+            raise SnapshotError("the saved state belongs to other models: load those")
         states = {name: _value(value) for name, value in plain["rooms"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SnapshotError(
@@ -90,6 +99,11 @@ def restore(pipeline: Pipeline, text: str) -> None:
     pipeline.apply_zero()
 
 
+def _models(pipeline: Pipeline) -> list[str | None]:
+    estimators = (pipeline.estimator, pipeline.sample_estimator)
+    return [estimator.model.card.sha256 if estimator else None for estimator in estimators]
+
+
 def _rooms(pipeline: Pipeline) -> dict[str, Any]:
     receiver = pipeline.receiver
     return {
@@ -100,13 +114,17 @@ def _rooms(pipeline: Pipeline) -> dict[str, Any]:
         "receiver": receiver,
         "segmenter": pipeline.segmenter,
         "cycles": pipeline.cycles,
+        "agreement": pipeline.agreement,
+        "cues": pipeline.cues,
         "pipeline": pipeline,
-    }
+    } | ({"sample": pipeline.sample_estimator} if pipeline.sample_estimator else {})
 
 
 def _plain(value: Any) -> Any:
     """Return a value in what JSON knows; what it does not is an object with one tagged key."""
     match value:
+        case Flag():
+            return {"flag": value.value}
         case None | bool() | int() | float() | str():
             return value
         case list():
@@ -134,6 +152,8 @@ def _value(plain: Any) -> Any:
     if not isinstance(plain, dict):
         return plain
     match next(iter(plain)):
+        case "flag":
+            return Flag(plain["flag"])
         case "tuple":
             return tuple(_value(item) for item in plain["tuple"])
         case "dict":

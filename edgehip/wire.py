@@ -169,6 +169,9 @@ ESTIMATE_FLAGS: Final = (
     "out_of_range",
     "no_zero",
     "no_foot_off",
+    "warming_up",
+    "link_down",
+    "not_walking",
 )
 """Meaning of the bits of an estimate's flags, lowest first."""
 

@@ -13,9 +13,12 @@ from edgehip.channels import ANGLES, MIRROR, MUSCLES, SIDES, angles_of, opposite
 ROOT = Path(edgehip.__file__).parent
 PURE = (
     "channels",
+    "cues",
     "cycles",
     "errors",
+    "estimators/agreement",
     "estimators/cycle",
+    "estimators/sample",
     "events",
     "gait_curve",
     "latency",

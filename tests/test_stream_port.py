@@ -99,6 +99,7 @@ def test_a_pulled_cable_is_told_counted_and_survived(device: PtyDevice) -> None:
     timed = list(zip(walk.time_s.tolist(), frames, strict=True))
     program = Program(device)
     device.play(timed[:600], speed=2)
+    time.sleep(0.1)  # what is still in the terminal is gone with it
     device.unplug()
     time.sleep(3.0)
     device.plug_in()

@@ -1,30 +1,29 @@
 """``edgehip stream``: from a port to estimates."""
 
 import contextlib
-import signal
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 import click
 
 from edgehip import __version__
-from edgehip.errors import EdgehipError, ProfileError
-from edgehip.events import HipEstimate, LinkChange, PortOpened
+from edgehip.channels import MOMENTS, MUSCLES
+from edgehip.commands.run import Run, stopped_by_signals
+from edgehip.cues import parse_cue
+from edgehip.errors import CueError, EdgehipError, ProfileError
 from edgehip.lines import TimeUnit
-from edgehip.model import DEFAULT_CYCLE_MODEL, load_model
-from edgehip.profiles import load_profile, save_profile
-from edgehip.runtime import DEFAULT_DEADLINE_MS, Format, Stream, StreamEvent
-from edgehip.sinks.device import DeviceLink, estimate_message
-from edgehip.sinks.output import Output, OutputKind, open_output
+from edgehip.model import DEFAULT_CYCLE_MODEL, DEFAULT_SAMPLE_MODEL, load_model
+from edgehip.profiles import load_profile
+from edgehip.runtime import DEFAULT_DEADLINE_MS, Format, Stream
+from edgehip.sinks.device import DeviceLink
+from edgehip.sinks.output import OutputKind, open_output
 from edgehip.sinks.recorder import Recorder
+from edgehip.sinks.records import SAMPLE_OUTPUTS
 from edgehip.sinks.summary import summary_lines
 from edgehip.sources import DEFAULT_BAUD, open_source
 from edgehip.sources.replay import ReplaySource
-from edgehip.zero import Method, Profile
+from edgehip.zero import Method
 
 
 @click.command()
@@ -58,6 +57,33 @@ from edgehip.zero import Method, Profile
     show_default=True,
     metavar="FILE",
     help="A .tflite or .onnx model file, or the name of a bundled model.",
+)
+@click.option(
+    "--sample-model",
+    "sample_model_name",
+    default=DEFAULT_SAMPLE_MODEL,
+    show_default=True,
+    metavar="FILE",
+    help="The model for per-sample estimates.",
+)
+@click.option(
+    "--estimates",
+    default="cycle",
+    show_default=True,
+    help="cycle (one per stride), sample (one per sample, without delay), or cycle,sample.",
+)
+@click.option(
+    "--outputs",
+    metavar="NAMES",
+    help="What per-sample records hold: hip_flexion,glmed_r ... (default: all).",
+)
+@click.option(
+    "--cue",
+    "cues",
+    multiple=True,
+    metavar="EXPR",
+    help="Switch a cue by a threshold: 'glmed_r > 12 N/kg, hysteresis=1, refractory_s=0.5' at "
+    "every sample, 'peak hip_flexion_l > 0.9 Nm/kg' at every stride. May be repeated.",
 )
 @click.option(
     "--body-mass",
@@ -125,6 +151,10 @@ def stream(
     format_: Format,
     time_unit: TimeUnit,
     model_name: str,
+    sample_model_name: str,
+    estimates: str,
+    outputs: str | None,
+    cues: tuple[str, ...],
     body_mass_kg: float | None,
     body_height_m: float | None,
     profile_path: Path | None,
@@ -137,7 +167,7 @@ def stream(
     deadline_ms: float,
     duration_s: float | None,
 ) -> None:
-    """Estimate hip moments and muscle forces, stride by stride, until Ctrl-C.
+    """Estimate hip moments and muscle forces live, until Ctrl-C.
 
     On a terminal the estimates are drawn; into a pipe they are written as JSON Lines or CSV, one
     record per estimate. A summary of strides, losses and latencies goes to standard error at the
@@ -145,7 +175,17 @@ def stream(
     """
     if calibrate and profile_path and profile_path.exists():
         raise ProfileError(f"{profile_path}: exists already; --calibrate would overwrite it")
-    model = load_model(model_name)
+    by_cycle, by_sample = _voices(estimates)
+    if by_cycle and by_sample and output == "csv":
+        raise click.BadParameter("CSV holds one kind of estimate", param_hint="--estimates")
+    wanted = _wanted(outputs)
+    thresholds = [parse_cue(text, body_mass_kg) for text in cues]
+    for cue in thresholds:
+        if not (by_cycle if cue.of_peak else by_sample):
+            kind = "cycle" if cue.of_peak else "sample"
+            raise CueError(f"cue {cue.text!r} looks at every {kind}: give --estimates {kind}")
+    model = load_model(model_name) if by_cycle else None
+    sample_model = load_model(sample_model_name) if by_sample else None
     profile = load_profile(profile_path) if profile_path and not calibrate else None
     recorder: Recorder | None = None
     with contextlib.ExitStack() as stack:
@@ -155,6 +195,8 @@ def stream(
         streaming = Stream(
             source,
             model,
+            sample_model=sample_model,
+            cues=thresholds,
             format=format_,
             time_unit=time_unit,
             profile=profile,
@@ -169,10 +211,10 @@ def stream(
         if send is not None and target is None:
             back = stack.enter_context(contextlib.closing(open_source(send, baud=baud)))
             target = DeviceLink(back)
-        shown = open_output(output, streaming, port, curves)
+        shown = open_output(output, streaming, port, curves=curves, outputs=wanted)
         run = Run(streaming, shown, device, target, rate_hz, profile_path)
         problem: EdgehipError | None = None
-        with _stopped_by_signals(streaming):
+        with stopped_by_signals(streaming):
             try:
                 run.until(None if duration_s is None else time.monotonic() + duration_s)
             except EdgehipError as error:
@@ -191,43 +233,6 @@ def stream(
         raise problem
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What the loop's events are handed to."""
-
-    streaming: Stream
-    shown: Output
-    device: DeviceLink | None
-    target: DeviceLink | None
-    rate_hz: float | None
-    profile_path: Path | None
-
-    def until(self, ends_s: float | None) -> None:
-        """Stream until the source ends, the reader is gone, or the time is up."""
-        for event in self.streaming:
-            self._handle(event)
-            if self.shown.reader_gone or (ends_s is not None and time.monotonic() >= ends_s):
-                return
-
-    def _handle(self, event: StreamEvent | None) -> None:
-        match event:
-            case HipEstimate():
-                if self.target:
-                    clock = self.streaming.pipeline.receiver.clock
-                    start_us = clock.raw_us(round(event.start_s * 1e6))
-                    self.target.send(estimate_message(event, start_us))
-                self.shown.estimate(event)
-            case LinkChange():
-                self.shown.link(event)
-            case PortOpened():
-                if self.device:
-                    self.device.greet(self.rate_hz)
-            case Profile():
-                measured = datetime.now(UTC).isoformat(timespec="seconds")
-                if self.profile_path:
-                    save_profile(replace(event, measured_at=measured), self.profile_path)
-
-
 def _about(port: str, format_: Format) -> dict[str, str]:
     return {
         "edgehip": __version__,
@@ -237,19 +242,26 @@ def _about(port: str, format_: Format) -> dict[str, str]:
     }
 
 
-@contextlib.contextmanager
-def _stopped_by_signals(streaming: Stream) -> Iterator[None]:
-    """End the stream at the first Ctrl-C or SIGTERM; a second one acts as usual."""
+def _wanted(names: str | None) -> tuple[str, ...]:
+    """Return the per-sample outputs a comma-separated list names: with a side, or of both."""
+    if names is None:
+        return SAMPLE_OUTPUTS
+    wanted: list[str] = []
+    for name in (name.strip() for name in names.split(",")):
+        matches = [o for o in SAMPLE_OUTPUTS if name in (o, o[:-2])]
+        if not matches:
+            raise click.BadParameter(
+                f"no output {name!r}; there are: {', '.join(MOMENTS + MUSCLES)}, each alone or "
+                "with _l or _r",
+                param_hint="--outputs",
+            )
+        wanted += matches
+    return tuple(dict.fromkeys(wanted))
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        streaming.stop()
-        signal.signal(number, before[signal.Signals(number)])
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _voices(text: str) -> tuple[bool, bool]:
+    """Return whether estimates per cycle and per sample are wanted."""
+    names = {name.strip() for name in text.split(",")}
+    if not names <= {"cycle", "sample"}:
+        raise click.BadParameter("is 'cycle', 'sample' or 'cycle,sample'", param_hint="--estimates")
+    return "cycle" in names, "sample" in names

@@ -1,19 +1,22 @@
 """The way back to a device: greetings, and with ``--send`` the estimates, as frames."""
 
 import time
+from collections.abc import Iterable
 from typing import Final
 
-from edgehip.channels import MOMENTS, MUSCLES
+from edgehip.channels import MOMENTS, MUSCLES, Side
 from edgehip.estimators.cycle import maximum, minimum
-from edgehip.events import Extremum, HipEstimate
+from edgehip.events import CueChange, Extremum, Flag, HipEstimate, HipSampleEstimate
 from edgehip.sinks.outbox import Outbox
 from edgehip.sources import Source
 from edgehip.wire import (
     ESTIMATE_FLAGS,
+    Cue,
     CycleEstimate,
     Describe,
     Message,
     Rate,
+    SampleEstimate,
     Start,
     Stop,
     encode,
@@ -67,6 +70,27 @@ class DeviceLink:
         self.refused += not self._target.write(frame)
 
 
+def flag_bits(flags: Iterable[Flag]) -> int:
+    """Return flags as the bits of :data:`edgehip.wire.ESTIMATE_FLAGS`."""
+    return sum(1 << ESTIMATE_FLAGS.index(flag) for flag in flags)
+
+
+def sample_message(estimate: HipSampleEstimate, side: Side, sample_us: int) -> SampleEstimate:
+    """Return one hip's per-sample estimate as a message; ``sample_us`` on the device's clock."""
+    return SampleEstimate(
+        side=side_code(side),
+        flags=flag_bits(estimate.flags),
+        sample_us=sample_us,
+        moments_nm_per_kg=tuple(estimate.moments_nm_per_kg[side].tolist()),
+        forces_n_per_kg=tuple(estimate.forces_n_per_kg[side].tolist()),
+    )
+
+
+def cue_message(change: CueChange, event_us: int) -> Cue:
+    """Return a cue that was switched as a message; ``event_us`` on the device's clock."""
+    return Cue(change.cue, int(change.on), event_us, flag_bits(change.flags))
+
+
 def estimate_message(estimate: HipEstimate, start_us: int) -> CycleEstimate:
     """Return an estimate's peaks as a message.
 
@@ -84,7 +108,7 @@ def estimate_message(estimate: HipEstimate, start_us: int) -> CycleEstimate:
     peaks = [NO_PEAK if curve is None else maximum(curve) for curve in forces]
     return CycleEstimate(
         side=side_code(estimate.side),
-        flags=sum(1 << bit for bit, flag in enumerate(ESTIMATE_FLAGS) if flag in estimate.flags),
+        flags=flag_bits(estimate.flags),
         start_us=start_us,
         stride_us=round(estimate.stride_s * 1e6),
         stance_percent=estimate.stance_percent or 0.0,

@@ -2,21 +2,26 @@
 
 import os
 import sys
-from typing import Final, Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal, Protocol
 
-from edgehip.events import HipEstimate, LinkChange
-from edgehip.runtime import Stream
+from edgehip.events import CueChange, HipEstimate, HipSampleEstimate, LinkChange
+from edgehip.runtime import Stream, StreamEvent
 from edgehip.sinks.outbox import Outbox
 from edgehip.sinks.records import (
+    CSV_COLUMNS,
     csv_header,
+    cue_record,
     estimate_record,
     link_record,
+    sample_record,
+    sample_to_csv_line,
     to_csv_line,
     to_json_line,
 )
 
 CAPACITY: Final = 256
-"""Records that may wait for a slow reader (two minutes of strides)."""
+"""Records that may wait for a slow reader: two minutes of strides, or 2.5 s of samples."""
 
 OutputKind = Literal["auto", "view", "jsonl", "csv"]
 
@@ -24,12 +29,8 @@ OutputKind = Literal["auto", "view", "jsonl", "csv"]
 class Output(Protocol):
     """Where a person or a program sees estimates."""
 
-    def estimate(self, estimate: HipEstimate) -> None:
-        """Show an estimate."""
-        ...
-
-    def link(self, change: LinkChange) -> None:
-        """Show a change of the link."""
+    def show(self, event: StreamEvent) -> None:
+        """Show an event, if it is one a reader wants to see."""
         ...
 
     @property
@@ -54,29 +55,53 @@ class RecordOutput:
         oldest waiting records are dropped and counted.
     curves
         Whether JSON records carry whole curves.
+    outputs
+        What per-sample records hold (see :data:`edgehip.sinks.records.SAMPLE_OUTPUTS`).
     """
 
-    def __init__(self, kind: Literal["jsonl", "csv"], stream: Stream, *, curves: bool) -> None:
-        self._kind = kind
+    def __init__(
+        self,
+        kind: Literal["jsonl", "csv"],
+        stream: Stream,
+        *,
+        curves: bool,
+        outputs: Sequence[str],
+    ) -> None:
+        self._is_csv = kind == "csv"
         self._stream = stream
         self._curves = curves
+        self._outputs = outputs
+        self._headed = False
         self._outbox = Outbox(
             "output", _write_stdout, capacity=CAPACITY, lossless=not stream.source.live
         )
-        if kind == "csv":
-            self._outbox.put(csv_header())
 
-    def estimate(self, estimate: HipEstimate) -> None:
-        """See :class:`Output`."""
-        meter, link = self._stream.meter, self._stream.link
-        record = estimate_record(estimate, link.state, meter.spent_ns, self._curves)
-        line = to_json_line(record) if self._kind == "jsonl" else to_csv_line(record)
-        self._outbox.put(line, meter.received_ns)
+    def show(self, event: StreamEvent) -> None:
+        """See :class:`Output`; CSV has a place for estimates alone."""
+        meter, link = self._stream.meter, self._stream.link.state
+        match event:
+            case HipEstimate():
+                record = estimate_record(event, link, meter.spent_ns, self._curves)
+                self._put(record, CSV_COLUMNS, to_csv_line)
+            case HipSampleEstimate():
+                record = sample_record(event, link, self._outputs)
+                self._put(record, tuple(record), sample_to_csv_line)
+            case CueChange() if not self._is_csv:
+                self._outbox.put(to_json_line(cue_record(event)), meter.received_ns)
+            case LinkChange() if not self._is_csv:
+                self._outbox.put(to_json_line(link_record(event)))
 
-    def link(self, change: LinkChange) -> None:
-        """See :class:`Output`; CSV has no place for a link change."""
-        if self._kind == "jsonl":
-            self._outbox.put(to_json_line(link_record(change)))
+    def _put(
+        self,
+        record: dict[str, Any],
+        columns: Sequence[str],
+        to_row: Callable[[Mapping[str, Any]], bytes],
+    ) -> None:
+        if self._is_csv and not self._headed:
+            self._outbox.put(csv_header(columns))
+            self._headed = True
+        line = to_row(record) if self._is_csv else to_json_line(record)
+        self._outbox.put(line, self._stream.meter.received_ns)
 
     @property
     def reader_gone(self) -> bool:
@@ -97,7 +122,9 @@ class RecordOutput:
         return told
 
 
-def open_output(kind: OutputKind, stream: Stream, port: str, curves: bool) -> Output:
+def open_output(
+    kind: OutputKind, stream: Stream, port: str, *, curves: bool, outputs: Sequence[str]
+) -> Output:
     """Return the output a kind stands for (``auto``: a view on a terminal, else JSON Lines)."""
     if kind == "auto":
         kind = "view" if sys.stdout.isatty() else "jsonl"
@@ -105,7 +132,7 @@ def open_output(kind: OutputKind, stream: Stream, port: str, curves: bool) -> Ou
         from edgehip.sinks.view import LiveView
 
         return LiveView(stream, port)
-    return RecordOutput(kind, stream, curves=curves)
+    return RecordOutput(kind, stream, curves=curves, outputs=outputs)
 
 
 def _write_stdout(line: bytes) -> None:

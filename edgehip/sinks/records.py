@@ -7,18 +7,31 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehip.channels import MOMENTS, MUSCLES
+from edgehip.channels import MOMENTS, MUSCLES, SIDES
 from edgehip.estimators.cycle import maximum, minimum
-from edgehip.events import HipEstimate, Hop, LinkChange, LinkState
+from edgehip.events import (
+    CueChange,
+    HipEstimate,
+    HipSampleEstimate,
+    Hop,
+    LinkChange,
+    LinkState,
+)
 
 DECIMALS: Final = 4
 """Of moments and forces: 0.1 mNm/kg, far below any model's error."""
+
+CYCLE_HOPS: Final = (Hop.QUEUE, Hop.DECODE, Hop.SEGMENT, Hop.ESTIMATE)
+"""What an estimate has behind it when its record is written."""
+
+SAMPLE_OUTPUTS: Final = tuple(f"{name}_{side}" for side in SIDES for name in MOMENTS + MUSCLES)
+"""What a per-sample record can hold."""
 
 Curves = Mapping[str, NDArray[np.float32]]
 
@@ -71,10 +84,68 @@ def estimate_record(
         if mass is not None:
             record["moments_nm"] = _curves(estimate.moments_nm_per_kg, mass)
             record["forces_n"] = _curves(estimate.forces_n_per_kg, mass)
-    record["latency_ms"] = {
-        str(hop): round(spent / 1e6, 4) for hop, spent in spent_ns.items() if hop is not Hop.EMIT
-    } | {"confirmation": round(1e3 * (estimate.confirmed_s - estimate.end_s), 3)}
+    if estimate.sample_moment_rmse_nm_per_kg is not None:
+        record["sample_moment_rmse_nm_per_kg"] = round(
+            estimate.sample_moment_rmse_nm_per_kg, DECIMALS
+        )
+    if estimate.sample_force_rmse_n_per_kg is not None:
+        record["sample_force_rmse_n_per_kg"] = round(estimate.sample_force_rmse_n_per_kg, DECIMALS)
+    record["latency_ms"] = {str(hop): round(spent_ns[hop] / 1e6, 4) for hop in CYCLE_HOPS} | {
+        "confirmation": round(1e3 * (estimate.confirmed_s - estimate.end_s), 3)
+    }
     return record
+
+
+def sample_record(
+    estimate: HipSampleEstimate, link: LinkState, outputs: Sequence[str]
+) -> dict[str, Any]:
+    """Return a per-sample estimate as a compact JSON-ready record.
+
+    Parameters
+    ----------
+    estimate
+        What to tell.
+    link
+        The link's state at this moment.
+    outputs
+        Some of :data:`SAMPLE_OUTPUTS`.
+    """
+    values = dict(
+        zip(
+            SAMPLE_OUTPUTS,
+            np.concatenate(
+                [
+                    part[side]
+                    for side in SIDES
+                    for part in (estimate.moments_nm_per_kg, estimate.forces_n_per_kg)
+                ]
+            ).tolist(),
+            strict=True,
+        )
+    )
+    record: dict[str, Any] = {
+        "record": "sample",
+        "time_s": round(estimate.time_s, 6),
+        "flags": [str(flag) for flag in estimate.flags],
+        "link": str(link),
+    }
+    for name in outputs:
+        unit = "nm_per_kg" if name[:-2] in MOMENTS else "n_per_kg"
+        record[f"{name}_{unit}"] = _rounded(values[name], DECIMALS)
+    return record
+
+
+def cue_record(change: CueChange) -> dict[str, Any]:
+    """Return a cue that was switched as a JSON-ready record."""
+    return {
+        "record": "cue",
+        "cue": change.cue,
+        "text": change.text,
+        "on": change.on,
+        "time_s": round(change.time_s, 6),
+        "value": _rounded(change.value, DECIMALS),
+        "flags": [str(flag) for flag in change.flags],
+    }
 
 
 def link_record(change: LinkChange) -> dict[str, Any]:
@@ -108,15 +179,21 @@ CSV_COLUMNS: Final = (
         for unit in ("nm_per_kg", "percent")
     ),
     *(f"{name}_max_{unit}" for name in MUSCLES for unit in ("n_per_kg", "percent")),
-    *(f"{hop}_ms" for hop in Hop if hop is not Hop.EMIT),
+    *(f"{hop}_ms" for hop in CYCLE_HOPS),
     "confirmation_ms",
 )
 """One row per estimate: peaks, not curves. Lists are joined by spaces; what is unknown is empty."""
 
 
-def csv_header() -> bytes:
+def csv_header(columns: Sequence[str] = CSV_COLUMNS) -> bytes:
     """Return the CSV's first line."""
-    return _csv_line(CSV_COLUMNS)
+    return _csv_line(columns)
+
+
+def sample_to_csv_line(record: Mapping[str, Any]) -> bytes:
+    """Return a per-sample record as one line of CSV; its header is the record's own names."""
+    cells = (" ".join(v) if isinstance(v, list) else v for v in record.values())
+    return _csv_line(tuple(cells))
 
 
 def to_csv_line(record: Mapping[str, Any]) -> bytes:
@@ -138,7 +215,7 @@ def to_csv_line(record: Mapping[str, Any]) -> bytes:
     return _csv_line(tuple(row.get(column) for column in CSV_COLUMNS))
 
 
-def _csv_line(cells: tuple[Any, ...]) -> bytes:
+def _csv_line(cells: Sequence[Any]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue().encode()

@@ -13,6 +13,8 @@ def summary_lines(summary: Summary) -> list[str]:
         f"samples    {summary.samples}; frames lost {summary.frames_lost} "
         f"({summary.loss_percent:.2f} %)",
     ]
+    if summary.cues_switched_on:
+        lines.append(f"cues       switched on {summary.cues_switched_on} times")
     if summary.faults:
         counted = ", ".join(f"{name} {count}" for name, count in summary.faults.items())
         lines.append(f"faults     {counted}")

@@ -16,9 +16,9 @@ from rich.text import Text
 
 from edgehip.channels import MOMENTS, SIDES, Side
 from edgehip.estimators.cycle import maximum, minimum
-from edgehip.events import HipEstimate, LinkChange, LinkState
-from edgehip.latency import Percentiles
-from edgehip.runtime import Stream
+from edgehip.events import CueChange, HipEstimate, HipSampleEstimate, LinkChange, LinkState
+from edgehip.latency import Out, Percentiles
+from edgehip.runtime import Stream, StreamEvent
 
 REFRESH_S: Final = 0.25
 CURVE_CELLS: Final = 22
@@ -38,6 +38,7 @@ class ViewState:
 
     port: str
     last: dict[Side, HipEstimate] = field(default_factory=dict)
+    now: HipSampleEstimate | None = None
     note: str = ""
 
 
@@ -57,13 +58,18 @@ class LiveView:
         self._thread = threading.Thread(target=self._run, name="edgehip view", daemon=True)
         self._thread.start()
 
-    def estimate(self, estimate: HipEstimate) -> None:
+    def show(self, event: StreamEvent) -> None:
         """See :class:`edgehip.sinks.output.Output`."""
-        self._state.last[estimate.side] = estimate
-
-    def link(self, change: LinkChange) -> None:
-        """See :class:`edgehip.sinks.output.Output`."""
-        self._state.note = f"link {change.state}: {change.detail}"
+        match event:
+            case HipEstimate():
+                self._state.last[event.side] = event
+            case HipSampleEstimate():
+                self._state.now = event
+            case CueChange():
+                switched = "on" if event.on else "off"
+                self._state.note = f"cue {event.text}: {switched} {' '.join(event.flags)}"
+            case LinkChange():
+                self._state.note = f"link {event.state}: {event.detail}"
 
     def close(self) -> list[str]:
         """Draw once more and stop."""
@@ -82,7 +88,7 @@ class LiveView:
 
 def draw(state: ViewState, stream: Stream) -> RenderableType:
     """Return the whole view as something rich can print."""
-    hips = [_hip(side, state.last.get(side)) for side in SIDES]
+    hips = [_hip(side, state.last.get(side), state.now) for side in SIDES]
     return Group(_header(state, stream), Columns(hips), Text(state.note, style="dim"))
 
 
@@ -90,7 +96,7 @@ def _header(state: ViewState, stream: Stream) -> RenderableType:
     link = stream.link
     table = Table.grid(padding=(0, 2))
     counts = stream.estimate_counts
-    latency = stream.meter.byte_in_to_estimate_out.percentiles()
+    latency = stream.meter.byte_in_to_out[Out.ESTIMATE].percentiles()
     first = Text.assemble(
         (f"● {link.state}", _STATE_STYLE[link.state]),
         f"  {state.port}  loss {link.loss_percent:.1f} %",
@@ -100,7 +106,7 @@ def _header(state: ViewState, stream: Stream) -> RenderableType:
     table.add_row(
         Text(
             f"{_cadence(state)}  {_latency(latency)}  "
-            f"model {stream.pipeline.estimator.model.card.name}  zero {_zero(stream)}",
+            f"model {stream.model_names}  zero {_zero(stream)}",
             style="" if link.state is LinkState.LIVE else "dim",
         )
     )
@@ -120,12 +126,14 @@ def _latency(latency: Percentiles | None) -> str:
 
 def _zero(stream: Stream) -> str:
     waiting = stream.pipeline.state.calibration
-    return f"measuring ({waiting.method})" if waiting else stream.pipeline.estimator.zero
+    return f"measuring ({waiting.method})" if waiting else stream.pipeline.zero
 
 
-def _hip(side: Side, estimate: HipEstimate | None) -> Panel:
+def _hip(side: Side, estimate: HipEstimate | None, now: HipSampleEstimate | None) -> Panel:
+    current = _now(side, now)
     if estimate is None:
-        return Panel(Text("waiting for a stride", style="dim"), title=_SIDE_NAME[side], width=64)
+        waiting = Text("waiting for a stride", style="dim")
+        return Panel(Group(waiting, *current), title=_SIDE_NAME[side], width=64)
     table = Table.grid(padding=(0, 1))
     table.add_row(*(Text(head, style="dim") for head in ("Nm/kg", "", "max at %", "min at %")))
     for name in MOMENTS:
@@ -159,7 +167,16 @@ def _hip(side: Side, estimate: HipEstimate | None) -> Panel:
         f"{_SIDE_NAME[side]}  {estimate.stride_s:.2f} s"
         f"{'' if stance is None else f', stance {stance:.0f} %'}"
     )
-    return Panel(table, title=title, subtitle=subtitle, width=64)
+    return Panel(Group(table, *current), title=title, subtitle=subtitle, width=64)
+
+
+def _now(side: Side, now: HipSampleEstimate | None) -> list[Text]:
+    if now is None:
+        return []
+    moments = zip(MOMENTS, now.moments_nm_per_kg[side].tolist(), strict=True)
+    told = "  ".join(f"{name.removeprefix('hip_')} {value:+.2f}" for name, value in moments)
+    flags = "".join(f"  {flag}" for flag in now.flags)
+    return [Text.assemble(("now  ", "dim"), told, (flags, "yellow"))]
 
 
 def sparkline(curve: NDArray[np.float32], cells: int = CURVE_CELLS) -> str:

@@ -1,0 +1,87 @@
+"""The loop of ``edgehip stream``: what each event is handed to, and how it is stopped."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from edgehip.channels import SIDES
+from edgehip.events import CueChange, HipEstimate, HipSampleEstimate, PortOpened
+from edgehip.profiles import save_profile
+from edgehip.runtime import Stream, StreamEvent
+from edgehip.sinks.device import DeviceLink, cue_message, estimate_message, sample_message
+from edgehip.sinks.output import Output
+from edgehip.zero import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the loop's events are handed to.
+
+    ``device`` is the device the angles come from, which is greeted; ``target`` is where estimates
+    and cues are sent, if anywhere.
+    """
+
+    streaming: Stream
+    shown: Output
+    device: DeviceLink | None
+    target: DeviceLink | None
+    rate_hz: float | None
+    profile_path: Path | None
+
+    def until(self, ends_s: float | None) -> None:
+        """Stream until the source ends, the reader is gone, or the time is up."""
+        for event in self.streaming:
+            if event is not None:
+                self._handle(event)
+            if self.shown.reader_gone or (ends_s is not None and time.monotonic() >= ends_s):
+                return
+
+    def _handle(self, event: StreamEvent) -> None:
+        if self.target is not None:
+            self._send(self.target, event)
+        self.shown.show(event)
+        match event:
+            case PortOpened():
+                if self.device:
+                    self.device.greet(self.rate_hz)
+            case Profile():
+                measured = datetime.now(UTC).isoformat(timespec="seconds")
+                if self.profile_path:
+                    save_profile(replace(event, measured_at=measured), self.profile_path)
+
+    def _send(self, target: DeviceLink, event: StreamEvent) -> None:
+        match event:
+            case HipEstimate():
+                target.send(estimate_message(event, self._device_us(event.start_s)))
+            case HipSampleEstimate():
+                for side in SIDES:
+                    target.send(sample_message(event, side, self._device_us(event.time_s)))
+            case CueChange():
+                target.send(cue_message(event, self._device_us(event.time_s)))
+
+    def _device_us(self, time_s: float) -> int:
+        """Return a time on the device's own clock."""
+        return self.streaming.pipeline.receiver.clock.raw_us(round(time_s * 1e6))
+
+
+@contextlib.contextmanager
+def stopped_by_signals(streaming: Stream) -> Iterator[None]:
+    """End the stream at the first Ctrl-C or SIGTERM; a second one acts as usual."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        streaming.stop()
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,207 @@
+"""Cues: a threshold on an estimate, switched with hysteresis and a refractory time.
+
+Written ``glmed_r > 12 N/kg``, with ``, hysteresis=1`` (in the same unit) and ``, refractory_s=0.5``
+if wanted. ``peak glmed_r > 12 N/kg`` looks at the peak of each finished stride, otherwise every
+sample is looked at. A cue switches off (or stays off) when what it rests on cannot be trusted.
+"""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from edgehip.channels import MOMENTS, MUSCLES, Side
+from edgehip.errors import CueError
+from edgehip.events import CueChange, Flag, HipEstimate, HipSampleEstimate
+
+DISTRUST: Final = frozenset({Flag.WARMING_UP, Flag.OUT_OF_RANGE, Flag.FIRST_AFTER_GAP})
+"""An estimate with one of these flags switches no cue on."""
+_PATTERN: Final = re.compile(
+    r"(?P<peak>peak\s+)?(?P<name>\w+)_(?P<side>[lr])\s*(?P<sign>[<>])\s*"
+    r"(?P<threshold>-?[0-9.]+)\s*(?P<unit>N/kg|Nm/kg|N|Nm)(?P<options>(\s*,\s*\w+\s*=\s*[0-9.]+)*)"
+)
+_OPTIONS: Final = ("hysteresis", "refractory_s")
+_MEND: Final = "write it like 'glmed_r > 12 N/kg, hysteresis=1, refractory_s=0.5'"
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One threshold.
+
+    Parameters
+    ----------
+    text
+        As it was given.
+    name, side
+        A moment or muscle of one hip.
+    above
+        Whether it switches on above the threshold, or below.
+    threshold, hysteresis
+        In N/kg or Nm/kg. It switches off when the value is back by the hysteresis.
+    refractory_s
+        For so long after switching off it does not switch on again.
+    of_peak
+        Whether it looks at the peak (for ``below``, the lowest point) of each stride.
+    unit_per_kg
+        1, or the body mass when the cue is in N or Nm: turns the value into the cue's unit.
+    """
+
+    text: str
+    name: str
+    side: Side
+    above: bool
+    threshold: float
+    hysteresis: float = 0.0
+    refractory_s: float = 0.0
+    of_peak: bool = False
+    unit_per_kg: float = 1.0
+
+
+def parse_cue(text: str, body_mass_kg: float | None = None) -> Cue:
+    """Return the cue a text describes.
+
+    Raises
+    ------
+    CueError
+        If it is written otherwise, names no output, has the wrong unit, or is in N or Nm while the
+        body mass is not known.
+    """
+    match = _PATTERN.fullmatch(text.strip())
+    if match is None:
+        raise CueError(f"cue {text!r} is not understood: {_MEND}")
+    name, unit = match["name"], match["unit"]
+    if name not in MOMENTS + MUSCLES:
+        raise CueError(
+            f"cue {text!r}: no output {name!r}; there are: {', '.join(MOMENTS + MUSCLES)}"
+        )
+    kind = "Nm" if name in MOMENTS else "N"
+    if unit.partition("/")[0] != kind:
+        raise CueError(f"cue {text!r}: {name} is in {kind}/kg or {kind}")
+    if not unit.endswith("/kg") and body_mass_kg is None:
+        raise CueError(f"cue {text!r}: {unit} needs the body's mass: give --body-mass")
+    options = {"hysteresis": 0.0, "refractory_s": 0.0}
+    try:
+        threshold = float(match["threshold"])
+        for option in filter(None, (o.strip() for o in match["options"].split(","))):
+            key, _, value = (part.strip() for part in option.partition("="))
+            if key not in _OPTIONS:
+                raise CueError(f"cue {text!r}: unknown {key!r}; there are: {', '.join(_OPTIONS)}")
+            options[key] = float(value)
+    except ValueError as error:
+        raise CueError(f"cue {text!r}: a number is none: {_MEND}") from error
+    scale = 1.0 if unit.endswith("/kg") else body_mass_kg or 1.0
+    return Cue(
+        text=text.strip(),
+        name=name,
+        side="l" if match["side"] == "l" else "r",
+        above=match["sign"] == ">",
+        threshold=threshold / scale,
+        hysteresis=options["hysteresis"] / scale,
+        refractory_s=options["refractory_s"],
+        of_peak=bool(match["peak"]),
+        unit_per_kg=scale,
+    )
+
+
+@dataclass(slots=True)
+class CueState:
+    """Whether a cue is on, and when it last went off."""
+
+    on: bool = False
+    off_s: float = -math.inf
+
+
+@dataclass(slots=True)
+class CuesState:
+    """All cues, in their order."""
+
+    cues: list[CueState] = field(default_factory=list)
+
+
+class Cues:
+    """Switches cues by estimates.
+
+    Parameters
+    ----------
+    cues
+        See :func:`parse_cue`.
+    """
+
+    def __init__(self, cues: Sequence[Cue]) -> None:
+        self.cues = tuple(cues)
+        self.state = CuesState([CueState() for _ in self.cues])
+
+    def feed(self, estimate: HipSampleEstimate | HipEstimate) -> list[CueChange]:
+        """Return the cues that an estimate switches."""
+        is_cycle = isinstance(estimate, HipEstimate)
+        changes = []
+        for index, cue in enumerate(self.cues):
+            if cue.of_peak is not is_cycle:
+                continue
+            if isinstance(estimate, HipEstimate):
+                if cue.side != estimate.side:
+                    continue
+                value = _peak(cue, estimate)
+                time_s = estimate.confirmed_s
+            else:
+                value = _now(cue, estimate)
+                time_s = estimate.time_s
+            distrust = tuple(flag for flag in estimate.flags if flag in DISTRUST)
+            if not math.isfinite(value):
+                distrust = distrust or (Flag.OUT_OF_RANGE,)
+            change = self._switch(index, value, time_s, distrust, estimate.received_ns)
+            if change is not None:
+                changes.append(change)
+        return changes
+
+    def all_off(self, time_s: float, received_ns: int) -> list[CueChange]:
+        """Switch off every cue that is on: the link is stale, nothing can be trusted."""
+        return self._off(lambda cue: True, (Flag.LINK_DOWN,), time_s, received_ns)
+
+    def peaks_off(self, time_s: float, received_ns: int) -> list[CueChange]:
+        """Switch off the cues that rest on the last stride: the person stopped walking."""
+        return self._off(lambda cue: cue.of_peak, (Flag.NOT_WALKING,), time_s, received_ns)
+
+    def _off(
+        self, which: Callable[[Cue], bool], why: tuple[Flag, ...], time_s: float, received_ns: int
+    ) -> list[CueChange]:
+        changes = (
+            self._switch(index, math.nan, time_s, why, received_ns)
+            for index, cue in enumerate(self.cues)
+            if which(cue)
+        )
+        return [change for change in changes if change is not None]
+
+    def _switch(
+        self, index: int, value: float, time_s: float, distrust: tuple[Flag, ...], received_ns: int
+    ) -> CueChange | None:
+        cue, state = self.cues[index], self.state.cues[index]
+        beyond = value - cue.threshold if cue.above else cue.threshold - value
+        if distrust:
+            wanted, value = False, math.nan
+        elif state.on:
+            wanted = beyond > -cue.hysteresis
+        else:
+            wanted = beyond > 0 and time_s - state.off_s >= cue.refractory_s
+        if wanted is state.on:
+            return None
+        state.on = wanted
+        if not wanted:
+            state.off_s = time_s
+        told = value * cue.unit_per_kg
+        return CueChange(index, cue.text, wanted, time_s, told, distrust, received_ns)
+
+
+def _now(cue: Cue, estimate: HipSampleEstimate) -> float:
+    if cue.name in MOMENTS:
+        return float(estimate.moments_nm_per_kg[cue.side][MOMENTS.index(cue.name)])
+    return float(estimate.forces_n_per_kg[cue.side][MUSCLES.index(cue.name)])
+
+
+def _peak(cue: Cue, estimate: HipEstimate) -> float:
+    curves = estimate.moments_nm_per_kg if cue.name in MOMENTS else estimate.forces_n_per_kg
+    curve = curves.get(cue.name)
+    if curve is None:
+        return math.nan
+    return float(curve.max() if cue.above else curve.min())

@@ -1,0 +1,173 @@
+"""Per-sample estimates: a causal network with explicit state, one answer at every sample.
+
+The network steps on a grid of its own rate, begun at the first sample. Samples come at any rate, so
+a grid point's angles are interpolated between the two samples around it: never beyond the newest.
+A sample that lies a fraction ``f`` past the last grid point is answered without waiting for the
+next: a step is tried from the state at the last point, with the angles that the next point would
+have if the movement went on as it does, and the answer lies ``f`` of the way from the last point's
+to the tried one's. On the grid the answer is the network's own; between, it is continuous.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgehip.backends import Tensor
+from edgehip.channels import ANGLES, MIRROR, SIDES, Side
+from edgehip.cycles import MAX_BRIDGED_GAP_S
+from edgehip.errors import ModelInputError
+from edgehip.estimators.cycle import NO_ZERO
+from edgehip.events import Flag, HipSampleEstimate, JointAngleSample
+from edgehip.model import Model
+from edgehip.zero import Profile
+
+ON_GRID: Final = 0.02
+"""Samples within this share of a step from a grid point count as on it (0.2 ms at 100 Hz)."""
+_MIRROR: Final = np.array(MIRROR)
+
+
+@dataclass(slots=True)
+class HipMemory:
+    """One hip: the network's state, in the card's order, and its answer at the last grid point."""
+
+    state: list[Tensor] = field(default_factory=list)
+    moments: Tensor = field(default_factory=lambda: np.zeros(0, np.float32))
+    forces: Tensor = field(default_factory=lambda: np.zeros(0, np.float32))
+
+
+@dataclass(slots=True)
+class SampleEstimatorState:
+    """The last sample, the last two grid points, and both hips."""
+
+    began_s: float | None = None
+    last_s: float = 0.0
+    last_deg: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(ANGLES)))
+    grid_s: float = 0.0
+    grid_deg: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(ANGLES)))
+    grid_change_deg: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(ANGLES)))
+    hips: dict[Side, HipMemory] = field(default_factory=dict)
+
+
+class SampleEstimator:
+    """Estimates hip moments and muscle forces of both hips at every sample.
+
+    Parameters
+    ----------
+    model
+        Of kind ``sample``, giving moments and forces.
+
+    Raises
+    ------
+    ModelInputError
+        If the model is of another kind or gives something else.
+    """
+
+    def __init__(self, model: Model) -> None:
+        card = model.card
+        if card.kind != "sample":
+            raise ModelInputError(
+                f"{model.path}: is a model of kind '{card.kind}'; per-sample estimates need one "
+                "of kind 'sample'"
+            )
+        names = [tensor.name for tensor in card.outputs]
+        states = [tensor for tensor in card.inputs if tensor.name != "angles_deg"]
+        if card.inputs[0].name != "angles_deg" or names != [
+            "moments_nm_per_kg",
+            "forces_n_per_kg",
+            *(tensor.name for tensor in states),
+        ]:
+            raise ModelInputError(
+                f"{model.path}: a per-sample model takes angles_deg and its state, and gives "
+                "moments_nm_per_kg, forces_n_per_kg and its next state, in this order"
+            )
+        self.model = model
+        self.step_s = 1.0 / (card.rate_hz or 1.0)
+        self.state = SampleEstimatorState()
+        self._blank = [np.zeros(tensor.shape, np.float32) for tensor in states]
+        span = card.ranges.get("angles_deg")
+        self._low = np.array(span.low) if span else np.full(len(ANGLES), -np.inf)
+        self._high = np.array(span.high) if span else np.full(len(ANGLES), np.inf)
+        if card.side == "l":
+            self._low, self._high = self._low[_MIRROR], self._high[_MIRROR]
+        self.set_zero(None)
+
+    def set_zero(self, profile: Profile | None) -> None:
+        """Use a personal zero from now on, or none."""
+        self.offset_deg: NDArray[np.float64] = (
+            np.zeros(len(ANGLES)) if profile is None else profile.offset_deg(self.model.card)
+        )
+        self.zero = NO_ZERO if profile is None else profile.describe()
+
+    def feed(self, sample: JointAngleSample) -> HipSampleEstimate:
+        """Return what a sample says of both hips. Times must increase from sample to sample."""
+        state = self.state
+        now_s = sample.time_s
+        angles = np.array(sample.angles_deg) - self.offset_deg
+        if state.began_s is None or now_s - state.last_s > MAX_BRIDGED_GAP_S:
+            self._begin(now_s, angles)
+        else:
+            self._walk_grid(now_s, angles)
+        state.last_s, state.last_deg = now_s, angles
+        share = (now_s - state.grid_s) / self.step_s
+        moments, forces = {}, {}
+        for side in SIDES:
+            hip = state.hips[side]
+            moments[side], forces[side] = hip.moments, hip.forces
+            if share > ON_GRID:
+                ahead = angles + (1.0 - share) * state.grid_change_deg
+                tried = self._run(side, ahead, hip.state)
+                moments[side] = hip.moments + np.float32(share) * (tried.moments - hip.moments)
+                forces[side] = hip.forces + np.float32(share) * (tried.forces - hip.forces)
+        foreign = np.flatnonzero((angles < self._low) | (angles > self._high))
+        return HipSampleEstimate(
+            time_s=now_s,
+            moments_nm_per_kg=moments,
+            forces_n_per_kg=forces,
+            zero=self.zero,
+            flags=self._flags(sample, len(foreign) > 0),
+            out_of_range=tuple(ANGLES[index] for index in foreign),
+            received_ns=sample.received_ns,
+        )
+
+    def reset(self) -> None:
+        """Begin anew: what comes next has no connection with what was."""
+        self.state = SampleEstimatorState()
+
+    def _begin(self, now_s: float, angles: NDArray[np.float64]) -> None:
+        self.state = state = SampleEstimatorState(began_s=now_s, grid_s=now_s, grid_deg=angles)
+        for side in SIDES:
+            state.hips[side] = self._run(side, angles, self._blank)
+
+    def _walk_grid(self, now_s: float, angles: NDArray[np.float64]) -> None:
+        """Step through every grid point up to now."""
+        state = self.state
+        while state.grid_s + (1.0 - ON_GRID) * self.step_s <= now_s:
+            state.grid_s += self.step_s
+            share = min((state.grid_s - state.last_s) / (now_s - state.last_s), 1.0)
+            point = state.last_deg + share * (angles - state.last_deg)
+            state.grid_change_deg, state.grid_deg = point - state.grid_deg, point
+            for side in SIDES:
+                state.hips[side] = self._run(side, point, state.hips[side].state)
+
+    def _run(self, side: Side, angles: NDArray[np.float64], memory: list[Tensor]) -> HipMemory:
+        if side != self.model.card.side:
+            angles = angles[_MIRROR]
+        seen = angles.astype(np.float32).reshape(1, 1, len(ANGLES))
+        moments, forces, *memory = self.model.engine.run(seen, *memory)
+        return HipMemory(memory, moments[0, 0], forces[0, 0])
+
+    def _flags(self, sample: JointAngleSample, foreign: bool) -> tuple[Flag, ...]:
+        card = self.model.card
+        began_s = self.state.began_s
+        flags = []
+        if began_s is None or sample.time_s - began_s < card.warm_up_s:
+            flags.append(Flag.WARMING_UP)
+        if sample.samples_lost:
+            flags.append(Flag.SAMPLES_LOST)
+        if foreign:
+            flags.append(Flag.OUT_OF_RANGE)
+        if card.zero is not None and self.zero == NO_ZERO:
+            flags.append(Flag.NO_ZERO)
+        return tuple(flags)
