@@ -17,7 +17,7 @@ import torch
 from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.export import run_module
 from edgehip_export.export_model import Form, Labelled, Limits, export_module
-from edgehip_export.forms import cycle_form, step_form
+from edgehip_export.forms import TYPICAL_STRIDE_S, cycle_form, step_form
 from edgehip_export.parity import inputs_of, latency_us
 from edgehip_export.quantize import PRECISIONS
 from edgehip_export.trained import TrainedModel
@@ -27,7 +27,6 @@ from benchmarks.quantization_table import HEADER, line
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 FAMILIES = ("Transformer", "LSTM", "Mamba")
 TASKS = ("JM60", "MF60")
-STRIDE_S = 1.1
 
 
 def main() -> None:
@@ -68,7 +67,7 @@ def _forms(model: TrainedModel, quick: bool) -> tuple[Form, ...]:
 
 
 def _print_form(model: TrainedModel, form: Form, labelled: Labelled) -> None:
-    module, card = cycle_form(model) if form == "cycle" else step_form(model, STRIDE_S)
+    module, card = cycle_form(model) if form == "cycle" else step_form(model, TYPICAL_STRIDE_S)
     first = inputs_of(card, labelled.strides_deg[:1, : card.samples_per_cycle or 1])
     torch_us = latency_us(lambda *inputs: run_module(module, *inputs), first)[0]
     with tempfile.TemporaryDirectory() as folder:

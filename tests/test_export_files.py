@@ -48,6 +48,22 @@ def test_step_form_is_the_cycle_form_from_zero_state(tmp_path: Path) -> None:
         assert normalised_error(stepped[name], whole[name]) < 1e-5
 
 
+def test_lstm_cycle_in_tflite_is_a_loop_over_its_step(tmp_path: Path) -> None:
+    both = model(tmp_path, "lstm", "moments", "forces")
+    module, card = cycle_form(both)
+    source = answers(lambda *x: run_module(module, *x), card, STRIDES)
+    done = export_model(both, tmp_path, ["tflite"], ("fp32", "int8"), limits=Limits())
+    for exported, tolerance, ratio in zip(done, (1e-5, 0.08), (1.01, 0.35), strict=True):
+        loaded = load_model(exported.path)
+        for _ in range(2):  # a second call must start from zero state again
+            found = answers(loaded.engine.run, loaded.card, STRIDES)
+            for name, answer in found.items():
+                assert normalised_error(answer, source[name]) < tolerance
+        assert exported.parity is not None
+        assert exported.parity.size_ratio < ratio
+        assert exported.path.stat().st_size < 2_000_000
+
+
 def test_transformer_has_no_step_form(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="has no step form: export its cycle form"):
         step_form(model(tmp_path, "transformer", "moments"), stride_s=1.1)

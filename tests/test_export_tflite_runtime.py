@@ -10,7 +10,7 @@ import pytest
 from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.export import run_module
 from edgehip_export.export_model import Exported, export_model
-from edgehip_export.forms import step_form
+from edgehip_export.forms import cycle_form, step_form
 from edgehip_export.parity import inputs_of, normal_strides
 
 from tests.test_export_checkpoint import synthetic
@@ -51,10 +51,11 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Exported]:
+    """Every precision and form, by the end of the file's name."""
     folder = tmp_path_factory.mktemp("exported")
     model = import_checkpoints([synthetic(folder / "lstm.pt")], name="small")
-    files = export_model(model, folder, ["tflite"], ["fp32", "fp16", "int8"], ["step"])
-    return {file.precision: file for file in files}
+    files = export_model(model, folder, ["tflite"], ["fp32", "fp16", "int8"], ["step", "cycle"])
+    return {file.path.stem.removeprefix("small-"): file for file in files}
 
 
 def run(packages: Path, model: Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -70,32 +71,35 @@ def run(packages: Path, model: Path, folder: Path) -> subprocess.CompletedProces
     )
 
 
-@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("fp16", 2e-3)])
+@pytest.mark.parametrize(
+    ("name", "tolerance"),
+    [("step-fp32", 1e-5), ("step-fp16", 2e-3), ("fp32", 1e-5), ("fp16", 2e-3)],
+)
 def test_float_files_agree(
     packages: Path,
     exported: dict[str, Exported],
     tmp_path: Path,
-    precision: str,
+    name: str,
     tolerance: float,
 ) -> None:
-    module, card = step_form(
-        import_checkpoints([exported["fp32"].path.parent / "lstm.pt"]), stride_s=1.1
-    )
-    inputs = inputs_of(card, normal_strides(1)[:, :1])
+    model = import_checkpoints([exported["fp32"].path.parent / "lstm.pt"])
+    module, card = step_form(model, 1.1) if name.startswith("step") else cycle_form(model)
+    inputs = inputs_of(card, normal_strides(1)[:, : card.samples_per_cycle or 1])
     np.savez(tmp_path / "in.npz", *inputs)
-    done = run(packages, exported[precision].path, tmp_path)
+    done = run(packages, exported[name].path, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "tflite-runtime 2.14.0"
     with np.load(tmp_path / "out.npz") as file:
-        answers = [file[name] for name in file.files]
+        answers = [file[key] for key in file.files]
     for answer, expected in zip(answers, run_module(module, *inputs), strict=True):
         np.testing.assert_allclose(answer, expected, atol=tolerance)
 
 
+@pytest.mark.parametrize("name", ["step-int8", "int8"])
 def test_eight_bit_file_is_refused_with_the_reason(
-    packages: Path, exported: dict[str, Exported], tmp_path: Path
+    packages: Path, exported: dict[str, Exported], tmp_path: Path, name: str
 ) -> None:
-    done = run(packages, exported["int8"].path, tmp_path)
+    done = run(packages, exported[name].path, tmp_path)
     assert done.returncode == 1
     assert "has 8-bit weights, which tflite-runtime 2.14.0 computes wrongly" in done.stderr
     assert "Traceback" not in done.stderr

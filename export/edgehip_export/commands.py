@@ -21,6 +21,7 @@ from edgehip_export.export_model import (
     export_model,
 )
 from edgehip_export.fit import Recipe
+from edgehip_export.forms import TYPICAL_STRIDE_S
 from edgehip_export.many_option import ManyOption
 from edgehip_export.metrics import Errors
 from edgehip_export.networks import FAMILIES
@@ -128,7 +129,10 @@ def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> No
 )
 @click.option("--form", "forms", cls=ManyOption, type=click.Choice(FORMS), default=["cycle"])
 @click.option(
-    "--stride-s", default=1.1, show_default=True, help="Stride duration a step form is meant for."
+    "--stride-s",
+    default=TYPICAL_STRIDE_S,
+    show_default=True,
+    help="What a step form is for.",
 )
 @click.option("--strides", cls=ManyOption, type=FILE, help="Held-out NPZ file(s) to compare on.")
 @click.option("--error-limit", type=float, help="Normalised error above which nothing is written.")

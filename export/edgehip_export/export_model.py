@@ -12,14 +12,16 @@ from torch import nn
 from edgehip.backends import load_engine
 from edgehip.model_card import Format, ModelCard, write_model
 from edgehip_export.export import onnx_graph, run_module, tflite_graph
-from edgehip_export.forms import OUTPUTS, cycle_form, step_form
+from edgehip_export.forms import OUTPUTS, TYPICAL_STRIDE_S, CycleForm, cycle_form, step_form
 from edgehip_export.networks import Mamba
 from edgehip_export.parity import Floats, Parity, answers, inputs_of, measure, normal_strides
-from edgehip_export.quantize import Precision, quantize_onnx, quantize_tflite
-from edgehip_export.trained import Target, TrainedModel
+from edgehip_export.quantize import Inputs, Precision, quantize_onnx, quantize_tflite
+from edgehip_export.trained import SAMPLES_PER_CYCLE, Target, TrainedModel
+from edgehip_export.while_graph import loop_over_samples
 
 Form = Literal["cycle", "step"]
 FORMS: Final[tuple[Form, ...]] = ("cycle", "step")
+GraphIn = Callable[[Precision, Sequence[Inputs]], bytes]
 FORMATS: Final[tuple[Format, ...]] = ("onnx", "tflite")
 
 
@@ -90,7 +92,7 @@ def export_model(
     precisions: Sequence[Precision] = ("fp32",),
     forms: Sequence[Form] = ("cycle",),
     *,
-    stride_s: float = 1.1,
+    stride_s: float = TYPICAL_STRIDE_S,
     labelled: Labelled | None = None,
     limits: Limits | None = None,
     on_file: Callable[[Exported], None] = lambda exported: None,
@@ -151,11 +153,8 @@ def export_module(
     calibration = [inputs_of(card, stride[None]) for stride in labelled.strides_deg]
     report = {}
     for format in formats:
-        convert, quantize = (
-            (onnx_graph, quantize_onnx) if format == "onnx" else (tflite_graph, quantize_tflite)
-        )
-        graph = convert(module, card)
-        float_size = len(quantize(graph, "fp32"))
+        graph_in = _onnx(module, card) if format == "onnx" else _tflite(module, card)
+        float_size = len(graph_in("fp32", ()))
         for precision in precisions:
             path = folder / f"{card.name}-{precision}.{format}"
             parity: Parity | None = None
@@ -163,7 +162,7 @@ def export_module(
             if precision == "int8-static" and _is_recurrent(module):
                 refusal = "8-bit recurrent state drifts away within a stride: take int8"
             else:
-                smaller = quantize(graph, precision, calibration)
+                smaller = graph_in(precision, calibration)
                 engine = load_engine(smaller, format, card, str(path))
                 parity = measure(
                     engine.run,
@@ -186,6 +185,23 @@ def export_module(
             yield exported
     text = json.dumps(report, indent=2) + "\n"
     (folder / f"{card.name}.parity.json").write_text(text)
+
+
+def _onnx(module: nn.Module, card: ModelCard) -> GraphIn:
+    """Return what makes the ONNX graph in a precision."""
+    graph = onnx_graph(module, card)
+    return lambda precision, calibration: quantize_onnx(graph, precision, calibration)
+
+
+def _tflite(module: nn.Module, card: ModelCard) -> GraphIn:
+    """Return what makes the TFLite graph in a precision."""
+    if not isinstance(module, CycleForm) or module.loop is None:
+        graph = tflite_graph(module, card)
+        return lambda precision, calibration: quantize_tflite(graph, precision, calibration)
+    step = tflite_graph(*module.loop)
+    return lambda precision, calibration: loop_over_samples(
+        quantize_tflite(step, precision, calibration), SAMPLES_PER_CYCLE
+    )
 
 
 def _is_recurrent(module: nn.Module) -> bool:

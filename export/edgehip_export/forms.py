@@ -1,6 +1,6 @@
 """The forms a trained model can be exported in: a whole gait cycle at once, or sample by sample."""
 
-from typing import cast
+from typing import Final, cast
 
 import torch
 from torch import nn
@@ -17,22 +17,9 @@ from edgehip_export.trained import (
     TrainedModel,
 )
 
+TYPICAL_STRIDE_S: Final = 1.1
+
 OUTPUTS: dict[Target, OutputName] = {"moments": "moments_nm_per_kg", "forces": "forces_n_per_kg"}
-
-
-class CycleForm(nn.Module):
-    """Angles (1, 180, 10) in degrees to every target over the cycle."""
-
-    def __init__(self, networks: list[NormalisedNetwork]) -> None:
-        super().__init__()
-        self.networks = nn.ModuleList(networks)
-        for network in networks:
-            if isinstance(network.network, Mamba):
-                network.network.scan = "chunked"
-
-    def forward(self, angles_deg: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the targets, moments before forces."""
-        return tuple(network(angles_deg) for network in self.networks)
 
 
 class StepForm(nn.Module):
@@ -57,6 +44,31 @@ class StepForm(nn.Module):
         return (*targets, *after)
 
 
+class CycleForm(nn.Module):
+    """Angles (1, 180, 10) in degrees to every target over the cycle.
+
+    Attributes
+    ----------
+    loop
+        The step form and its card, if a converter without loops does better to repeat it than to
+        unroll the window: an LSTM is thousands of operations then.
+    """
+
+    def __init__(
+        self, networks: list[NormalisedNetwork], loop: tuple[StepForm, ModelCard] | None = None
+    ) -> None:
+        super().__init__()
+        self.loop = loop
+        self.networks = nn.ModuleList(networks)
+        for network in networks:
+            if isinstance(network.network, Mamba):
+                network.network.scan = "chunked"
+
+    def forward(self, angles_deg: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the targets, moments before forces."""
+        return tuple(network(angles_deg) for network in self.networks)
+
+
 def cycle_form(model: TrainedModel) -> tuple[CycleForm, ModelCard]:
     """Return a model's whole-cycle form and its card."""
     card = ModelCard(
@@ -68,7 +80,13 @@ def cycle_form(model: TrainedModel) -> tuple[CycleForm, ModelCard]:
         description=f"{_families(model)} over a whole gait cycle",
         **_common(model),  # type: ignore[arg-type]
     )
-    return CycleForm([network.module() for network in model.networks]).eval(), card
+    families = {network.family for network in model.networks}
+    loop = "lstm" in families and "transformer" not in families
+    form = CycleForm(
+        [network.module() for network in model.networks],
+        step_form(model, TYPICAL_STRIDE_S) if loop else None,
+    )
+    return form.eval(), card
 
 
 def step_form(model: TrainedModel, stride_s: float) -> tuple[StepForm, ModelCard]:
