@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from edgehip.channels import Side
+from edgehip.channels import Side, opposite
 from edgehip.events import BrokenCycle, FootOff, GaitCycle, InitialContact, JointAngleSample
 
 MAX_BRIDGED_GAP_S: Final = 0.06
@@ -29,6 +29,8 @@ class FootState:
 
     contact_s: float | None = None
     foot_off_s: float | None = None
+    others_contacts: int = 0
+    """Contacts of the other foot since this one's."""
     strides_since_gap: int = 0
 
 
@@ -64,7 +66,13 @@ class CycleTracker:
             foot.foot_off_s = event.time_s
             return None
         start_s, foot.contact_s = foot.contact_s, event.time_s
-        if start_s is None or not MIN_STRIDE_S <= event.time_s - start_s <= MAX_STRIDE_S:
+        steps, foot.others_contacts = foot.others_contacts, 0
+        self.state.feet[opposite(event.side)].others_contacts += 1
+        if (
+            start_s is None
+            or not MIN_STRIDE_S <= event.time_s - start_s <= MAX_STRIDE_S
+            or steps > 1  # a contact of this foot went unseen: these are two strides
+        ):
             foot.strides_since_gap = 0
             return None
         inside = self._between(start_s, event.time_s)

@@ -109,6 +109,7 @@ class SampleEstimator:
             self._begin(now_s, angles)
         else:
             self._walk_grid(now_s, angles)
+        state = self.state
         state.last_s, state.last_deg = now_s, angles
         share = (now_s - state.grid_s) / self.step_s
         moments, forces = {}, {}

@@ -1,0 +1,68 @@
+"""Gait cycles from samples and events: whole, plausible, or none."""
+
+import pytest
+
+from edgehip.cycles import CycleTracker
+from edgehip.events import BrokenCycle, FootOff, GaitCycle, InitialContact, JointAngleSample
+
+
+def track(
+    contacts: list[tuple[str, float]], *, rate_hz: float = 100.0, until_s: float = 8.0
+) -> list[GaitCycle | BrokenCycle]:
+    """Feed steady samples and these contacts, each confirmed 30 ms late."""
+    tracker = CycleTracker()
+    found = []
+    waiting = sorted(contacts, key=lambda c: c[1])
+    for i in range(round(until_s * rate_hz)):
+        t = i / rate_hz
+        tracker.add(JointAngleSample(t, (t,) * 10, 0))
+        while waiting and waiting[0][1] + 0.03 <= t:
+            side, time_s = waiting.pop(0)
+            contact = InitialContact(side, time_s, t)  # type: ignore[arg-type]
+            cycle = tracker.event(contact, 0)
+            if cycle is not None:
+                found.append(cycle)
+    return found
+
+
+def walking(first_s: float, count: int, step_s: float = 0.55) -> list[tuple[str, float]]:
+    return [("lr"[i % 2], first_s + i * step_s) for i in range(count)]
+
+
+def test_each_contact_after_the_first_closes_a_stride() -> None:
+    cycles = track(walking(1.003, 8))
+    assert len(cycles) == 6
+    for cycle in cycles:
+        assert isinstance(cycle, GaitCycle)
+        assert cycle.stride_s == pytest.approx(1.1)
+        assert cycle.sample_time_s[0] <= cycle.start_s < cycle.sample_time_s[1]
+        assert cycle.sample_time_s[-2] < cycle.end_s <= cycle.sample_time_s[-1]
+        assert cycle.angles_deg.shape == (len(cycle.sample_time_s), 10)
+    assert [c.strides_since_gap for c in cycles if isinstance(c, GaitCycle)] == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_contact_that_went_unseen_makes_no_double_stride() -> None:
+    seen = [c for c in walking(1.0, 12) if c != ("l", 1.0 + 4 * 0.55)]
+    assert len(seen) == 11
+    for cycle in track(seen):
+        assert isinstance(cycle, GaitCycle)
+        assert cycle.stride_s == pytest.approx(1.1)
+
+
+def test_a_pause_is_no_stride() -> None:
+    cycles = track(walking(1.0, 3) + walking(5.0, 3))
+    assert [round(c.start_s, 2) for c in cycles] == [1.0, 5.0]
+
+
+def test_foot_off_belongs_to_its_own_stride() -> None:
+    tracker = CycleTracker()
+    for i in range(400):
+        tracker.add(JointAngleSample(i / 100, (0.0,) * 10, 0))
+    tracker.event(InitialContact("r", 1.0, 1.0), 0)
+    tracker.event(FootOff("r", 1.65, 1.7), 0)
+    with_off = tracker.event(InitialContact("r", 2.1, 2.1), 0)
+    without = tracker.event(InitialContact("r", 3.2, 3.2), 0)
+    assert isinstance(with_off, GaitCycle)
+    assert isinstance(without, GaitCycle)
+    assert with_off.foot_off_s == 1.65
+    assert without.foot_off_s is None

@@ -1,0 +1,275 @@
+"""Estimates at every sample: any rate, no look-ahead, state kept and reset, compared, cued."""
+
+import dataclasses
+import itertools
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgehip import Pipeline, load_model, snapshot
+from edgehip.channels import MIRROR
+from edgehip.cues import Cues, parse_cue
+from edgehip.errors import CueError, ModelInputError
+from edgehip.estimators.sample import SampleEstimator
+from edgehip.events import CueChange, Flag, HipEstimate, HipSampleEstimate
+from tests.sample_model import KEEP, LeakyEngine, leaky_model
+from tests.streams import Walk, synthetic_walk
+
+RATES_HZ = (50.0, 60.0, 100.0, 148.0, 200.0, 500.0)
+
+
+def run(walk: Walk, estimator: SampleEstimator | None = None) -> list[HipSampleEstimate]:
+    estimator = estimator or SampleEstimator(leaky_model())
+    return [estimator.feed(sample) for sample in walk.samples()]
+
+
+def traces(estimates: list[HipSampleEstimate]) -> tuple[np.ndarray, np.ndarray]:
+    """Times (N,), and both hips' moments and forces (N, 34)."""
+    times = np.array([e.time_s for e in estimates])
+    rows = [
+        np.concatenate(
+            [part[side] for side in "lr" for part in (e.moments_nm_per_kg, e.forces_n_per_kg)]
+        )
+        for e in estimates
+    ]
+    return times, np.array(rows)
+
+
+def test_on_the_grid_it_is_the_network_itself() -> None:
+    walk = synthetic_walk(3.0, stand_s=0.5)
+    hidden = np.zeros((2, 10), np.float32)
+    for angles, estimate in zip(walk.angles_deg, run(walk), strict=True):
+        both = np.stack([angles[list(MIRROR)], angles]).astype(np.float32)
+        hidden = KEEP * hidden + (1 - KEEP) * both
+        assert np.allclose(estimate.moments_nm_per_kg["l"], hidden[0, :3] / 10, atol=1e-5)
+        assert np.allclose(estimate.forces_n_per_kg["r"][:10], np.abs(hidden[1]), atol=1e-4)
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+def test_every_rate_gives_the_same_answer(rate_hz: float) -> None:
+    """Within two percent of the outputs' spread, as 50 samples a second leave out what they do."""
+    reference_s, reference = traces(run(synthetic_walk(5.0, stand_s=0.5)))
+    times, outputs = traces(run(synthetic_walk(5.0, stand_s=0.5, rate_hz=rate_hz)))
+    assert len(times) == pytest.approx(5.0 * rate_hz, abs=2)
+    compared = np.array([np.interp(times, reference_s, column) for column in reference.T]).T
+    error = np.sqrt(np.mean((outputs - compared) ** 2, axis=0)) / reference.std(axis=0)
+    assert np.max(error) < 0.02
+
+
+def test_jittered_times_give_the_same_answer() -> None:
+    rng = np.random.default_rng(0)
+    exact = synthetic_walk(5.0, stand_s=0.5, rate_hz=500.0)
+    picks = np.unique(np.clip(np.arange(0, 2500, 5) + rng.integers(-2, 3, 500), 0, 2499))
+    jittered = Walk(exact.time_s[picks], exact.angles_deg[picks])
+    reference_s, reference = traces(run(synthetic_walk(5.0, stand_s=0.5)))
+    times, outputs = traces(run(jittered))
+    compared = np.array([np.interp(times, reference_s, column) for column in reference.T]).T
+    error = np.sqrt(np.mean((outputs - compared) ** 2, axis=0)) / reference.std(axis=0)
+    assert np.max(error) < 0.03
+
+
+@given(st.integers(10, 300), st.integers(0, 2**32))
+@settings(max_examples=20)
+def test_the_future_changes_nothing(cut: int, seed: int) -> None:
+    walk = synthetic_walk(3.0, stand_s=0.3, rate_hz=148.0)
+    other = walk.angles_deg.copy()
+    other[cut:] += np.random.default_rng(seed).normal(0, 20, other[cut:].shape)
+    one, two = run(walk)[:cut], run(Walk(walk.time_s, np.clip(other, -170, 170)))[:cut]
+    assert np.array_equal(traces(one)[1], traces(two)[1])
+
+
+def test_it_warms_up_after_every_gap_and_says_so() -> None:
+    walk = synthetic_walk(3.0, stand_s=0.3)
+    kept = np.concatenate([np.arange(150), np.arange(160, 300)])
+    estimates = run(Walk(walk.time_s[kept], walk.angles_deg[kept]))
+    warming = [Flag.WARMING_UP in e.flags for e in estimates]
+    expected = [t < 0.195 or 1.595 < t < 1.795 for t in walk.time_s[kept]]
+    assert warming == expected
+
+
+def test_a_short_gap_is_bridged_in_time() -> None:
+    walk = synthetic_walk(3.0, stand_s=0.3)
+    kept = np.array([i for i in range(300) if i % 30 not in (7, 8, 9)])
+    reference = traces(run(walk))[1]
+    outputs = traces(run(Walk(walk.time_s[kept], walk.angles_deg[kept])))[1]
+    error = np.sqrt(np.mean((outputs - reference[kept]) ** 2, axis=0)) / reference.std(axis=0)
+    assert np.max(error) < 0.02
+    assert not any(Flag.WARMING_UP in e.flags for e in run(walk)[30:])
+
+
+def test_what_is_foreign_is_named() -> None:
+    walk = synthetic_walk(1.0, stand_s=0.3)
+    walk.angles_deg[50, 2] = 120.0
+    estimates = run(walk)
+    assert estimates[50].out_of_range == ("hip_rotation_r",)
+    assert Flag.OUT_OF_RANGE in estimates[50].flags
+    assert Flag.OUT_OF_RANGE not in estimates[51].flags
+
+
+def test_one_call_per_hip_and_sample_on_the_grid_two_off_it() -> None:
+    for rate_hz, most in ((100.0, 2.0), (500.0, 2.4), (50.0, 4.0)):
+        model = leaky_model()
+        assert isinstance(model.engine, LeakyEngine)
+        walk = synthetic_walk(2.0, rate_hz=rate_hz)
+        run(walk, SampleEstimator(model))
+        assert model.engine.calls / len(walk) <= most + 0.02
+
+
+def test_a_cycle_model_does_not_pass_for_a_sample_model() -> None:
+    with pytest.raises(ModelInputError, match="kind 'sample'"):
+        SampleEstimator(load_model())
+    model = leaky_model()
+    card = dataclasses.replace(model.card, outputs=model.card.outputs[::-1])
+    with pytest.raises(ModelInputError, match="in this order"):
+        SampleEstimator(dataclasses.replace(model, card=card))
+
+
+def test_both_voices_are_compared_stride_by_stride() -> None:
+    pipeline = Pipeline(load_model(), sample_model=leaky_model())
+    samples = list(synthetic_walk(8.0, stand_s=1.0).samples())
+    events = [e for sample in samples for e in pipeline.feed_sample(sample)]
+    assert sum(isinstance(e, HipSampleEstimate) for e in events) == len(samples)
+    cycles = [e for e in events if isinstance(e, HipEstimate)]
+    now = {s.time_s: s for s in events if isinstance(s, HipSampleEstimate)}
+    for cycle in cycles:
+        inside = [s for t, s in now.items() if cycle.start_s <= t < cycle.end_s]
+        squares = []
+        for s in inside:
+            place = (s.time_s - cycle.start_s) / cycle.stride_s * 179
+            for k, curve in enumerate(cycle.moments_nm_per_kg.values()):
+                reference = np.interp(place, np.arange(180), curve)
+                squares.append((s.moments_nm_per_kg[cycle.side][k] - reference) ** 2)
+        assert cycle.sample_moment_rmse_nm_per_kg == pytest.approx(np.sqrt(np.mean(squares)), 1e-5)
+        assert cycle.sample_force_rmse_n_per_kg is not None
+
+
+@settings(max_examples=10)
+@given(st.integers(1, 700))
+def test_both_voices_resume_from_a_saved_state_bit_for_bit(cut: int) -> None:
+    def fresh() -> Pipeline:
+        cue = parse_cue("hip_flexion_r > 0.3 Nm/kg, hysteresis=0.05")
+        return Pipeline(_MODEL, sample_model=leaky_model(), cues=[cue])
+
+    samples = list(_WALK.samples())
+    uncut = fresh()
+    expected = [str(e) for sample in samples for e in uncut.feed_sample(sample)]
+    first, second = fresh(), fresh()
+    events = [str(e) for sample in samples[:cut] for e in first.feed_sample(sample)]
+    snapshot.restore(second, snapshot.save(first))
+    events += [str(e) for sample in samples[cut:] for e in second.feed_sample(sample)]
+    assert events == expected
+
+
+def test_long_standing_ends_the_networks_memory() -> None:
+    pipeline = Pipeline(None, sample_model=leaky_model())
+    walk = synthetic_walk(30.0, stand_s=1.0, walk_s=5.0, pause_s=60.0)
+    events = [e for sample in walk.samples() for e in pipeline.feed_sample(sample)]
+    warming = [
+        e.time_s for e in events if isinstance(e, HipSampleEstimate) and Flag.WARMING_UP in e.flags
+    ]
+    begins = [b for a, b in itertools.pairwise([-9.0, *warming]) if b - a > 1.0]
+    assert len(begins) == 2
+    assert 15.0 < begins[1] < 20.0
+
+
+# Cues
+
+
+def estimate(value: float, time_s: float, *flags: Flag) -> HipSampleEstimate:
+    moments = {"l": np.zeros(3, np.float32), "r": np.zeros(3, np.float32)}
+    forces = {"l": np.zeros(14, np.float32), "r": np.zeros(14, np.float32)}
+    forces["r"][10] = value
+    return HipSampleEstimate(time_s, moments, forces, "none", flags, (), 0)  # type: ignore[arg-type]
+
+
+def switched(text: str, values: list[float], step_s: float = 0.01) -> list[tuple[int, bool]]:
+    cues = Cues([parse_cue(text)])
+    told = []
+    for i, value in enumerate(values):
+        told += [(i, change.on) for change in cues.feed(estimate(value, i * step_s))]
+    return told
+
+
+def test_a_cue_switches_at_its_threshold() -> None:
+    values = [0.0, 11.9, 12.1, 13.0, 11.9, 12.1]
+    assert switched("glmed_r > 12 N/kg", values) == [(2, True), (4, False), (5, True)]
+    assert switched("glmed_r < 12 N/kg", values) == [(0, True), (2, False), (4, True), (5, False)]
+
+
+def test_hysteresis_holds_a_cue_on() -> None:
+    values = [12.5, 11.5, 12.5, 10.9, 12.5]
+    assert switched("glmed_r > 12 N/kg, hysteresis=1", values) == [(0, True), (3, False), (4, True)]
+
+
+def test_a_cue_rests_after_it_went_off() -> None:
+    values = [13.0, 0.0, 13.0, 13.0, 13.0, 13.0]
+    text = "glmed_r > 12 N/kg, refractory_s=0.025"
+    assert switched(text, values) == [(0, True), (1, False), (4, True)]
+
+
+@pytest.mark.parametrize("flag", [Flag.WARMING_UP, Flag.OUT_OF_RANGE])
+def test_no_cue_stays_on_without_trust(flag: Flag) -> None:
+    cues = Cues([parse_cue("glmed_r > 12 N/kg")])
+    assert not cues.feed(estimate(20.0, 0.0, flag))
+    assert [c.on for c in cues.feed(estimate(20.0, 0.01))] == [True]
+    (off,) = cues.feed(estimate(20.0, 0.02, flag))
+    assert not off.on
+    assert off.flags == (flag,)
+    assert [c.on for c in cues.feed(estimate(20.0, 0.03))] == [True]
+    (off,) = cues.all_off(0.04, 0)
+    assert off.flags == (Flag.LINK_DOWN,)
+    assert not cues.feed(estimate(float("nan"), 0.05))
+
+
+def test_newtons_need_the_body_mass() -> None:
+    cue = parse_cue("glmed_r > 840 N, hysteresis=70", body_mass_kg=70.0)
+    assert (cue.threshold, cue.hysteresis) == (12.0, 1.0)
+    with pytest.raises(CueError, match="--body-mass"):
+        parse_cue("glmed_r > 840 N")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "write it like"),
+        ("glmed > 12 N/kg", "write it like"),
+        ("glmed_r = 12 N/kg", "write it like"),
+        ("glmed_r > 12", "write it like"),
+        ("gluteus_r > 12 N/kg", "no output 'gluteus'"),
+        ("glmed_r > 12 Nm/kg", "is in N/kg or N"),
+        ("hip_flexion_l > 1 N/kg", "is in Nm/kg or Nm"),
+        ("glmed_r > 12 N/kg, histeresis=1", "unknown 'histeresis'"),
+        ("glmed_r > 1.2.3 N/kg", "a number is none"),
+    ],
+)
+def test_a_cue_that_is_not_understood_says_how_to_write_it(text: str, complaint: str) -> None:
+    with pytest.raises(CueError, match=complaint):
+        parse_cue(text)
+
+
+def test_a_peak_cue_follows_strides_and_ends_with_the_walk() -> None:
+    cue = parse_cue("peak glmed_r > 3 N/kg")
+    pipeline = Pipeline(_MODEL, cues=[cue])
+    walk = synthetic_walk(14.0, stand_s=1.0, walk_s=6.0, pause_s=60.0)
+    events = [e for sample in walk.samples() for e in pipeline.feed_sample(sample)]
+    changes = [e for e in events if isinstance(e, CueChange)]
+    assert [c.on for c in changes] == [True, False]
+    assert changes[0].value > 3
+    assert changes[1].flags == (Flag.NOT_WALKING,)
+    # The first stride after a start is not trusted with a cue.
+    strides = [e for e in events if isinstance(e, HipEstimate) and e.side == "r"]
+    assert changes[0].time_s == strides[1].confirmed_s
+
+
+def test_json_knows_no_other_flags_than_the_frames() -> None:
+    from edgehip.wire import ESTIMATE_FLAGS
+
+    assert tuple(str(flag) for flag in Flag) == ESTIMATE_FLAGS
+    assert json.dumps(list(Flag)) == json.dumps(list(ESTIMATE_FLAGS))
+
+
+_MODEL = load_model()
+_WALK = synthetic_walk(7.2, stand_s=1.0)
