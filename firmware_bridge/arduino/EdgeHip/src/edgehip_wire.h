@@ -105,7 +105,10 @@ enum edgehip_flag {
     EDGEHIP_FLAG_SAMPLES_LOST = 1 << 1,
     EDGEHIP_FLAG_OUT_OF_RANGE = 1 << 2,
     EDGEHIP_FLAG_NO_ZERO = 1 << 3,
-    EDGEHIP_FLAG_NO_FOOT_OFF = 1 << 4
+    EDGEHIP_FLAG_NO_FOOT_OFF = 1 << 4,
+    EDGEHIP_FLAG_WARMING_UP = 1 << 5,
+    EDGEHIP_FLAG_LINK_DOWN = 1 << 6,
+    EDGEHIP_FLAG_NOT_WALKING = 1 << 7
 };
 
 /* Raw measurements (names that end in _x...) that say "not known". */
