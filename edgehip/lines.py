@@ -16,6 +16,8 @@ from edgehip.events import Chunk, Fault, LinkFault
 from edgehip.wire import Angles, Description, Frame
 
 MAX_LINE: Final = 512
+MAX_TIME_US: Final = 2.0**53
+"""Up to here (285 years) a float holds every microsecond; a later time is a garbled one."""
 TimeUnit = Literal["us", "ms", "s"]
 _US_PER: Final[dict[TimeUnit, float]] = {"us": 1.0, "ms": 1e3, "s": 1e6}
 
@@ -78,12 +80,12 @@ class LineDecoder:
         if any(field in ("time_us", "time_ms", "time_s") for field in fields):
             return [self._header(fields, received_ns)]
         try:
-            time = float(fields[state.time_column])
+            time_us = float(fields[state.time_column]) * _US_PER[state.time_unit]
             angles = tuple(
                 math.nan if column < 0 or not fields[column] else float(fields[column])
                 for column in state.columns
             )
-            bad = len(fields) != state.width or not math.isfinite(time) or time < 0
+            bad = len(fields) != state.width or not 0.0 <= time_us < MAX_TIME_US
             bad |= any(math.isinf(angle) for angle in angles)
         except (ValueError, IndexError):
             bad = True
@@ -91,8 +93,7 @@ class LineDecoder:
             # The first bytes after opening a port are usually the tail of a line.
             count = 1 if state.started else 0
             return [LinkFault(Fault.BAD_LINE, count, received_ns)] if count else []
-        device_us = round(time * _US_PER[state.time_unit])
-        return [Frame(None, device_us, Angles(angles), _WRAPS_AT_US[state.time_unit])]
+        return [Frame(None, round(time_us), Angles(angles), _WRAPS_AT_US[state.time_unit])]
 
     def _header(self, fields: list[str], received_ns: int) -> Frame | LinkFault:
         state = self.state

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgehip.channels import ANGLES
 from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault, PortLost, PortOpened
-from edgehip.lines import LineDecoder
+from edgehip.lines import LineDecoder, TimeUnit
 from edgehip.receiver import Receiver
 from edgehip.wire import Angles, Description, Start, encode
 
@@ -206,6 +206,16 @@ def test_lines_are_accounted_for_as_far_as_they_can_be() -> None:
         Fault.DUPLICATE: 1,
         Fault.REORDERED: 1,
     }
+
+
+@pytest.mark.parametrize("unit", ["us", "ms", "s"])
+@pytest.mark.parametrize("time", ["1e305", "1e308", "1e400", "1e20", "nan", "-1", "9" * 400])
+def test_an_absurd_time_is_a_bad_line_and_the_clock_stays_sharp(unit: TimeUnit, time: str) -> None:
+    good = [LINE.format(1 + i).encode() for i in range(5)]
+    sent = [b"\n", LINE.format(time).encode(), *good]
+    samples, faults = feed(Receiver(LineDecoder(unit)), *at_pace(sent))
+    assert faults == {Fault.BAD_LINE: 1}
+    assert len({s.time_s for s in samples}) == 5
 
 
 def test_a_restarted_printer_of_lines_is_recognised() -> None:
