@@ -1,7 +1,8 @@
 """From bytes to samples: decodes, places in order, and gives each sample its steady time."""
 
 import math
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from typing import Final
 
 from edgehip.channels import ANGLES
@@ -17,6 +18,8 @@ LINE_GAP_PERIODS: Final = 1.5
 """Text lines carry no sequence number: a pause longer than so many periods counts as loss."""
 LINE_REORDER_US: Final = 1_000_000
 """A line whose time lies further back comes from a device that started again."""
+LINE_PERIODS: Final = 15
+"""Intervals whose median is the period: a late line and the early one after it do not move it."""
 LINE_GAP_LIMIT: Final = 1000
 """A longer pause is a device that stopped sending, not so many lost lines."""
 
@@ -30,7 +33,7 @@ class ReceiverState:
     frames_since_reading: int = 0
     """Lost frames since the clock was last read."""
     restarted: bool = False
-    line_period_us: float | None = None
+    line_steps_us: deque[int] = field(default_factory=lambda: deque(maxlen=LINE_PERIODS))
     last_time_us: int | None = None
     missing_channels: tuple[str, ...] = ()
     samples: int = 0
@@ -174,12 +177,11 @@ class Receiver:
         state = self.state
         if state.last_time_us is not None:
             step_us = time_us - state.last_time_us
-            period_us = state.line_period_us
-            if period_us is None or step_us < period_us / LINE_GAP_PERIODS:
-                state.line_period_us = float(step_us)
-            elif step_us <= LINE_GAP_PERIODS * period_us:
-                state.line_period_us = period_us + 0.05 * (step_us - period_us)
-            elif (lost := round(step_us / period_us) - 1) <= LINE_GAP_LIMIT:
+            steps_us = state.line_steps_us
+            period_us = sorted(steps_us)[len(steps_us) // 2] if steps_us else step_us
+            lost = round(step_us / period_us) - 1
+            if step_us > LINE_GAP_PERIODS * period_us and lost <= LINE_GAP_LIMIT:
                 found.append(LinkFault(Fault.LOST, lost, received_ns))
                 state.lost_before_next += lost
+            steps_us.append(step_us)
         state.last_time_us = time_us

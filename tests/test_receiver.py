@@ -218,6 +218,23 @@ def test_an_absurd_time_is_a_bad_line_and_the_clock_stays_sharp(unit: TimeUnit, 
     assert len({s.time_s for s in samples}) == 5
 
 
+@pytest.mark.parametrize("late", [4, 8])
+def test_a_line_printed_late_does_not_make_every_later_one_look_lost(late: int) -> None:
+    times = [10 * i + (late if i == 30 else 0) for i in range(200)]
+    pieces = at_pace([LINE.format(time).encode() for time in times])
+    samples, faults = feed(Receiver(LineDecoder()), *pieces)
+    assert len(samples) == 200
+    assert faults[Fault.LOST] <= 1
+    assert set(faults) <= {Fault.LOST}
+
+
+@pytest.mark.parametrize("period_ms", [5, 20])
+def test_another_rate_of_lines_is_soon_no_loss(period_ms: int) -> None:
+    times = [*range(0, 1000, 10), *range(1000, 1000 + 200 * period_ms, period_ms)]
+    _, faults = feed(Receiver(LineDecoder()), *at_pace([LINE.format(t).encode() for t in times]))
+    assert faults[Fault.LOST] <= 8
+
+
 def test_a_restarted_printer_of_lines_is_recognised() -> None:
     lines = [LINE.format(5000 + 10 * i).encode() for i in range(10)]
     lines += [LINE.format(10 * i).encode() for i in range(10)]
