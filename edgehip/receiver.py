@@ -122,7 +122,7 @@ class Receiver:
             fault = Fault.RESTART if state.restarted else Fault.CLOCK_JUMP
             found.append(LinkFault(fault, 1, received_ns))
             self.timebase.reset()
-            state.lost_before_next = 0
+            state.lost_before_next, state.last_time_us = 0, None
         state.restarted, state.frames_since_reading = False, 0
         self._angles(message.angles_deg, time_us, frames is None, received_ns, found)
 

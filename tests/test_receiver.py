@@ -238,7 +238,8 @@ def test_another_rate_of_lines_is_soon_no_loss(period_ms: int) -> None:
 def test_a_restarted_printer_of_lines_is_recognised() -> None:
     lines = [LINE.format(5000 + 10 * i).encode() for i in range(10)]
     lines += [LINE.format(10 * i).encode() for i in range(10)]
-    samples, faults = feed(Receiver(LineDecoder()), *at_pace(lines))
+    pieces = [(line, (10 * i + (2000 if i >= 10 else 0)) * MS) for i, line in enumerate(lines)]
+    samples, faults = feed(Receiver(LineDecoder()), *pieces)
     assert len(samples) == 20
     assert faults == {Fault.RESTART: 1}
     times = [s.time_s for s in samples]
