@@ -13,10 +13,12 @@ import numpy as np
 from edgehip.channels import Side, opposite
 from edgehip.events import BrokenCycle, FootOff, GaitCycle, InitialContact, JointAngleSample
 
-MAX_BRIDGED_GAP_S: Final = 0.06
-"""Two lost samples at 50 Hz, five at 100 Hz. Joint angles of walking lie below 6 Hz (Winter,
-"Biomechanics and Motor Control of Human Movement", 2009, ch. 3), so a straight line over this
-time stays within a fraction of a degree."""
+MAX_BRIDGED_GAP_S: Final = 0.065
+"""Two lost samples at 50 Hz, five at 100 Hz, and some jitter. Joint angles of walking lie below
+6 Hz (Winter, "Biomechanics and Motor Control of Human Movement", 2009, ch. 3); over this time a
+straight line errs by a few degrees where a joint turns fastest, and the stride is flagged for it."""
+MAX_SAMPLES: Final = 10_000
+"""Nobody samples that fast for :data:`HISTORY_S`: a device whose clock crawls fills no memory."""
 MIN_STRIDE_S: Final = 0.4
 MAX_STRIDE_S: Final = 2.6
 """Two contacts further apart have a pause between them (60 steps/min is a stride of 2 s)."""
@@ -38,7 +40,7 @@ class FootState:
 class CycleTrackerState:
     """Recent samples (a few seconds) and both feet."""
 
-    samples: deque[JointAngleSample] = field(default_factory=deque)
+    samples: deque[JointAngleSample] = field(default_factory=lambda: deque(maxlen=MAX_SAMPLES))
     feet: dict[Side, FootState] = field(
         default_factory=lambda: {"l": FootState(), "r": FootState()}
     )

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgehip import Pipeline, load_model, snapshot
+from edgehip.cycles import MAX_SAMPLES
 from edgehip.errors import ModelInputError, SnapshotError
 from edgehip.events import BrokenCycle, Chunk, Flag, HipEstimate, JointAngleSample
 from edgehip.model import Model
@@ -48,6 +49,27 @@ def estimates(events: list[Event]) -> list[HipEstimate]:
 
 def run(pipeline: Pipeline, walk: Walk) -> list[Event]:
     return [event for sample in walk.samples() for event in pipeline.feed_sample(sample)]
+
+
+@pytest.mark.parametrize(("rate_hz", "lost"), [(50.0, 2), (100.0, 5)])
+def test_the_stated_number_of_lost_samples_is_always_bridged(
+    model: Model, rate_hz: float, lost: int
+) -> None:
+    rng = np.random.default_rng(1)
+    walk = synthetic_walk(20.0, stand_s=1.0, rate_hz=rate_hz)
+    jitter_s = rng.integers(-500, 500, len(walk)) * 1e-6
+    kept = np.arange(len(walk)) % 40 >= lost
+    gappy = Walk((walk.time_s + jitter_s)[kept], walk.angles_deg[kept])
+    events = run(Pipeline(model), gappy)
+    assert len(estimates(events)) >= 20
+    assert not [event for event in events if isinstance(event, BrokenCycle)]
+
+
+def test_a_clock_that_crawls_fills_no_memory(model: Model) -> None:
+    pipeline = Pipeline(model)
+    for i in range(MAX_SAMPLES + 100):
+        pipeline.cycles.add(JointAngleSample(i * 1e-6, (0.0,) * 10, 0))
+    assert len(pipeline.cycles.state.samples) == MAX_SAMPLES
 
 
 def test_every_stride_of_a_walk_is_estimated_for_both_hips(model: Model, walk: Walk) -> None:
