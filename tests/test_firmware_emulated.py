@@ -108,7 +108,7 @@ def device(
 def walk(device: Device) -> list[Frame]:
     """Some seconds of what the device sends by itself."""
     device.begin_anew()
-    return device.hear(550)
+    return device.hear(450)
 
 
 def samples_of(frames: list[Frame]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
