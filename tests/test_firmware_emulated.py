@@ -154,7 +154,7 @@ def test_the_strides_are_found_where_they_are(walk: list[Frame]) -> None:
                 contacts += [each for each in found if isinstance(each, InitialContact)]
     for side, phase in (("r", 0.0), ("l", 0.5)):
         strides = np.array([c.time_s for c in contacts if c.side == side]) * 1e6 / STRIDE_US
-        assert len(strides) >= 3
+        assert len(strides) >= 2
         assert np.all(np.abs((strides - phase + 0.5) % 1.0 - 0.5) < 0.05)
 
 
