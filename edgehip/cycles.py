@@ -16,7 +16,7 @@ from edgehip.events import BrokenCycle, FootOff, GaitCycle, InitialContact, Join
 MAX_BRIDGED_GAP_S: Final = 0.065
 """Two lost samples at 50 Hz, five at 100 Hz, and some jitter. Joint angles of walking lie below
 6 Hz (Winter, "Biomechanics and Motor Control of Human Movement", 2009, ch. 3); over this time a
-straight line errs by a few degrees where a joint turns fastest, and the stride is flagged for it."""
+straight line errs by a few degrees where a joint turns fastest, and the stride is flagged."""
 MAX_SAMPLES: Final = 10_000
 """Nobody samples that fast for :data:`HISTORY_S`: a device whose clock crawls fills no memory."""
 MIN_STRIDE_S: Final = 0.4

@@ -71,7 +71,7 @@ class RecordingReader:
             raise RecordingError(f"{path}: is not an edgehip recording (stream --record makes one)")
         try:
             self.about: dict[str, str] = dict(json.loads(self._file.readline(1 << 16)))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             self.close()
             raise RecordingError(f"{path}: the recording's first lines are damaged") from error
 

@@ -75,7 +75,14 @@ class Profile:
                 measured_at=str(plain["measured_at"]),
                 name=str(plain["name"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (
+            ArithmeticError,  # a number too large for a float
+            AttributeError,
+            KeyError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise ProfileError(f"{where}: not a personal-zero profile: {mend}") from error
         if profile.method not in ("standing", "strides"):
             raise ProfileError(f"{where}: unknown method {profile.method!r}: {mend}")

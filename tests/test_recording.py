@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edgehip import Pipeline, Stream, load_model, open_source
 from edgehip.errors import RecordingError
 from edgehip.events import Chunk, HipEstimate, PortLost, PortOpened
-from edgehip.recording import RecordingReader, SourceItem, header, record
+from edgehip.recording import MAGIC, RecordingReader, SourceItem, header, record
 from edgehip.sinks.recorder import Recorder
 from tests.streams import synthetic_walk
 
@@ -65,6 +65,14 @@ def test_a_torn_or_damaged_tail_costs_only_itself(
         assert reader.torn_bytes == cut - end
     finally:
         path.unlink()
+
+
+@pytest.mark.parametrize("line", [b"", b"5", b"{", b"[" * 60_000, b"\xff", b"1" * 5000])
+def test_a_recording_whose_first_lines_are_damaged_is_refused(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "walk.rec"
+    path.write_bytes(MAGIC + line + b"\n")
+    with pytest.raises(RecordingError, match="damaged"):
+        RecordingReader(path)
 
 
 def test_replaying_a_recording_gives_bit_identical_estimates(tmp_path: Path) -> None:
