@@ -148,7 +148,10 @@ class Stream:
         self._stopped = True
 
     def __iter__(self) -> Iterator[StreamEvent | None]:
-        """Yield events as they happen, and None about every 50 ms when nothing does."""
+        """Yield events as they happen, and None after each item and 50 ms without one.
+
+        So whoever iterates can stop, however long nothing happens.
+        """
         while not self._stopped and not self.source.ended:
             item = self.source.read(TICK_S)
             if item is None:
@@ -177,6 +180,7 @@ class Stream:
                 self._note(event)
             if isinstance(item, Chunk):
                 self._check(item)
+            yield None
         self._check_end()
 
     def _changed(self, change: LinkChange | None, at_ns: int) -> Iterator[StreamEvent]:

@@ -163,6 +163,12 @@ def test_a_reader_that_leaves_ends_the_stream(tmp_path: Path) -> None:
     assert "strides" in done.stderr
 
 
+def test_the_time_is_up_even_if_nobody_walks() -> None:
+    done = edgehip("stream", "--port", "synthetic:?stand_s=3600", "--duration", "0.3")
+    assert done.returncode == 0
+    assert "strides    0 left, 0 right" in done.stderr
+
+
 def test_a_slow_reader_delays_no_sample_and_what_it_misses_is_counted(tmp_path: Path) -> None:
     device = PtyDevice(tmp_path)
     walk = synthetic_walk(60.0, stand_s=0.5, cadence_spm=150.0)
