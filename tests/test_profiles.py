@@ -1,4 +1,4 @@
-"""Personal-zero profiles: read back exactly, and whatever else a file may hold is one clear line."""
+"""Personal-zero profiles: read back exactly; whatever else a file may hold is one clear line."""
 
 import json
 from pathlib import Path
@@ -35,11 +35,11 @@ def test_a_profile_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 )
 def test_a_profile_with_absurd_contents_is_refused(changed: dict[str, object]) -> None:
     text = json.dumps(json.loads(PROFILE.to_json()) | changed)
-    with pytest.raises(ProfileError, match="me.json"):
+    with pytest.raises(ProfileError, match=r"me\.json"):
         Profile.from_json(text, "me.json")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "5", "[" * 60_000, "\x00", "{}"])
 def test_what_is_no_profile_is_refused(text: str) -> None:
-    with pytest.raises(ProfileError, match="me.json"):
+    with pytest.raises(ProfileError, match=r"me\.json"):
         Profile.from_json(text, "me.json")
