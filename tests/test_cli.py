@@ -39,6 +39,8 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--port", ""], "name is empty"),
         (["stream", "--port", "foo://x"], "protocol 'foo' not known"),
         (["stream", "--port", "socket://127.0.0.1:1"], "nobody listens"),
+        (["stream", "--port", "synthetic:", "--body-mass", "nan"], "not a finite number"),
+        (["stream", "--port", "synthetic:", "--deadline", "inf"], "not a finite number"),
         (["stream", "--port", "synthetic:?cadance=3"], "unknown option 'cadance'"),
         (["stream", "--port", "synthetic:?cadence_spm=fast"], "cadence_spm='fast'"),
         (["stream", "--port", "replay:none.rec"], "none.rec: cannot be read: No such file"),

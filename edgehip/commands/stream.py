@@ -9,6 +9,7 @@ import click
 
 from edgehip import __version__
 from edgehip.channels import MOMENTS, MUSCLES
+from edgehip.commands.numbers import FiniteRange
 from edgehip.commands.run import Run, stopped_by_signals
 from edgehip.cues import parse_cue
 from edgehip.errors import CueError, EdgehipError, ProfileError
@@ -88,14 +89,14 @@ from edgehip.zero import Method
 @click.option(
     "--body-mass",
     "body_mass_kg",
-    type=click.FloatRange(5, 350),
+    type=FiniteRange(5, 350),
     metavar="KG",
     help="Adds N and Nm to N/kg and Nm/kg.",
 )
 @click.option(
     "--body-height",
     "body_height_m",
-    type=click.FloatRange(0.5, 2.6),
+    type=FiniteRange(0.5, 2.6),
     metavar="M",
     help="For models that ask for it.",
 )
@@ -113,7 +114,7 @@ from edgehip.zero import Method
 @click.option(
     "--rate",
     "rate_hz",
-    type=click.FloatRange(50, 500),
+    type=FiniteRange(50, 500),
     metavar="HZ",
     help="Ask the device for this sample rate.",
 )
@@ -136,14 +137,14 @@ from edgehip.zero import Method
 @click.option(
     "--deadline",
     "deadline_ms",
-    type=click.FloatRange(min=0.01),
+    type=FiniteRange(min=0.01),
     default=DEFAULT_DEADLINE_MS,
     show_default=True,
     metavar="MS",
     help="From byte in to estimate out; later ones are counted as misses.",
 )
 @click.option(
-    "--duration", "duration_s", type=click.FloatRange(min=0), metavar="S", help="Stop by itself."
+    "--duration", "duration_s", type=FiniteRange(min=0), metavar="S", help="Stop by itself."
 )
 def stream(
     port: str,
