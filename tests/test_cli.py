@@ -171,6 +171,21 @@ def test_the_time_is_up_even_if_nobody_walks() -> None:
     assert "strides    0 left, 0 right" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("redirection", "complaint"),
+    [("> /dev/full", "cannot be written: No space left"), (">&-", "standard output is closed")],
+)
+def test_records_that_cannot_be_written_are_an_error(redirection: str, complaint: str) -> None:
+    command = f"{sys.executable} -m edgehip stream --port 'synthetic:?speed=max' {redirection}"
+    done = subprocess.run(
+        command, shell=True, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert complaint in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert "reader was slow" not in done.stderr
+
+
 def test_a_slow_reader_delays_no_sample_and_what_it_misses_is_counted(tmp_path: Path) -> None:
     device = PtyDevice(tmp_path)
     walk = synthetic_walk(60.0, stand_s=0.5, cadence_spm=150.0)

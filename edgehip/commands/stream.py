@@ -227,8 +227,9 @@ def stream(
             link.close()
             if link.dropped:
                 told.append(f"send       {link.dropped} frames the device did not take")
-        if recorder and (trouble := recorder.close()):
-            problem = problem or EdgehipError(trouble)
+        for trouble in (shown.trouble, recorder.close() if recorder else None):
+            if trouble is not None:
+                problem = problem or EdgehipError(trouble)
         click.echo("\n".join(told), err=True)
     if problem:
         raise problem

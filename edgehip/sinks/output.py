@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
+from edgehip.errors import EdgehipError
 from edgehip.events import CueChange, HipEstimate, HipSampleEstimate, LinkChange
 from edgehip.runtime import Stream, StreamEvent
 from edgehip.sinks.outbox import Outbox
@@ -35,7 +36,12 @@ class Output(Protocol):
 
     @property
     def reader_gone(self) -> bool:
-        """Whether nobody reads any more."""
+        """Whether nothing can be shown any more."""
+        ...
+
+    @property
+    def trouble(self) -> str | None:
+        """Why not, unless the reader simply left."""
         ...
 
     def close(self) -> list[str]:
@@ -108,6 +114,14 @@ class RecordOutput:
         """See :class:`Output`."""
         return self._outbox.error is not None
 
+    @property
+    def trouble(self) -> str | None:
+        """See :class:`Output`."""
+        error = self._outbox.error
+        if error is None or isinstance(error, BrokenPipeError):
+            return None
+        return f"standard output: cannot be written: {error.strerror}"
+
     def close(self) -> list[str]:
         """See :class:`Output`."""
         self._outbox.close()
@@ -118,14 +132,23 @@ class RecordOutput:
                 f"p95 {written.p95_ms:.3f}, p99 {written.p99_ms:.3f}, max {written.max_ms:.3f} ms"
             )
         if self._outbox.dropped:
-            told.append(f"output     {self._outbox.dropped} records dropped: the reader was slow")
+            why = "the reader was slow" if self._outbox.error is None else "nobody could read them"
+            told.append(f"output     {self._outbox.dropped} records dropped: {why}")
         return told
 
 
 def open_output(
     kind: OutputKind, stream: Stream, port: str, *, curves: bool, outputs: Sequence[str]
 ) -> Output:
-    """Return the output a kind stands for (``auto``: a view on a terminal, else JSON Lines)."""
+    """Return the output a kind stands for (``auto``: a view on a terminal, else JSON Lines).
+
+    Raises
+    ------
+    EdgehipError
+        If the program was started without a standard output.
+    """
+    if sys.stdout is None:
+        raise EdgehipError("standard output is closed: lead it to a file, a pipe or /dev/null")
     if kind == "auto":
         kind = "view" if sys.stdout.isatty() else "jsonl"
     if kind == "view":

@@ -49,6 +49,7 @@ class LiveView:
     """
 
     reader_gone = False
+    trouble = None
 
     def __init__(self, stream: Stream, port: str, console: Console | None = None) -> None:
         self._stream = stream
