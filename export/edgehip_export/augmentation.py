@@ -1,6 +1,7 @@
-"""Strides as other sensors, other people and other days would have shown them.
+"""Strides as other people, other sensors and other days would have shown them.
 
-All arguments are tensors of B strides: angles (B, 180, 10) in degrees, durations (B,) in seconds.
+A batch is B closed cycles: angles (B, 180, 10) in degrees, loads (B, 180, 17) with NaN where a
+laboratory has none, durations (B,) in seconds.
 """
 
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ class Augmentation:
     ``offset_deg``: SD of a constant error of each angle's zero. ``gain``: SD of the relative error
     of each angle's excursion. ``noise_deg``: SD of an error that wanders within the stride.
     ``duration``: SD of the relative change of the stride's duration. ``person_share``: a random
-    share, up to this, of the difference between a person's mean angles and everybody's is taken
-    out, as the personal zero does in a live stream.
+    share, up to this, of the difference between a stride's mean angles and everybody's is taken
+    out, as the personal zero does in a live stream. ``mixed``: share of strides that become a
+    mixture of two people's, which may reach ``beyond`` either of them.
     """
 
     offset_deg: float = 4.0
@@ -26,31 +28,63 @@ class Augmentation:
     noise_deg: float = 0.3
     duration: float = 0.03
     person_share: float = 1.0
+    mixed: float = 0.7
+    beyond: float = 0.2
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Closed cycles: ``angles_deg`` (B, 180, 10), ``loads`` (B, 180, 17), ``stride_s`` (B,)."""
+
+    angles_deg: Tensor
+    loads: Tensor
+    stride_s: Tensor
+
+    def take(self, rows: Tensor) -> "Batch":
+        """Return the chosen cycles."""
+        return Batch(self.angles_deg[rows], self.loads[rows], self.stride_s[rows])
+
+
+def mix(one: Batch, other: Batch, how: Augmentation, random: torch.Generator) -> Batch:
+    """Return strides between (and a little beyond) two people's.
+
+    Gait is nearly linear around its common pattern, so the same mixture of the loads goes with a
+    mixture of the angles at the same phase.
+    """
+    strides = len(one.stride_s)
+    reach = 1.0 + 2.0 * how.beyond
+    share = torch.rand(strides, generator=random) * reach - how.beyond
+    share = share * (torch.rand(strides, generator=random) < how.mixed)
+    wide = share[:, None, None]
+    return Batch(
+        one.angles_deg + wide * (other.angles_deg - one.angles_deg),
+        one.loads + wide * (other.loads - one.loads),
+        one.stride_s + share * (other.stride_s - one.stride_s),
+    )
 
 
 def disturb(
-    angles_deg: Tensor,
-    stride_s: Tensor,
-    to_common_mean: Tensor,
-    how: Augmentation,
-    random: torch.Generator,
-) -> tuple[Tensor, Tensor]:
-    """Return other angles and durations for the same loads.
+    batch: Batch, common_mean_deg: Tensor, how: Augmentation, random: torch.Generator
+) -> Batch:
+    """Return the same loads with angles as imperfect sensors report them.
 
-    ``to_common_mean`` (B, 10) is everybody's mean angles less those of each stride's person.
+    ``common_mean_deg`` (10,) is everybody's mean angles.
     """
-    strides, points, channels = angles_deg.shape
+    strides, points, channels = batch.angles_deg.shape
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=random)
 
-    share = how.person_share * torch.rand((strides, 1), generator=random)
-    offset = share * to_common_mean + how.offset_deg * normal(strides, channels)
-    mean = angles_deg.mean(1, keepdim=True)
-    stretched = mean + (angles_deg - mean) * (1.0 + how.gain * normal(strides, 1, channels))
+    mean = batch.angles_deg.mean(1, keepdim=True)
+    share = how.person_share * torch.rand((strides, 1, 1), generator=random)
+    offset = share * (common_mean_deg - mean) + how.offset_deg * normal(strides, 1, channels)
+    stretched = mean + (batch.angles_deg - mean) * (1.0 + how.gain * normal(strides, 1, channels))
     knots = normal(strides, channels, 12)
     wander = functional.interpolate(
         torch.cat([knots, knots[..., :1]], -1), size=points, mode="linear", align_corners=True
     )
-    disturbed = stretched + offset[:, None] + how.noise_deg * wander.transpose(1, 2)
-    return disturbed, stride_s * torch.exp(how.duration * normal(strides))
+    return Batch(
+        stretched + offset + how.noise_deg * wander.transpose(1, 2),
+        batch.loads,
+        batch.stride_s * torch.exp(how.duration * normal(strides)),
+    )

@@ -1,17 +1,29 @@
 """The cards of edgehip's own models: what they were trained on, and what they may be used for."""
 
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgehip.channels import ANGLES, MIRROR, MOMENTS, MUSCLES
-from edgehip.model_card import ModelCard, RangeCard, TensorCard, ZeroCard
+from edgehip.model_card import Kind, ModelCard, RangeCard, TensorCard, ZeroCard
+from edgehip_export.default_sample import RATE_HZ
 from edgehip_export.strides import POINTS, Strides
 
 LICENCE: Final = "MIT; trained on recordings under CC BY 4.0, CC BY 3.0, Apache-2.0 and MIT"
 
 SOURCES: Final = (
+    {
+        "lab": "Gait2Hip-60",
+        "citation": "Zhang et al., Gait2Hip-60, arXiv 2605.30374: answers of the released networks",
+        "licence": "MIT",
+    },
+    {
+        "lab": "sensor recordings",
+        "citation": "Pearl et al. 2022, CapacitiveSensingDataset: joint angles only",
+        "licence": "MIT",
+    },
     {
         "lab": "schreiber",
         "citation": "Schreiber and Moissenet 2019, Scientific Data 6:111, figshare 7734767",
@@ -60,33 +72,84 @@ LIMITS: Final = (
 )
 
 
-def cycle_card(name: str, version: str, strides: Strides, zero: ZeroCard) -> ModelCard:
-    """Return the card of a whole-cycle model for the people it was trained on."""
-    low, high = training_range(strides)
-    duration = np.percentile(strides.stride_s, [0.5, 99.5])
-    return ModelCard(
-        name=name,
-        version=version,
-        kind="cycle",
-        side="r",
-        inputs=(
-            TensorCard("angles_deg", (1, POINTS, len(ANGLES)), ANGLES),
-            TensorCard("stride_s", (1, 1)),
-        ),
-        outputs=(
-            TensorCard("moments_nm_per_kg", (1, POINTS, len(MOMENTS)), MOMENTS),
-            TensorCard("forces_n_per_kg", (1, POINTS, len(MUSCLES)), MUSCLES),
-        ),
-        licence=LICENCE,
+LOADS: Final = (("moments_nm_per_kg", MOMENTS), ("forces_n_per_kg", MUSCLES))
+SPREADS: Final = (("moment_spread_nm_per_kg", MOMENTS), ("force_spread_n_per_kg", MUSCLES))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a model after its training: its people, its zero, its left-out results.
+
+    ``coverage`` is that of the interval a whole-cycle model states.
+    """
+
+    version: str
+    strides: Strides
+    zero: ZeroCard
+    coverage: float
+    metrics: dict[str, Any]
+
+
+def cycle_card(name: str, facts: Facts) -> ModelCard:
+    """Return the card of a whole-cycle model."""
+    duration = np.percentile(facts.strides.stride_s, [0.5, 99.5])
+    card = _card(name, facts, "cycle", POINTS)
+    stride = RangeCard((round(0.9 * float(duration[0]), 3),), (round(1.1 * float(duration[1]), 3),))
+    return replace(
+        card,
+        inputs=(*card.inputs, TensorCard("stride_s", (1, 1))),
+        outputs=card.outputs + _tensors(SPREADS, POINTS),
+        spread_coverage=facts.coverage,
         description="Hip moments and muscle forces over one stride of level walking",
         samples_per_cycle=POINTS,
-        ranges={
-            "angles_deg": RangeCard(low, high),
-            "stride_s": RangeCard((0.9 * float(duration[0]),), (1.1 * float(duration[1]),)),
-        },
-        zero=zero,
-        training={"sources": list(SOURCES), "strides": len(strides), "limits": list(LIMITS)},
+        ranges=card.ranges | {"stride_s": stride},
     )
+
+
+def sample_card(
+    name: str, facts: Facts, state_sizes: dict[str, int], warm_up_s: float
+) -> ModelCard:
+    """Return the card of a per-sample model with these states."""
+    card = _card(name, facts, "sample", 1)
+    states = tuple(TensorCard(f"state.{key}", (1, size)) for key, size in state_sizes.items())
+    return replace(
+        card,
+        inputs=card.inputs + states,
+        outputs=card.outputs + states,
+        description="Hip moments and muscle forces at every sample of level walking, no look-ahead",
+        rate_hz=RATE_HZ,
+        warm_up_s=warm_up_s,
+    )
+
+
+def _card(name: str, facts: Facts, kind: Kind, points: int) -> ModelCard:
+    """Return what the cards of both kinds share."""
+    low, high = training_range(facts.strides)
+    return ModelCard(
+        name=name,
+        version=facts.version,
+        kind=kind,
+        side="r",
+        inputs=(TensorCard("angles_deg", (1, points, len(ANGLES)), ANGLES),),
+        outputs=_tensors(LOADS, points),
+        licence=LICENCE,
+        description="",
+        ranges={"angles_deg": RangeCard(low, high)},
+        zero=facts.zero,
+        training={
+            "sources": list(SOURCES),
+            "people": len(facts.strides.people),
+            "strides": len(facts.strides),
+            "limits": list(LIMITS),
+        },
+        metrics=facts.metrics,
+    )
+
+
+def _tensors(
+    outputs: tuple[tuple[str, tuple[str, ...]], ...], points: int
+) -> tuple[TensorCard, ...]:
+    return tuple(TensorCard(name, (1, points, len(names)), names) for name, names in outputs)
 
 
 def training_range(strides: Strides) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -1,9 +1,9 @@
 """The whole-cycle network: ten angles of one stride and its duration in, one hip's loads out.
 
-Joint moments follow accelerations, which a cycle-normalised curve has lost; the network therefore
-sees angles, angular velocities and angular accelerations in real time, made from the curve and the
-stride's duration. A stride ends where the next begins, so its convolutions run around the cycle
-and know no edges.
+Joint moments need time, which a cycle-normalised curve has lost; the network therefore sees how
+fast the angles, and the feet they place, move in real time, made from the curve and the stride's
+duration. A stride ends where the next begins, so its convolutions run around the cycle and know no
+edges.
 """
 
 import math
@@ -15,16 +15,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
+from edgehip_export.default_features import PATH_CHANNELS, foot_path
 from edgehip_export.strides import POINTS
 
+SEEN = len(ANGLES) + PATH_CHANNELS
 OUTPUTS = len(MOMENTS) + len(MUSCLES)
 GRID = 60
-"""Points of the cycle the network works on: gait has little above the 20th harmonic."""
+"""Points of the cycle the network works on: gait has little above its 20th harmonic."""
 
 HARMONICS = 24
+FADE_HARMONIC = 12.0
+"""Differentiation amplifies what a sensor adds: harmonics above this one fade from the rates."""
+
 VELOCITY_SCALE = 6.0
-ACCELERATION_SCALE = 60.0
-"""Typical ratios (1/s, 1/s^2) of angular velocity and acceleration to the angle's own SD."""
+"""Typical ratio (1/s) of an angle's rate of change to its own SD."""
 
 DURATION_CENTRE_S = 1.1
 DURATION_SCALE_S = 0.2
@@ -43,7 +47,7 @@ class CycleNetwork(nn.Module):
 
     def __init__(
         self,
-        width: int = 64,
+        width: int = 48,
         kernel: int = 5,
         dilations: tuple[int, ...] = (1, 2, 4, 8),
         dropout: float = 0.1,
@@ -51,30 +55,30 @@ class CycleNetwork(nn.Module):
         super().__init__()
         self.kernel = kernel
         self.dilations = dilations
-        self.enter = nn.Conv1d(3 * len(ANGLES) + 1, width, kernel)
+        self.enter = nn.Conv1d(2 * SEEN + 1, width, kernel)
         self.mix = nn.ModuleList(nn.Conv1d(width, width, kernel, dilation=d) for d in dilations)
         self.add = nn.ModuleList(nn.Conv1d(width, width, 1) for _ in dilations)
         self.leave = nn.Conv1d(width, OUTPUTS, 1)
         self.dropout = nn.Dropout(dropout)
-        for name, columns in (("angle", len(ANGLES)), ("target", OUTPUTS)):
+        for name, columns in (("seen", SEEN), ("target", OUTPUTS)):
             self.register_buffer(f"{name}_mean", torch.zeros(columns))
             self.register_buffer(f"{name}_sd", torch.ones(columns))
-        self.angle_mean: Tensor
-        self.angle_sd: Tensor
+        self.seen_mean: Tensor
+        self.seen_sd: Tensor
         self.target_mean: Tensor
         self.target_sd: Tensor
-        for order, matrix in enumerate(_derivative_matrices()):
-            self.register_buffer(f"derivative_{order}", matrix, persistent=False)
+        smooth, rate = _grid_matrices()
+        self.register_buffer("smooth", smooth, persistent=False)
+        self.register_buffer("rate", rate, persistent=False)
         self.register_buffer("ramp", torch.linspace(-0.5, 0.5, POINTS)[:, None], persistent=False)
         self.register_buffer("back", _back_to_points(), persistent=False)
-        self.derivative_0: Tensor
-        self.derivative_1: Tensor
-        self.derivative_2: Tensor
+        self.smooth: Tensor
+        self.rate: Tensor
         self.ramp: Tensor
         self.back: Tensor
 
-    def forward(self, angles_deg: Tensor, stride_s: Tensor) -> tuple[Tensor, Tensor]:
-        """Return moments (B, 180, 3) in Nm/kg and forces (B, 180, 14) in N/kg.
+    def forward(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
+        """Return loads (B, 180, 17), moments (Nm/kg) then forces (N/kg), which may be below zero.
 
         ``angles_deg`` is (B, 180, 10), ``stride_s`` (B, 1).
         """
@@ -84,23 +88,20 @@ class CycleNetwork(nn.Module):
             inner = functional.gelu(mix(self._around(hidden, dilation)))
             hidden = hidden + add(self.dropout(inner))
         scaled = self.back @ self.leave(self.dropout(hidden)).transpose(1, 2)
-        loads = scaled * self.target_sd + self.target_mean
-        moments, forces = loads[..., : len(MOMENTS)], loads[..., len(MOMENTS) :]
-        return moments, (forces if self.training else functional.relu(forces))
+        loads: Tensor = scaled * self.target_sd + self.target_mean
+        return loads
 
     def _features(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
-        """Return (B, 31, GRID): angles, their derivatives in time, and the stride's duration."""
+        """Return (B, 37, GRID): angles and foot paths, their rates, and the stride's duration."""
         # A real stride does not quite end as it began: share the difference out over the cycle.
         closed = angles_deg - (angles_deg[:, -1:] - angles_deg[:, :1]) * self.ramp
+        seen = torch.cat([closed, foot_path(closed)], -1)
+        place = (self.smooth @ seen - self.seen_mean) / self.seen_sd
         per_s = 1.0 / stride_s[:, :, None]
-        angle = (self.derivative_0 @ closed - self.angle_mean) / self.angle_sd
-        velocity = self.derivative_1 @ closed * (per_s / VELOCITY_SCALE) / self.angle_sd
-        acceleration = (
-            self.derivative_2 @ closed * (per_s * per_s / ACCELERATION_SCALE) / self.angle_sd
-        )
+        rate = self.rate @ seen * (per_s / VELOCITY_SCALE) / self.seen_sd
         duration = (stride_s - DURATION_CENTRE_S) / DURATION_SCALE_S
         duration = torch.clamp(duration, -1.5, 3.0)[:, None, :].expand(-1, GRID, -1)
-        return torch.cat([angle, velocity, acceleration, duration], -1).transpose(1, 2)
+        return torch.cat([place, rate, duration], -1).transpose(1, 2)
 
     def _around(self, curve: Tensor, dilation: int) -> Tensor:
         """Return a curve continued at both ends by what lies around the cycle."""
@@ -118,21 +119,18 @@ def _harmonics(phase: NDArray[np.float64], order: int) -> NDArray[np.float64]:
     return np.stack(columns, axis=-1)
 
 
-def _derivative_matrices() -> list[Tensor]:
-    """Return three (GRID, 180) matrices: smooth curve, first and second derivative by phase."""
+def _grid_matrices() -> tuple[Tensor, Tensor]:
+    """Return two (GRID, 180) matrices: a cycle's smooth curve, and its rate of change by phase."""
     points = np.linspace(0.0, 1.0, POINTS)
     # The last point is the first one of the next cycle: count both by half.
     weight = np.ones(POINTS)
     weight[[0, -1]] = 0.5
     fit = np.linalg.pinv(_harmonics(points, 0) * weight[:, None]) * weight
     grid = np.arange(GRID) / GRID
-    # Differentiation amplifies what a sensor adds: let the high harmonics fade.
-    order_of = np.repeat(np.arange(HARMONICS + 1), 2)[1:]
-    matrices = []
-    for order in range(3):
-        fade = 1.0 / (1.0 + (order_of / 12.0) ** 4) if order else np.ones(len(order_of))
-        matrices.append(torch.tensor(_harmonics(grid, order) * fade @ fit, dtype=torch.float32))
-    return matrices
+    harmonic = np.repeat(np.arange(HARMONICS + 1), 2)[1:]
+    fade = 1.0 / (1.0 + (harmonic / FADE_HARMONIC) ** 4)
+    smooth, rate = _harmonics(grid, 0) @ fit, _harmonics(grid, 1) * fade @ fit
+    return torch.tensor(smooth, dtype=torch.float32), torch.tensor(rate, dtype=torch.float32)
 
 
 def _back_to_points() -> Tensor:

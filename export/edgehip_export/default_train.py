@@ -1,141 +1,196 @@
-"""Train the models that edgehip ships.
+"""Train the models that edgehip ships: ``hip-cycle`` and ``hip-sample``.
 
-``python -m edgehip_export.default_train --data DIR -o FOLDER``; the result is reproducible from the seed on one machine and one version of PyTorch.
+``python -m edgehip_export.default_train --data DIR -o FOLDER``; the result is reproducible from
+the seed on one machine and one version of PyTorch.
 """
 
 import argparse
-import copy
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgehip_export.augmentation import Augmentation, disturb
-from edgehip_export.default_card import cycle_card
+from edgehip.channels import MOMENTS, MUSCLES
+from edgehip.model_card import ModelCard, ZeroCard
+from edgehip_export.default_card import Facts, cycle_card, sample_card
 from edgehip_export.default_cycle import CycleNetwork
+from edgehip_export.default_evaluate import (
+    Curves,
+    errors,
+    estimate_cycles,
+    estimate_samples,
+    folds,
+    left_out,
+    loads_of,
+    moments_and_forces,
+    warm_up_s,
+    zeroed,
+)
+from edgehip_export.default_fit import CYCLE, SAMPLE, Material, Pose, fit_cycle, fit_sample
+from edgehip_export.default_sample import SampleNetwork, SampleStep
+from edgehip_export.default_spread import COVERAGE, Answer, Spread, fit_spread
+from edgehip_export.default_teacher import TeacherStrides, teacher_strides
 from edgehip_export.default_zero import zero_card
 from edgehip_export.export import export_onnx, export_tflite
 from edgehip_export.strides import Strides, load_strides
 
 VERSION = "0.1.0"
+MEMBERS = {"cycle": 4, "sample": 2}
+"""Networks whose answers a model averages: different seeds err differently."""
+
+ZERO_STRENGTH = 0.0
+"""Taking out the zero found from strides did not help on people left out (accuracy table)."""
+
+STANDING_FORCE_PERCENTILE = 10
+"""Standing asks of a muscle about what the idle part of a stride does."""
+
+Estimate = Callable[[Strides, Tensor], Curves]
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """How long and how hard a network is trained."""
+class CycleModel(nn.Module):
+    """Several whole-cycle networks as one graph: their mean, and its spread."""
 
-    steps: int = 400
-    batch: int = 32
-    rate: float = 3e-3
-    weight_decay: float = 1e-2
-    averaging: float = 0.99
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    def __init__(self, networks: Sequence[CycleNetwork], spread: Spread) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+        self.answer = Answer(spread)
 
-
-def train_cycle(strides: Strides, protocol: Protocol, seed: int) -> CycleNetwork:
-    """Return a whole-cycle network fitted to these people, in eval mode."""
-    torch.manual_seed(seed)
-    random = torch.Generator().manual_seed(seed)
-    network = CycleNetwork()
-    angles, targets, stride_s = tensors(strides)
-    set_scales(network, angles, targets)
-    weight = 1.0 / network.target_sd**2
-    to_common = towards_common_mean(strides, angles)
-    chance = torch.from_numpy(chances(strides))
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=protocol.rate, weight_decay=protocol.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, protocol.rate, total_steps=protocol.steps, pct_start=0.15
-    )
-    average = copy.deepcopy(network)
-    for step in range(protocol.steps):
-        rows = torch.multinomial(chance, protocol.batch, replacement=True, generator=random)
-        x, duration = disturb(
-            angles[rows], stride_s[rows], to_common[rows], protocol.augmentation, random
-        )
-        loads = torch.cat(network(x, duration[:, None]), -1)
-        known = torch.isfinite(targets[rows])
-        error = (loads - targets[rows].nan_to_num()) ** 2 * weight * known
-        optimizer.zero_grad()
-        torch.autograd.backward(error.sum() / known.sum())
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        keep = min(protocol.averaging, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for mean, current in zip(average.parameters(), network.parameters(), strict=True):
-                mean.lerp_(current, 1.0 - keep)
-    return average.eval()
+    def forward(self, angles_deg: Tensor, stride_s: Tensor) -> tuple[Tensor, ...]:
+        """Return moments, forces and the spread of each."""
+        loads = torch.stack([network(angles_deg, stride_s) for network in self.networks]).mean(0)
+        answer: tuple[Tensor, ...] = self.answer(loads)
+        return answer
 
 
-def tensors(strides: Strides) -> tuple[Tensor, Tensor, Tensor]:
-    """Return angles (N, 180, 10), loads (N, 180, 17) and durations (N,)."""
-    loads = np.concatenate([strides.moments, strides.forces], axis=-1)
-    return (
-        torch.from_numpy(strides.angles_deg),
-        torch.from_numpy(loads),
-        torch.from_numpy(strides.stride_s),
-    )
+class Workshop:
+    """Everything training needs, read or made once."""
+
+    def __init__(self, data: Path, seed: int) -> None:
+        self.seed = seed
+        self.strides = load_strides(data)
+        self.zero: ZeroCard = zero_card(data, self.strides, ZERO_STRENGTH)
+        standing = np.array(self.zero.standing_deg)
+        self.teacher: TeacherStrides = teacher_strides(data, self.strides, standing, seed)
+
+    def pose(self, strides: Strides) -> Pose:
+        """Return quiet standing: no hip moment to speak of, and muscles at their idle."""
+        idle = np.nanpercentile(strides.forces, STANDING_FORCE_PERCENTILE, axis=(0, 1))
+        loads = np.concatenate([np.zeros(len(MOMENTS)), idle]).astype(np.float32)
+        angles = np.array(self.zero.standing_deg, np.float32)
+        return Pose(torch.from_numpy(angles), torch.from_numpy(loads))
+
+    def cycle_networks(
+        self, strides: Strides, hidden: set[str], members: int
+    ) -> list[CycleNetwork]:
+        """Return whole-cycle networks trained without the hidden people."""
+        material = Material(strides, self.teacher.without(hidden))
+        return [fit_cycle(material, CYCLE, self.seed + i) for i in range(members)]
+
+    def sample_networks(
+        self, strides: Strides, hidden: set[str], members: int, look_ahead_s: float = 0.0
+    ) -> list[SampleNetwork]:
+        """Return per-sample networks trained without the hidden people."""
+        material = Material(strides, self.teacher.without(hidden))
+        return [
+            fit_sample(material, self.pose(strides), SAMPLE, self.seed + i, look_ahead_s)
+            for i in range(members)
+        ]
+
+    def cycle_estimator(self, members: int) -> Callable[[Strides, set[str]], Estimate]:
+        """Return what trains a whole-cycle model on some people and estimates for others."""
+
+        def train(rest: Strides, hidden: set[str]) -> Estimate:
+            networks = self.cycle_networks(rest, hidden, members)
+            return lambda held, angles: np.mean(
+                [estimate_cycles(n, angles, held.stride_s) for n in networks], axis=0
+            )
+
+        return train
+
+    def sample_estimator(
+        self, members: int, look_ahead_s: float = 0.0
+    ) -> Callable[[Strides, set[str]], Estimate]:
+        """Return what trains a per-sample model on some people and estimates for others."""
+
+        def train(rest: Strides, hidden: set[str]) -> Estimate:
+            networks = self.sample_networks(rest, hidden, members, look_ahead_s)
+            return lambda held, angles: np.mean(
+                [estimate_samples(n, angles, held.stride_s, look_ahead_s) for n in networks],
+                axis=0,
+            )
+
+        return train
 
 
-def set_scales(network: CycleNetwork, angles: Tensor, targets: Tensor) -> None:
-    """Give the network the training people's means and spreads."""
-    flat = targets.flatten(0, 1)
-    mean = torch.nanmean(flat, 0)
-    network.target_mean.copy_(mean)
-    network.target_sd.copy_(torch.nanmean((flat - mean) ** 2, 0).sqrt())
-    network.angle_mean.copy_(angles.mean((0, 1)))
-    network.angle_sd.copy_((angles - angles.mean(1, keepdim=True)).std((0, 1)))
-
-
-def towards_common_mean(strides: Strides, angles: Tensor) -> Tensor:
-    """Return, per stride, everybody's mean angles less its person's, (N, 10)."""
-    means = {p: angles[torch.from_numpy(strides.person == p)].mean((0, 1)) for p in strides.people}
-    common = torch.stack(list(means.values())).mean(0)
-    return torch.stack([common - means[p] for p in strides.person])
-
-
-def chances(strides: Strides) -> NDArray[np.float64]:
-    """Return each stride's chance of being drawn.
-
-    A person's strides share one chance, and a laboratory's people share the square root of their
-    number: a laboratory weighs more than one person of it, less than all of them.
-    """
-    chance = np.empty(len(strides))
+def card_metrics(strides: Strides, estimates: Curves) -> dict[str, Any]:
+    """Return the left-out results a card states: per laboratory and per output."""
+    reference = loads_of(strides)
+    labs = {}
     for lab in strides.labs:
-        people = set(strides.person[strides.lab == lab])
-        for person in people:
-            own = strides.person == person
-            chance[own] = len(people) ** -0.5 / own.sum()
-    total: float = chance.sum()
-    return np.asarray(chance / total)
+        here = strides.lab == lab
+        pair = zip(
+            ("moments", "forces"), moments_and_forces(reference[here], estimates[here]), strict=True
+        )
+        labs[lab] = {name: e.row() for name, e in pair if e is not None}
+    outputs = {}
+    for place, name in enumerate(MOMENTS + MUSCLES):
+        one = slice(place, place + 1)
+        found = errors(reference[..., one], estimates[..., one])
+        assert found is not None
+        outputs[name] = found.row()
+    return {
+        "protocol": "each schreiber person left out in turn, every other laboratory left out whole",
+        "by_laboratory": labs,
+        "by_output": outputs,
+    }
+
+
+def build(workshop: Workshop, kind: str, quick: bool) -> tuple[nn.Module, ModelCard]:
+    """Return one model and its card."""
+    strides = workshop.strides
+    members = MEMBERS[kind]
+    every = list(folds(strides, people_at_once=4 if quick else 1))
+    raw = {"raw": lambda held, mean: zeroed(held, mean, 0.0)}
+    judged = workshop.cycle_estimator if kind == "cycle" else workshop.sample_estimator
+    estimates = left_out(
+        strides, every, judged(1 if quick else 2), raw, lambda fold: print(f"  left out: {fold}")
+    )["raw"]
+    metrics = card_metrics(strides, estimates)
+    spread = fit_spread(estimates, loads_of(strides), strides.person)
+    metrics["spread"] = spread.plain()
+    facts = Facts(VERSION, strides, workshop.zero, COVERAGE, metrics)
+    if kind == "cycle":
+        cycle = CycleModel(workshop.cycle_networks(strides, set(), members), spread)
+        return cycle.eval(), cycle_card("hip-cycle", facts)
+    networks = workshop.sample_networks(strides, set(), members)
+    step = SampleStep(networks)
+    ready_s = max(warm_up_s(network, strides) for network in networks)
+    return step.eval(), sample_card("hip-sample", facts, step.state_sizes, ready_s)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train and write the models."""
     parser = argparse.ArgumentParser(prog="python -m edgehip_export.default_train")
-    parser.add_argument(
-        "--data", type=Path, required=True, help="folder with walking/, other_labs/"
-    )
+    parser.add_argument("--data", type=Path, required=True, help="folder with the recordings")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the models")
+    parser.add_argument("--kind", choices=("cycle", "sample"), help="only this model")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="fewer folds for the card's figures")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    strides = load_strides(options.data)
-    network = train_cycle(strides, Protocol(), options.seed)
-    card = cycle_card("hip-cycle", VERSION, strides, zero_card(options.data, strides, 0.0))
+    print("asking the released networks")
+    workshop = Workshop(options.data, options.seed)
     options.output.mkdir(parents=True, exist_ok=True)
-    for path, export in (
-        (options.output / "hip-cycle.onnx", export_onnx),
-        (options.output / "hip-cycle.tflite", export_tflite),
-    ):
-        export(network, card, path)
-        print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")
+    for kind in (options.kind,) if options.kind else ("cycle", "sample"):
+        print(f"hip-{kind}")
+        module, card = build(workshop, kind, options.quick)
+        for suffix, export in ((".onnx", export_onnx), (".tflite", export_tflite)):
+            path = options.output / f"hip-{kind}{suffix}"
+            export(module, card, path)
+            print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")
 
 
 if __name__ == "__main__":

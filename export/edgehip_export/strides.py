@@ -125,3 +125,13 @@ def resample(at: NDArray[Any], time: NDArray[Any], curves: NDArray[Any]) -> Arra
     """Return (T, C) ``curves`` at other times, linearly between samples, (len(at), C)."""
     columns = [np.interp(at, time, column) for column in curves.T]
     return np.stack(columns, axis=-1).astype(np.float32)
+
+
+def close_cycles(curves: NDArray[Any]) -> Array:
+    """Return (N, 180, C) curves that end exactly where they begin.
+
+    What lies between a real stride's end and its beginning is shared out over the cycle.
+    """
+    ramp = np.linspace(-0.5, 0.5, curves.shape[1])[:, None]
+    closed: Array = (curves - (curves[:, -1:] - curves[:, :1]) * ramp).astype(np.float32)
+    return closed

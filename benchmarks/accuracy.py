@@ -1,0 +1,226 @@
+"""How well hip loads are estimated for people and laboratories no model saw in training.
+
+``python benchmarks/accuracy.py --data DIR`` trains edgehip's models anew without each group of
+people and judges them on those people, beside the released Gait2Hip-60 networks and their mean on
+the same strides. R2 and RMSE are pooled over strides, points and outputs, as published. ``--quick``
+leaves out more people at once and trains fewer networks: minutes rather than most of an hour, and a
+little pessimistic.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from edgehip_export.default_evaluate import (
+    Curves,
+    errors,
+    folds,
+    left_out,
+    loads_of,
+    moments_and_forces,
+    offsets,
+    zeroed,
+)
+from edgehip_export.default_spread import COVERAGE, fit_spread
+from edgehip_export.default_teacher import released_answers
+from edgehip_export.default_train import Workshop
+from edgehip_export.strides import Strides
+from torch import Tensor
+
+from edgehip.channels import MOMENTS, MUSCLES
+
+OFFSET_SD_DEG: Final = 5.0
+OFFSET_DRAWS: Final = 4
+PERSONAL_ZERO: Final = 0.5
+"""Share of a person's difference to the common mean angles that the personal zero takes out."""
+
+LOOK_AHEADS_S: Final = (0.02, 0.05, 0.1)
+
+Row = dict[str, str | float | None]
+
+
+def conditions(draws: int) -> dict[str, Callable[[Strides, Tensor], Tensor]]:
+    """Return how the angles of people left out are presented."""
+    shown: dict[str, Callable[[Strides, Tensor], Tensor]] = {
+        "as measured": lambda held, mean: zeroed(held, mean, 0.0),
+        "personal zero": lambda held, mean: zeroed(held, mean, PERSONAL_ZERO),
+    }
+    for draw in range(draws):
+        shown[f"offsets {draw}"] = _offset(draw)
+    return shown
+
+
+def _offset(seed: int) -> Callable[[Strides, Tensor], Tensor]:
+    """Return what moves every angle's zero at random."""
+    return lambda held, mean: zeroed(held, mean, 0.0) + offsets(held, OFFSET_SD_DEG, seed)
+
+
+def released(data: Path, strides: Strides, draws: int) -> dict[str, dict[str, Curves]]:
+    """Return each released network's loads, and their mean's, per condition."""
+    angles = torch.from_numpy(strides.angles_deg)
+    means = torch.empty(len(strides), angles.shape[-1])
+    for person in strides.people:
+        own = torch.from_numpy(strides.person == person)
+        means[own] = angles[own].mean((0, 1))
+    asked = {"as measured": (angles, 0.0), "personal zero": (angles, PERSONAL_ZERO)}
+    for draw in range(draws):
+        asked[f"offsets {draw}"] = (angles + offsets(strides, OFFSET_SD_DEG, draw), 0.0)
+    table: dict[str, dict[str, Curves]] = {}
+    for condition, (shown, strength) in asked.items():
+        answers = released_answers(data / "gait2hip60", shown, means, strength)
+        answers["released mean"] = torch.stack(list(answers.values())).mean(0)
+        for model, loads in answers.items():
+            table.setdefault(model, {})[condition] = loads.numpy()
+    return table
+
+
+def rows(strides: Strides, table: dict[str, dict[str, Curves]]) -> list[Row]:
+    """Return the errors of every model and condition, by laboratory and by person."""
+    reference = loads_of(strides)
+    found: list[Row] = []
+    groups = [("laboratory", lab, strides.lab == lab) for lab in strides.labs]
+    groups += [("person", person, strides.person == person) for person in strides.people]
+    for level, name, here in groups:
+        for model, by_condition in table.items():
+            drawn = [e for c, e in by_condition.items() if c.startswith("offsets")]
+            shown = {c: [e] for c, e in by_condition.items() if not c.startswith("offsets")}
+            if drawn:
+                shown["5 deg offsets"] = drawn
+            for condition, estimates in shown.items():
+                row: Row = {"level": level, "of": name, "model": model, "angles": condition}
+                row |= _figures(reference[here], [estimate[here] for estimate in estimates])
+                found.append(row)
+    return found
+
+
+def _figures(reference: Curves, estimates: list[Curves]) -> Row:
+    """Return the errors' mean over several draws of the same condition."""
+    figures: Row = {}
+    for place, target in enumerate(("moments", "forces")):
+        drawn = [moments_and_forces(reference, estimate)[place] for estimate in estimates]
+        known = [e for e in drawn if e is not None]
+        figures[f"{target}_r2"] = float(np.mean([e.r2 for e in known])) if known else None
+        figures[f"{target}_rmse"] = float(np.mean([e.rmse for e in known])) if known else None
+    return figures
+
+
+def output_rows(strides: Strides, table: dict[str, dict[str, Curves]]) -> list[Row]:
+    """Return every output's errors over all people, angles as measured."""
+    reference = loads_of(strides)
+    found: list[Row] = []
+    for place, name in enumerate(MOMENTS + MUSCLES):
+        one = slice(place, place + 1)
+        for model, by_condition in table.items():
+            e = errors(reference[..., one], by_condition["as measured"][..., one])
+            assert e is not None
+            found.append({"output": name, "model": model, "r2": e.r2, "rmse": e.rmse})
+    return found
+
+
+def coverage_rows(strides: Strides, estimates: Curves, model: str) -> list[Row]:
+    """Return the share of references inside the stated interval, on people it was not fitted to."""
+    reference = loads_of(strides)
+    found: list[Row] = []
+    for lab in strides.labs:
+        inside = []
+        for person in dict.fromkeys(strides.person[strides.lab == lab].tolist()):
+            # A person's laboratory is left out with the person unless it is a large one.
+            held = next(
+                fold.held for fold in folds(strides) if fold.held[strides.person == person].all()
+            )
+            spread = fit_spread(estimates[~held], reference[~held], strides.person[~held])
+            own = strides.person == person
+            width = spread.half_width(torch.from_numpy(estimates[own])).numpy()
+            missed = np.abs(estimates[own] - reference[own])
+            inside.append(np.where(np.isfinite(missed), missed <= width, np.nan).mean((0, 1)))
+        shares = np.nanmean(inside, axis=0) if np.isfinite(inside).any() else np.full(17, np.nan)
+        split = len(MOMENTS)
+        forces = shares[split:]
+        found.append(
+            {
+                "model": model,
+                "of": lab,
+                "stated": COVERAGE,
+                "moments": float(np.mean(shares[:split])),
+                "forces": float(np.mean(forces)) if np.isfinite(forces).all() else None,
+            }
+        )
+    return found
+
+
+def show(title: str, table: list[Row]) -> None:
+    """Print rows as a table."""
+    print(f"\n{title}")
+    names = list(table[0])
+    cells = [names] + [
+        [
+            f"{v:.3f}" if isinstance(v, float) else str(v if v is not None else "-")
+            for v in row.values()
+        ]
+        for row in table
+    ]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(names))]
+    for row in cells:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+
+
+def main() -> None:
+    """Train, judge and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the recordings")
+    parser.add_argument("--kind", choices=("cycle", "sample"), help="only this model")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="fewer folds, networks and draws")
+    parser.add_argument("--look-ahead", action="store_true", help="what a small delay would buy")
+    parser.add_argument("--json", type=Path, help="write every figure to this file, too")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    members = 1 if options.quick else 2
+    draws = 1 if options.quick else OFFSET_DRAWS
+    workshop = Workshop(options.data, options.seed)
+    strides = workshop.strides
+    every = list(folds(strides, people_at_once=4 if options.quick else 1))
+
+    def note(fold: str) -> None:
+        print(f"left out: {fold}", file=sys.stderr)
+
+    estimators = {}
+    if options.kind != "sample":
+        estimators["hip-cycle"] = workshop.cycle_estimator(members)
+    if options.kind != "cycle":
+        estimators["hip-sample"] = workshop.sample_estimator(members)
+    table = {
+        name: left_out(strides, every, train, conditions(draws), note)
+        for name, train in estimators.items()
+    }
+    own = list(table)
+    if options.look_ahead:
+        for ahead in LOOK_AHEADS_S:
+            train = workshop.sample_estimator(members, ahead)
+            name = f"hip-sample, {1000 * ahead:.0f} ms late"
+            table[name] = left_out(strides, every, train, conditions(0), note)
+    table |= released(options.data, strides, draws)
+    figures = rows(strides, table)
+    by_output = output_rows(strides, table)
+    coverage = [r for name in own for r in coverage_rows(strides, table[name]["as measured"], name)]
+    show("By laboratory", [row for row in figures if row["level"] == "laboratory"])
+    show(
+        "By person, angles as measured",
+        [r for r in figures if r["level"] == "person" and r["angles"] == "as measured"],
+    )
+    show("By output, angles as measured", by_output)
+    show("Share of references inside the stated interval", coverage)
+    if options.json is not None:
+        everything = {"errors": figures, "outputs": by_output, "coverage": coverage}
+        options.json.write_text(json.dumps(everything, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""How edgehip's own models do on people and laboratories they never saw."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edgehip.channels import MOMENTS, MUSCLES
+from edgehip_export.default_cycle import CycleNetwork
+from edgehip_export.default_fit import common_mean
+from edgehip_export.default_sample import RATE_HZ, SampleNetwork
+from edgehip_export.default_walks import at_phase
+from edgehip_export.metrics import Errors
+from edgehip_export.strides import POINTS, Strides, close_cycles
+
+Curves = NDArray[np.float32]
+LARGE_LAB = 3
+"""A laboratory of this many people is also judged person by person, its others in training."""
+
+SETTLED_S = 3.0
+COLD_ERROR = 0.05
+
+
+@dataclass(frozen=True)
+class Fold:
+    """People left out together."""
+
+    name: str
+    held: NDArray[np.bool_]
+
+
+def folds(strides: Strides, people_at_once: int = 1) -> Iterator[Fold]:
+    """Yield who is left out in turn: a large laboratory's people, and every other one whole."""
+    for lab in strides.labs:
+        here = strides.lab == lab
+        people = list(dict.fromkeys(strides.person[here].tolist()))
+        if len(people) < LARGE_LAB:
+            yield Fold(lab, here)
+            continue
+        groups = -(-len(people) // people_at_once)
+        for group in range(groups):
+            some = people[group::groups]
+            yield Fold(f"{lab}: {', '.join(some)}", np.isin(strides.person, some))
+
+
+def zeroed(strides: Strides, common_mean_deg: Tensor, strength: float) -> Tensor:
+    """Return angles with a share of each person's zero taken out, as a live stream does it.
+
+    ``common_mean_deg`` (10,) is the training people's. The person's own mean is over the strides
+    at hand, both legs.
+    """
+    angles = torch.from_numpy(strides.angles_deg).clone()
+    for person in strides.people:
+        own = torch.from_numpy(strides.person == person)
+        angles[own] += strength * (common_mean_deg - angles[own].mean((0, 1)))
+    return angles
+
+
+def offsets(strides: Strides, sd_deg: float, seed: int) -> Tensor:
+    """Return one random constant error of each angle's zero per person, (N, 1, 10)."""
+    random = torch.Generator().manual_seed(seed)
+    drawn = {person: sd_deg * torch.randn(10, generator=random) for person in strides.people}
+    return torch.stack([drawn[person] for person in strides.person])[:, None]
+
+
+def estimate_cycles(network: CycleNetwork, angles_deg: Tensor, stride_s: Curves) -> Curves:
+    """Return a whole-cycle network's loads (N, 180, 17); forces not below zero."""
+    with torch.no_grad():
+        loads = network(angles_deg, torch.from_numpy(stride_s)[:, None])
+    return _pulling(loads.numpy())
+
+
+def estimate_samples(
+    network: SampleNetwork, angles_deg: Tensor, stride_s: Curves, look_ahead_s: float = 0.0
+) -> Curves:
+    """Return a per-sample network's loads (N, 180, 17) on each stride walked over and over.
+
+    The first two strides warm it up; the third is read at the stride's 180 points.
+    """
+    closed = torch.from_numpy(close_cycles(angles_deg.numpy()))
+    duration = torch.from_numpy(stride_s)
+    samples = int(3.1 * float(duration.max()) * RATE_HZ + RATE_HZ * look_ahead_s) + 2
+    phase = torch.arange(samples) / RATE_HZ / duration[:, None]
+    with torch.no_grad():
+        loads = network(at_phase(closed, phase)).numpy()
+    time_s = np.arange(samples) / RATE_HZ - look_ahead_s
+    wanted = np.linspace(2.0, 3.0, POINTS)
+    answers = np.empty((len(loads), POINTS, loads.shape[-1]), np.float32)
+    for row, curves in enumerate(loads):
+        for column in range(loads.shape[-1]):
+            at = wanted * float(stride_s[row])
+            answers[row, :, column] = np.interp(at, time_s, curves[:, column])
+    return _pulling(answers)
+
+
+def warm_up_s(network: SampleNetwork, strides: Strides) -> float:
+    """Return how long after a start in mid-stride the answers are those of a warm network.
+
+    That is when their difference to the answers of a network that has walked for a while stays
+    below :data:`COLD_ERROR` of the outputs' SD, over all strides and points to start from.
+    """
+    closed = torch.from_numpy(close_cycles(strides.angles_deg))
+    duration = torch.from_numpy(strides.stride_s)[:, None]
+    samples = int(SETTLED_S * RATE_HZ)
+    time_s = torch.arange(2 * samples) / RATE_HZ
+    squared = torch.zeros(samples)
+    starts = np.linspace(0.0, 1.0, 8, endpoint=False)
+    with torch.no_grad():
+        for start in starts:
+            angles = at_phase(closed, float(start) + time_s / duration)
+            off = network(angles)[:, samples:] - network(angles[:, samples:])
+            squared += ((off / network.target_sd) ** 2).mean((0, 2)) / len(starts)
+    cold = np.flatnonzero(squared.sqrt().numpy() > COLD_ERROR)
+    return float((cold[-1] + 1) / RATE_HZ) if len(cold) else 0.0
+
+
+def _pulling(loads: Curves) -> Curves:
+    split = len(MOMENTS)
+    return np.concatenate([loads[..., :split], np.maximum(loads[..., split:], 0.0)], axis=-1)
+
+
+def left_out(
+    strides: Strides,
+    every: list[Fold],
+    train: Callable[[Strides, set[str]], Callable[[Strides, Tensor], Curves]],
+    conditions: dict[str, Callable[[Strides, Tensor], Tensor]],
+    report: Callable[[str], None] = lambda _: None,
+) -> dict[str, Curves]:
+    """Return, per condition, loads (N, 180, 17) that no network in training ever saw.
+
+    ``train`` gets the remaining strides and the names of the people left out, and returns what
+    estimates loads for strides with given angles. A condition makes those angles from strides and
+    the training people's mean angles.
+    """
+    answers = {
+        name: np.full((len(strides), POINTS, len(MOMENTS) + len(MUSCLES)), np.nan, np.float32)
+        for name in conditions
+    }
+    for fold in every:
+        report(fold.name)
+        rest, held = strides.take(~fold.held), strides.take(fold.held)
+        estimate = train(rest, set(held.people))
+        for name, angles in conditions.items():
+            answers[name][fold.held] = estimate(held, angles(held, common_mean(rest)))
+    return answers
+
+
+def loads_of(strides: Strides) -> Curves:
+    """Return the references (N, 180, 17), NaN where a laboratory has none."""
+    return np.concatenate([strides.moments, strides.forces], axis=-1)
+
+
+def errors(reference: Curves, estimate: Curves) -> Errors | None:
+    """Return the pooled errors where there is a reference, None if there is none anywhere."""
+    known = np.isfinite(reference).all(axis=(1, 2)) & np.isfinite(estimate).all(axis=(1, 2))
+    return Errors.between(reference[known], estimate[known]) if known.any() else None
+
+
+def moments_and_forces(reference: Curves, estimate: Curves) -> tuple[Errors | None, Errors | None]:
+    """Return the pooled errors of moments (Nm/kg) and of forces (N/kg)."""
+    split = len(MOMENTS)
+    return (
+        errors(reference[..., :split], estimate[..., :split]),
+        errors(reference[..., split:], estimate[..., split:]),
+    )
