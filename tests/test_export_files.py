@@ -21,7 +21,8 @@ from edgehip.errors import ModelFileError
 from edgehip.model import load_model
 from tests.test_export_checkpoint import synthetic
 
-STRIDES = normal_strides(4)
+STRIDES = normal_strides(3)
+FEW = Labelled(STRIDES)
 
 
 def model(folder: Path, family: str, *targets: str) -> TrainedModel:
@@ -52,7 +53,7 @@ def test_lstm_cycle_in_tflite_is_a_loop_over_its_step(tmp_path: Path) -> None:
     both = model(tmp_path, "lstm", "moments", "forces")
     module, card = cycle_form(both)
     source = answers(lambda *x: run_module(module, *x), card, STRIDES)
-    done = export_model(both, tmp_path, ["tflite"], ("fp32", "int8"), limits=Limits())
+    done = export_model(both, tmp_path, ["tflite"], ("fp32", "int8"), limits=Limits(), labelled=FEW)
     for exported, tolerance, ratio in zip(done, (1e-5, 0.08), (1.01, 0.35), strict=True):
         loaded = load_model(exported.path)
         for _ in range(2):  # a second call must start from zero state again
@@ -71,7 +72,9 @@ def test_transformer_has_no_step_form(tmp_path: Path) -> None:
 
 def test_cycle_files_of_both_formats_answer_as_pytorch(tmp_path: Path) -> None:
     one = model(tmp_path, "transformer", "moments")
-    done = export_model(one, tmp_path / "files", limits=Limits(), precisions=PRECISIONS)
+    done = export_model(
+        one, tmp_path / "files", precisions=PRECISIONS, limits=Limits(), labelled=FEW
+    )
     module, card = cycle_form(one)
     source = answers(lambda *x: run_module(module, *x), card, STRIDES)
     tolerance = {"fp32": 1e-4, "fp16": 5e-3, "int8": 0.08, "int8-static": 0.08}
@@ -95,7 +98,12 @@ def test_cycle_files_of_both_formats_answer_as_pytorch(tmp_path: Path) -> None:
 def test_step_files_carry_their_state_in_float(tmp_path: Path, family: str) -> None:
     one = model(tmp_path, family, "moments")
     done = export_model(
-        one, tmp_path, precisions=("int8", "int8-static"), forms=("step",), limits=Limits()
+        one,
+        tmp_path,
+        precisions=("int8", "int8-static"),
+        forms=("step",),
+        limits=Limits(),
+        labelled=FEW,
     )
     refused = {e.path.name: e.refusal for e in done if e.refusal}
     assert set(refused) == {f"made-{family}-step-int8-static.{s}" for s in ("onnx", "tflite")}
@@ -115,7 +123,7 @@ def test_file_beyond_its_limit_is_not_written(tmp_path: Path) -> None:
     strict = Limits(dict.fromkeys(PRECISIONS, 1e-6))
     for limits, written in ((strict, False), (None, True)):
         (exported,) = export_model(
-            one, tmp_path / "out", ["onnx"], ["int8"], ["step"], limits=limits
+            one, tmp_path / "out", ["onnx"], ["int8"], ["step"], limits=limits, labelled=FEW
         )
         assert exported.path.exists() is written
         assert (exported.refusal is None) is written

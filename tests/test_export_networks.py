@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 from edgehip_export.networks import FAMILIES, CausalNetwork, Lstm, Mamba, Transformer, build, unroll
-from edgehip_export.networks.mamba import MambaBlock, chunked_scan, sequential_scan
+from edgehip_export.networks.mamba import MambaBlock
+from edgehip_export.networks.scan import chunked_scan, sequential_scan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -51,13 +52,29 @@ def test_state_can_be_handed_over_anywhere(family: str) -> None:
         torch.testing.assert_close(torch.cat(resumed, 1), unroll(network, x)[:, 4:])
 
 
+def selection(length: int, seed: int) -> list[torch.Tensor]:
+    """Return random step, decay, write, read and x of a small state space."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes = ((2, length, 3), (3, 4), (2, length, 4), (2, length, 4), (2, length, 3))
+    step, decay, write, read, x = (
+        torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes
+    )
+    return [step.exp() / 5, -decay.exp(), write, read, x]
+
+
 @settings(max_examples=40, deadline=None)
 @given(length=st.integers(1, 200), seed=st.integers(0, 2**31))
 def test_scans_agree_at_every_length(length: int, seed: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    a = torch.rand(2, length, 3, 2, generator=generator)
-    b = torch.randn(2, length, 3, 2, generator=generator)
-    torch.testing.assert_close(chunked_scan(a, b), sequential_scan(a, b), rtol=1e-5, atol=1e-6)
+    given_ = selection(length, seed)
+    torch.testing.assert_close(chunked_scan(*given_), sequential_scan(*given_))
+
+
+def test_sequential_scan_has_the_gradients_pytorch_finds() -> None:
+    given_ = [tensor.requires_grad_() for tensor in selection(12, 5)]
+    grad_y = torch.randn(2, 12, 3, dtype=torch.float64)
+    ours = torch.autograd.grad(sequential_scan(*given_), given_, grad_y)
+    theirs = torch.autograd.grad(chunked_scan(*given_), given_, grad_y)
+    torch.testing.assert_close(ours, theirs)
 
 
 def test_mamba_windows_agree_whatever_the_scan() -> None:

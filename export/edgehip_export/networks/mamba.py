@@ -1,7 +1,7 @@
 """The Mamba of Gait2Hip-60: two selective state-space blocks (arXiv 2312.00752), no CUDA.
 
-The recurrence is ``h[t] = a[t] * h[t - 1] + b[t]``, one number per channel and state. Three forms
-of it agree: sample by sample (:meth:`Mamba.step`), sequential over a window, and in chunks.
+Three forms of its recurrence agree: sample by sample (:meth:`Mamba.step`), sequential over a window
+and in chunks (:mod:`edgehip_export.networks.scan`).
 """
 
 import math
@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from edgehip.channels import ANGLES
 from edgehip_export.networks.causal import State
+from edgehip_export.networks.scan import chunked_scan, sequential_scan
 
 Scan = Literal["sequential", "chunked"]
 
@@ -28,54 +29,6 @@ class MambaSizes:
     expand: int = 2
     layers: int = 2
     dropout: float = 0.1
-
-
-def sequential_scan(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Return every ``h[t] = a[t] * h[t - 1] + b[t]``, from zero; all (N, S, ...)."""
-    h = torch.zeros_like(b[:, 0])
-    states = []
-    for a_t, b_t in zip(a.unbind(1), b.unbind(1), strict=True):
-        h = a_t * h + b_t
-        states.append(h)
-    return torch.stack(states, dim=1)
-
-
-def chunked_scan(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Return what :func:`sequential_scan` does, in about twice the square root of S steps.
-
-    The window is cut into chunks of equal length. All chunks are scanned from zero side by side;
-    then the state is carried from chunk to chunk, and each sample gets the part of it that is
-    left there. Its work grows with S, where a doubling scan's grows with S log S.
-    """
-    batch, length = b.shape[:2]
-    chunk = _chunk_length(length)
-    tail = tuple(b.shape[2:])
-    a = a.reshape(batch, length // chunk, chunk, *tail)
-    b = b.reshape(batch, length // chunk, chunk, *tail)
-    state, left = b[:, :, 0], a[:, :, 0]
-    states, lefts = [state], [left]
-    for t in range(1, chunk):
-        state = a[:, :, t] * state + b[:, :, t]
-        left = a[:, :, t] * left
-        states.append(state)
-        lefts.append(left)
-    whole = torch.stack(states, dim=2)
-    if chunk < length:
-        carried = state[:, 0]
-        carries = [carried]
-        for k in range(1, length // chunk - 1):
-            carried = left[:, k] * carried + state[:, k]
-            carries.append(carried)
-        carry = torch.stack(carries, dim=1).unsqueeze(2)
-        later = whole[:, 1:] + torch.stack(lefts, dim=2)[:, 1:] * carry
-        whole = torch.cat([whole[:, :1], later], dim=1)
-    return whole.reshape(batch, length, *tail)
-
-
-def _chunk_length(length: int) -> int:
-    """Return the divisor of a window's length that makes the fewest steps."""
-    divisors = [d for d in range(1, length + 1) if length % d == 0]
-    return min(divisors, key=lambda chunk: chunk + length // chunk)
 
 
 class MambaBlock(nn.Module):
@@ -110,9 +63,10 @@ class MambaBlock(nn.Module):
         before = self.conv1d.kernel_size[0] - 1
         padded = functional.pad(through.transpose(1, 2), (before, 0))
         through = functional.silu(self.conv1d(padded).transpose(1, 2))
-        a, b, read = self._recurrence(through)
-        states = sequential_scan(a, b) if scan == "sequential" else chunked_scan(a, b)
-        return self._read_out(states, read, through, gate)
+        step, write, read = self._selected(through)
+        run = sequential_scan if scan == "sequential" else chunked_scan
+        y = run(step, -torch.exp(self.A_log), write, read, through)
+        return self._out(y, through, gate)
 
     def step(
         self, x: torch.Tensor, window: torch.Tensor, state: torch.Tensor
@@ -126,26 +80,22 @@ class MambaBlock(nn.Module):
         seen = torch.cat([window, through.transpose(1, 2)], dim=2)
         mixed = (seen * self.conv1d.weight[:, 0]).sum(dim=2)
         through = functional.silu(mixed + cast(torch.Tensor, self.conv1d.bias)).unsqueeze(1)
-        a, b, read = self._recurrence(through)
-        state = a[:, 0] * state + b[:, 0]
-        output = self._read_out(state.unsqueeze(1), read, through, gate)
-        return output, seen[:, :, 1:], state
+        step, write, read = self._selected(through)
+        kept = torch.exp(step.transpose(1, 2) * -torch.exp(self.A_log))
+        state = kept * state + (step * through).transpose(1, 2) * write
+        y = (state * read).sum(dim=-1).unsqueeze(1)
+        return self._out(y, through, gate), seen[:, :, 1:], state
 
-    def _recurrence(self, through: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return ``a`` and ``b`` (N, S, E, d_state) and how to read the state (N, S, d_state)."""
+    def _selected(self, through: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return time steps (N, S, E), and how to write and read the state (N, S, d_state)."""
         rank_part, write, read = self.x_proj(through).split(
             [self.rank, self.d_state, self.d_state], dim=-1
         )
-        steps = functional.softplus(self.dt_proj(rank_part)).unsqueeze(-1)
-        a = torch.exp(steps * -torch.exp(self.A_log))
-        b = steps * write.unsqueeze(2) * through.unsqueeze(-1)
-        return a, b, read
+        return functional.softplus(self.dt_proj(rank_part)), write, read
 
-    def _read_out(
-        self, states: torch.Tensor, read: torch.Tensor, through: torch.Tensor, gate: torch.Tensor
-    ) -> torch.Tensor:
-        y = (states * read.unsqueeze(2)).sum(dim=-1) + self.D * through
-        return cast(torch.Tensor, self.out_proj(y * functional.silu(gate)))
+    def _out(self, y: torch.Tensor, through: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
+        y = (y + self.D * through) * functional.silu(gate)
+        return cast(torch.Tensor, self.out_proj(y))
 
 
 class Mamba(nn.Module):
