@@ -25,10 +25,11 @@ from edgehip.channels import Side
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Bytes as they came from a source, and when the host had them."""
+    """Bytes as they came from a source, when the host had them, and from which of two devices."""
 
     data: bytes
     received_ns: int
+    device: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class PortOpened:
 
     received_ns: int
     detail: str
+    device: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class PortLost:
 
     received_ns: int
     detail: str
+    device: int = 0
 
 
 class Fault(StrEnum):

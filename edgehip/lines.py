@@ -71,8 +71,12 @@ class LineDecoder:
         return found
 
     def reset(self) -> None:
-        """Forget a half-received line and the header (the port was reopened)."""
-        self.state = LineDecoderState(time_unit=self.time_unit)
+        """Forget a half-received line (the port was reopened).
+
+        The header stays: a device that prints it once is still the same after a pulled cable, and
+        one that started again prints it again.
+        """
+        self.state.pending, self.state.skipping, self.state.started = b"", False, False
 
     def _line(self, line: bytes, received_ns: int) -> list[Frame | LinkFault]:
         state = self.state

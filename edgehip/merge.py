@@ -25,7 +25,9 @@ Merged = JointAngleSample | LinkFault | LinkChange
 
 
 @dataclass(slots=True)
-class _Timed:
+class Timed:
+    """A sample and its time on the host's clock."""
+
     host_ns: int
     sample: JointAngleSample
 
@@ -37,7 +39,7 @@ class MergerState:
     ``merging`` is whether there was a merged sample yet: nothing counts as lost before the first.
     """
 
-    waiting: tuple[deque[_Timed], deque[_Timed]] = field(default_factory=lambda: (deque(), deque()))
+    waiting: tuple[deque[Timed], deque[Timed]] = field(default_factory=lambda: (deque(), deque()))
     newest_ns: list[int | None] = field(default_factory=lambda: [None, None])
     stalled: list[bool] = field(default_factory=lambda: [False, False])
     begin_ns: int | None = None
@@ -85,7 +87,7 @@ class Merger:
         if newest_ns is not None and host_ns <= newest_ns:
             # Its timebase has just learnt better: what was placed by the old one is misplaced.
             self._forget(device)
-        state.waiting[device].append(_Timed(host_ns, sample))
+        state.waiting[device].append(Timed(host_ns, sample))
         state.newest_ns[device] = host_ns
         found: list[Merged] = []
         self._complete(found)
@@ -166,7 +168,7 @@ class Merger:
         if self.state.merging:
             self.state.lost_before_next += 1 + first.samples_lost
 
-    def _pass(self, others: deque[_Timed]) -> None:
+    def _pass(self, others: deque[Timed]) -> None:
         """Go on to the second device's next interval; what was lost inside it counts."""
         others.popleft()
         self.state.lost_before_next += others[0].sample.samples_lost

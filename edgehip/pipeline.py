@@ -21,13 +21,15 @@ from edgehip.events import (
     Hop,
     InitialContact,
     JointAngleSample,
+    LinkChange,
     LinkFault,
+    LinkState,
     PortLost,
     PortOpened,
 )
+from edgehip.intake import Intake
 from edgehip.lines import LineDecoder
 from edgehip.model import Model
-from edgehip.receiver import Receiver
 from edgehip.segmentation import GaitSegmenter
 from edgehip.wire import Description, FrameDecoder
 from edgehip.zero import Calibration, Method, Profile
@@ -46,6 +48,7 @@ Event = (
     | HipEstimate
     | HipSampleEstimate
     | CueChange
+    | LinkChange
     | Profile
 )
 
@@ -56,12 +59,13 @@ def _unmarked(hop: Hop) -> None:
 
 @dataclass(slots=True)
 class PipelineState:
-    """When the last sample was, the zero in use, the one being measured, and since when it stands.
+    """Samples so far, when the last was, and the zero in use and the one being measured.
 
     ``stands_since_s`` is None while the person walks; ``rested`` says that the per-sample model
     began anew since.
     """
 
+    samples: int = 0
     last_sample_s: float | None = None
     profile: Profile | None = None
     calibration: Calibration | None = None
@@ -90,8 +94,10 @@ class Pipeline:
         Measure a personal zero from the stream, use it from then on, and give it as an event.
     body_mass_kg, body_height_m
         Of the person; the mass makes N and Nm of N/kg and Nm/kg.
+    devices
+        1, or 2 where each measures one leg (for :meth:`feed`).
     decoder
-        For :meth:`feed`: frames (the default) or text lines.
+        For :meth:`feed`: makes a decoder, of frames (the default) or of text lines.
     mark
         Called at the end of each hop, for whoever measures time.
 
@@ -113,10 +119,11 @@ class Pipeline:
         calibrate: Method | None = None,
         body_mass_kg: float | None = None,
         body_height_m: float | None = None,
-        decoder: FrameDecoder | LineDecoder | None = None,
+        devices: int = 1,
+        decoder: Callable[[], FrameDecoder | LineDecoder] = FrameDecoder,
         mark: Callable[[Hop], None] = _unmarked,
     ) -> None:
-        self.receiver = Receiver(decoder)
+        self.intake = Intake(devices, decoder)
         self.segmenter = GaitSegmenter()
         self.cycles = CycleTracker()
         self.estimator = (
@@ -127,13 +134,13 @@ class Pipeline:
         self.sample_estimator = SampleEstimator(sample_model) if sample_model else None
         self.agreement = Agreement()
         self.cues = Cues(cues)
-        self.state = PipelineState(None, profile, Calibration(calibrate) if calibrate else None)
+        self.state = PipelineState(0, None, profile, Calibration(calibrate) if calibrate else None)
         self.apply_zero()
         self._mark = mark
 
     def feed(self, item: Chunk | PortOpened | PortLost) -> list[Event]:
         """Return what a source's item brings about."""
-        received = self.receiver.feed(item)
+        received = self.intake.feed(item)
         self._mark(Hop.DECODE)
         events: list[Event] = []
         for found in received:
@@ -143,12 +150,15 @@ class Pipeline:
             if isinstance(found, LinkFault) and found.fault in (Fault.RESTART, Fault.CLOCK_JUMP):
                 self.reset()
             events.append(found)
+            if isinstance(found, LinkChange) and found.state is not LinkState.LIVE:
+                events += self.stalled(item.received_ns)
         return events
 
     def feed_sample(self, sample: JointAngleSample) -> list[Event]:
         """Return what one sample brings about. Times must increase from sample to sample."""
         state = self.state
         last_s, state.last_sample_s = state.last_sample_s, sample.time_s
+        state.samples += 1
         if last_s is not None and sample.time_s - last_s > RESET_GAP_S:
             self.reset()
         self.cycles.add(sample)

@@ -33,6 +33,8 @@ class ReceiverState:
     frames_since_reading: int = 0
     """Lost frames since the clock was last read."""
     restarted: bool = False
+    opening: bool = False
+    """Nothing has come since the port was opened."""
     line_steps_us: deque[int] = field(default_factory=lambda: deque(maxlen=LINE_PERIODS))
     last_time_us: int | None = None
     missing_channels: tuple[str, ...] = ()
@@ -46,9 +48,14 @@ class Receiver:
     ----------
     decoder
         Frames (the default) or text lines.
+    partial
+        The device measures some of the angles only; NaN is passed on for the others.
     """
 
-    def __init__(self, decoder: FrameDecoder | LineDecoder | None = None) -> None:
+    def __init__(
+        self, decoder: FrameDecoder | LineDecoder | None = None, *, partial: bool = False
+    ) -> None:
+        self.partial = partial
         self.decoder = decoder or FrameDecoder()
         self.sequence = SequenceTracker()
         self.clock = DeviceClock()
@@ -63,11 +70,15 @@ class Receiver:
             # What a pulled cable cut in two is not put together; order and clock go on, so that
             # what was lost meanwhile is counted, and a restarted device is recognised.
             self.decoder.reset()
+            self.state.opening = isinstance(item, PortOpened)
             return []
         found: list[JointAngleSample | Description | LinkFault] = []
         for frame in self.decoder.feed(item):
+            # A port is mostly opened in the middle of a frame: that is not held against the link.
+            opening, self.state.opening = self.state.opening, False
             if isinstance(frame, LinkFault):
-                found.append(frame)
+                if not opening:
+                    found.append(frame)
             else:
                 self._frame(frame, item.received_ns, found)
         return found
@@ -152,11 +163,15 @@ class Receiver:
         fault: Fault | None = None
         # NaN compares false, so one pass finds the usual case: all there, all possible.
         if not all(-MAX_ANGLE_DEG <= angle <= MAX_ANGLE_DEG for angle in angles_deg):
+            measured = [angle for angle in angles_deg if not math.isnan(angle)]
             missing = tuple(
                 name for name, angle in zip(ANGLES, angles_deg, strict=True) if math.isnan(angle)
             )
-            fault = Fault.INCOMPLETE if missing else Fault.BAD_VALUE
             state.missing_channels = missing or state.missing_channels
+            if any(abs(angle) > MAX_ANGLE_DEG for angle in measured):
+                fault = Fault.BAD_VALUE
+            elif not measured or not self.partial:
+                fault = Fault.INCOMPLETE
         if fault is not None:
             found.append(LinkFault(fault, 1, received_ns))
             state.lost_before_next += 1
@@ -164,7 +179,8 @@ class Receiver:
         time_s = time_us / 1e6
         self.timebase.feed(time_s, received_ns)
         found.append(JointAngleSample(time_s, angles_deg, received_ns, state.lost_before_next))
-        state.missing_channels = ()
+        if not self.partial:
+            state.missing_channels = ()
         state.lost_before_next = 0
         state.samples += 1
 

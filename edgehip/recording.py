@@ -1,9 +1,10 @@
 """The recording format: the raw input as it came; a crash costs a torn tail at most.
 
 A file is one line of magic, one line of JSON about the recording, and records: length of the
-payload (4 bytes), host time in ns (8), kind (1), payload, CRC-32 over all of these (4);
-little-endian. Kinds: bytes that arrived, port opened, port lost. Reading stops at the first record
-that is cut off or damaged and says how many bytes it left; replaying gives bit-identical estimates.
+payload (4 bytes), host time in ns (8), kind (1), payload, CRC-32 over all of these (4); little-
+endian. Kinds: bytes that arrived, port opened, port lost; plus 16 for a second device. Reading
+stops at the first record that is cut off or damaged and says how many bytes it left; replaying
+gives bit-identical estimates.
 """
 
 import json
@@ -21,6 +22,7 @@ MAX_PAYLOAD: Final = 1 << 20
 _HEAD: Final = struct.Struct("<IQB")
 _CRC: Final = struct.Struct("<I")
 _CHUNK, _OPENED, _LOST = 0, 1, 2
+_PER_DEVICE = 16
 
 SourceItem = Chunk | PortOpened | PortLost
 
@@ -33,13 +35,13 @@ def header(about: dict[str, str]) -> bytes:
 def record(item: SourceItem) -> bytes:
     """Return one item as a record."""
     match item:
-        case Chunk(data, received_ns):
-            kind, payload = _CHUNK, data
-        case PortOpened(received_ns, detail):
-            kind, payload = _OPENED, detail.encode()
-        case PortLost(received_ns, detail):
-            kind, payload = _LOST, detail.encode()
-    body = _HEAD.pack(len(payload), received_ns, kind) + payload
+        case Chunk():
+            kind, payload = _CHUNK, item.data
+        case PortOpened():
+            kind, payload = _OPENED, item.detail.encode()
+        case PortLost():
+            kind, payload = _LOST, item.detail.encode()
+    body = _HEAD.pack(len(payload), item.received_ns, kind + _PER_DEVICE * item.device) + payload
     return body + _CRC.pack(zlib.crc32(body))
 
 
@@ -94,17 +96,18 @@ class RecordingReader:
         if len(head) < _HEAD.size:
             return None
         length, received_ns, kind = _HEAD.unpack(head)
-        if length > MAX_PAYLOAD:
+        if length > MAX_PAYLOAD or kind >= 2 * _PER_DEVICE:
             return None
         payload = self._file.read(length)
         crc = self._file.read(_CRC.size)
         if len(crc) < _CRC.size or _CRC.unpack(crc)[0] != zlib.crc32(head + payload):
             return None
+        device, kind = divmod(kind, _PER_DEVICE)
         match kind:
             case 0:
-                return Chunk(payload, received_ns)
+                return Chunk(payload, received_ns, device)
             case 1:
-                return PortOpened(received_ns, payload.decode(errors="replace"))
+                return PortOpened(received_ns, payload.decode(errors="replace"), device)
             case 2:
-                return PortLost(received_ns, payload.decode(errors="replace"))
+                return PortLost(received_ns, payload.decode(errors="replace"), device)
         return None

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal, Self
 
 from edgehip.cues import Cue
@@ -118,7 +119,8 @@ class Stream:
             calibrate=calibrate,
             body_mass_kg=body_mass_kg,
             body_height_m=body_height_m,
-            decoder=LineDecoder(time_unit) if format == "lines" else FrameDecoder(),
+            devices=source.devices,
+            decoder=partial(LineDecoder, time_unit) if format == "lines" else FrameDecoder,
             mark=self.meter.mark,
         )
         self.model_names = ", ".join(m.card.name for m in (model, sample_model) if m)
@@ -164,9 +166,9 @@ class Stream:
                 self._recorder(item)
             yield from self._changed(self.link.tick(item.received_ns), item.received_ns)
             self.meter.start(item.received_ns if self.source.live else time.monotonic_ns())
-            samples = self.pipeline.receiver.samples
+            samples = self.pipeline.state.samples
             events = self.pipeline.feed(item)
-            samples = self.pipeline.receiver.samples - samples
+            samples = self.pipeline.state.samples - samples
             if isinstance(item, PortOpened):
                 yield item
             elif isinstance(item, PortLost):
@@ -193,8 +195,8 @@ class Stream:
 
     def _check_end(self) -> None:
         """Say so when a source that ended held nothing that could be used."""
-        if self.source.ended and not self._stopped and not self.pipeline.receiver.samples:
-            missing = self.pipeline.receiver.missing_channels
+        if self.source.ended and not self._stopped and not self.pipeline.state.samples:
+            missing = self.pipeline.intake.missing_channels
             raise DeviceError(_lacks(missing) if missing else self._hopeless())
 
     def estimates(self) -> Iterator[HipEstimate]:
@@ -205,7 +207,7 @@ class Stream:
 
     def summary(self) -> Summary:
         """Return what there was so far."""
-        meter, timebase = self.meter, self.pipeline.receiver.timebase
+        meter, timebase = self.meter, self.pipeline.intake.receivers[0].timebase
         uncertainty_ns = timebase.uncertainty_ns
         return Summary(
             estimates=dict(self.estimate_counts),
@@ -247,21 +249,21 @@ class Stream:
         if overruns:
             self._overruns += overruns
             self.link.fault(LinkFault(Fault.OVERRUN, overruns, chunk.received_ns))
-        receiver = self.pipeline.receiver
-        if self.device is not None and receiver.missing_channels and not receiver.samples:
-            raise DeviceError(_lacks(receiver.missing_channels))
-        if not receiver.samples:
+        intake, samples = self.pipeline.intake, self.pipeline.state.samples
+        if self.device is not None and intake.missing_channels and not samples:
+            raise DeviceError(_lacks(intake.missing_channels))
+        if not intake.samples:
             self._bytes += len(chunk.data)
             self._printable &= chunk.data.isascii() and b"\0" not in chunk.data
             if self.link.faults[Fault.INCOMPLETE] >= HOPELESS_SAMPLES:
-                raise DeviceError(_lacks(receiver.missing_channels))
+                raise DeviceError(_lacks(intake.missing_channels))
             if self._bytes >= HOPELESS_BYTES:
                 raise DeviceError(self._hopeless())
         elif self.source.live:
             self._check_clock(chunk.received_ns)
 
     def _hopeless(self) -> str:
-        frames = isinstance(self.pipeline.receiver.decoder, FrameDecoder)
+        frames = isinstance(self.pipeline.intake.receivers[0].decoder, FrameDecoder)
         head = f"{self._bytes} bytes came and not one good {'frame' if frames else 'line'}"
         if frames and self._printable:
             return f"{head}: the device seems to print text; try --format lines"

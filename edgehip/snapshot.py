@@ -20,6 +20,7 @@ from edgehip.estimators.sample import HipMemory, SampleEstimatorState
 from edgehip.events import Flag, HipSampleEstimate, JointAngleSample
 from edgehip.gait_curve import Curve
 from edgehip.lines import LineDecoderState
+from edgehip.merge import MergerState, Timed
 from edgehip.pipeline import Pipeline, PipelineState
 from edgehip.receiver import ReceiverState
 from edgehip.segmentation import LegState, SegmenterState
@@ -46,12 +47,14 @@ _CLASSES: Final[dict[str, Any]] = {
         JointAngleSample,
         LegState,
         LineDecoderState,
+        MergerState,
         PipelineState,
         Profile,
         ReceiverState,
         SampleEstimatorState,
         SegmenterState,
         SequenceState,
+        Timed,
         TimebaseState,
     )
 }
@@ -105,19 +108,26 @@ def _models(pipeline: Pipeline) -> list[str | None]:
 
 
 def _rooms(pipeline: Pipeline) -> dict[str, Any]:
-    receiver = pipeline.receiver
-    return {
-        "decoder": receiver.decoder,
-        "sequence": receiver.sequence,
-        "clock": receiver.clock,
-        "timebase": receiver.timebase,
-        "receiver": receiver,
+    rooms: dict[str, Any] = {}
+    for device, receiver in enumerate(pipeline.intake.receivers):
+        rooms |= {
+            f"decoder {device}": receiver.decoder,
+            f"sequence {device}": receiver.sequence,
+            f"clock {device}": receiver.clock,
+            f"timebase {device}": receiver.timebase,
+            f"receiver {device}": receiver,
+        }
+    if pipeline.intake.merger is not None:
+        rooms["merger"] = pipeline.intake.merger
+    if pipeline.sample_estimator is not None:
+        rooms["sample"] = pipeline.sample_estimator
+    return rooms | {
         "segmenter": pipeline.segmenter,
         "cycles": pipeline.cycles,
         "agreement": pipeline.agreement,
         "cues": pipeline.cues,
         "pipeline": pipeline,
-    } | ({"sample": pipeline.sample_estimator} if pipeline.sample_estimator else {})
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -15,9 +15,10 @@ from edgehip.errors import MissingExtraError, SourceError
 from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault, PortLost, PortOpened
 from edgehip.receiver import Receiver
 from edgehip.recording import SourceItem
-from edgehip.sources import ble
+from edgehip.sources import ble, split_pair
 from edgehip.sources.ble import BleSource
 from edgehip.sources.ble_link import Target, Timing
+from edgehip.sources.inbox import Inbox
 from edgehip.walker import Walker, WalkerParameters
 from edgehip.wire import Angles, Description, Frame, FrameDecoder, encode
 from tests.simulated_bluez import (
@@ -315,7 +316,7 @@ def test_a_device_that_lies_about_its_mtu_gets_smaller_writes(
 
 
 def test_the_oldest_chunks_are_dropped_and_counted(bluez: SimulatedBluez, left: Peripheral) -> None:
-    source = BleSource(Target(name="LEFT-LEG"), capacity=4, timing=PATIENT)
+    source = BleSource(Target(name="LEFT-LEG"), inbox=Inbox(4), timing=PATIENT)
     try:
         assert isinstance(next_item(source), PortOpened)
         bluez.notify(left, [bytes([i]) for i in range(10)])
@@ -415,8 +416,8 @@ def test_urls_name_devices(bluez: SimulatedBluez) -> None:
     source = ble.open_url("//aa:bb:cc:dd:ee:01")
     source.close()
     assert source.target == Target(address="AA:BB:CC:DD:EE:01")
-    assert ble.split_pair("ble://LEFT+RIGHT") == ("ble://LEFT", "ble://RIGHT")
-    assert ble.split_pair("ble://LEFT%2BRIGHT") == ("ble://LEFT%2BRIGHT",)
+    assert split_pair("ble://LEFT+RIGHT") == ("ble://LEFT", "ble://RIGHT")
+    assert split_pair("ble://LEFT%2BRIGHT") == ("ble://LEFT%2BRIGHT",)
 
 
 @pytest.mark.parametrize("rest", ["LEFT", "//LEFT+RIGHT"])

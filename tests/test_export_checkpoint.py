@@ -115,7 +115,7 @@ def test_two_checkpoints_make_one_model_that_survives_the_disk(tmp_path: Path) -
 
 def test_two_of_a_kind_are_refused(tmp_path: Path) -> None:
     paths = [synthetic(tmp_path / name) for name in ("a.pt", "b.pt")]
-    with pytest.raises(ModelFileError, match="all for moments"):
+    with pytest.raises(ModelFileError, match="2 networks are for moments"):
         import_checkpoints(paths)
 
 

@@ -85,6 +85,20 @@ def test_checkpoints_to_files_that_can_be_evaluated(tmp_path: Path, moments: Pat
     assert figures[0] == figures[1] == figures[2]
 
 
+def test_trained_models_of_two_targets_make_one(tmp_path: Path) -> None:
+    for target in ("moments", "forces"):
+        cohort = write_cohort(tmp_path / f"{target}.npz", people=SIXTY[:10], target=target)
+        run(train, "lstm", cohort, "-o", tmp_path / target, "--most-epochs", 1)
+    models = [tmp_path / target / "model.pt" for target in ("forces", "moments")]
+    words = ("-o", tmp_path, "--to", "onnx", "--form", "step")
+    assert run(export, *models, *words).exit_code == 0
+    card = load_model(tmp_path / "lstm-step-fp32.onnx").card
+    assert [t.name for t in card.outputs[:2]] == ["moments_nm_per_kg", "forces_n_per_kg"]
+    assert "2 networks are for moments" in refused(
+        export, ModelFileError, models[1], models[1], *words
+    )
+
+
 def test_file_beyond_the_limit_is_named(tmp_path: Path, moments: Path) -> None:
     words = (moments, "-o", tmp_path, "--to", "onnx", "--form", "step", "--precision", "int8")
     line = refused(export, ParityError, *words, "--error-limit", 1e-6)

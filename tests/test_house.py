@@ -20,6 +20,7 @@ PURE = (
     "estimators/cycle",
     "estimators/sample",
     "events",
+    "intake",
     "gait_curve",
     "latency",
     "lines",

@@ -114,7 +114,7 @@ def test_a_killed_program_leaves_every_frame_older_than_a_second(tmp_path: Path)
     assert killed_ns - kept[-1].received_ns < 1e9
     pipeline = Pipeline(load_model())
     events = [event for chunk in kept for event in pipeline.feed(chunk)]
-    assert pipeline.receiver.samples > 400
+    assert pipeline.state.samples > 400
     assert any(isinstance(event, HipEstimate) for event in events)
 
 

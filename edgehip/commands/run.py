@@ -66,7 +66,7 @@ class Run:
 
     def _device_us(self, time_s: float) -> int:
         """Return a time on the device's own clock."""
-        return self.streaming.pipeline.receiver.clock.raw_us(round(time_s * 1e6))
+        return self.streaming.pipeline.intake.receivers[0].clock.raw_us(round(time_s * 1e6))
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from edgehip.sinks.output import OutputKind, open_output
 from edgehip.sinks.recorder import Recorder
 from edgehip.sinks.records import SAMPLE_OUTPUTS
 from edgehip.sinks.summary import summary_lines
-from edgehip.sources import DEFAULT_BAUD, open_source
+from edgehip.sources import DEFAULT_BAUD, open_source, split_pair
 from edgehip.sources.replay import ReplaySource
 from edgehip.zero import Method
 
@@ -30,10 +30,13 @@ from edgehip.zero import Method
 @click.command()
 @click.option(
     "--port",
+    "ports",
     required=True,
+    multiple=True,
     metavar="URL",
     help="Where angles come from: /dev/ttyACM0, COM3, socket://HOST:PORT, "
-    "replay:FILE?speed=1|2|max, synthetic:?OPTIONS, or anything else pySerial opens.",
+    "ble://NAME, replay:FILE?speed=1|2|max, synthetic:?OPTIONS, or anything else pySerial opens. "
+    "Twice for two devices, one at each leg.",
 )
 @click.option("--baud", default=DEFAULT_BAUD, show_default=True, help="Of a serial port.")
 @click.option(
@@ -147,7 +150,7 @@ from edgehip.zero import Method
     "--duration", "duration_s", type=FiniteRange(min=0), metavar="S", help="Stop by itself."
 )
 def stream(
-    port: str,
+    ports: tuple[str, ...],
     baud: int,
     format_: Format,
     time_unit: TimeUnit,
@@ -176,6 +179,8 @@ def stream(
     """
     if calibrate and profile_path and profile_path.exists():
         raise ProfileError(f"{profile_path}: exists already; --calibrate would overwrite it")
+    pair = _one_or_two(ports)
+    port = " + ".join(pair)
     by_cycle, by_sample = _voices(estimates)
     if by_cycle and by_sample and output == "csv":
         raise click.BadParameter("CSV holds one kind of estimate", param_hint="--estimates")
@@ -190,9 +195,9 @@ def stream(
     profile = load_profile(profile_path) if profile_path and not calibrate else None
     recorder: Recorder | None = None
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(contextlib.closing(open_source(port, baud=baud)))
+        source = stack.enter_context(contextlib.closing(open_source(*pair, baud=baud)))
         if record_path:
-            recorder = Recorder(record_path, _about(port, format_))
+            recorder = Recorder(record_path, _about(port, format_, source.devices))
         streaming = Stream(
             source,
             model,
@@ -208,7 +213,7 @@ def stream(
             deadline_ms=deadline_ms,
         )
         device = DeviceLink(source) if format_ == "frames" and source.live else None
-        target = device if send == port else None
+        target = device if send in pair else None
         if send is not None and target is None:
             back = stack.enter_context(contextlib.closing(open_source(send, baud=baud)))
             target = DeviceLink(back)
@@ -235,11 +240,21 @@ def stream(
         raise problem
 
 
-def _about(port: str, format_: Format) -> dict[str, str]:
+def _one_or_two(ports: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the URLs of one device, or of two (``ble://LEFT+RIGHT`` names two)."""
+    first, *_ = ports
+    pair = ports if len(ports) > 1 else split_pair(first)
+    if len(pair) > 2:
+        raise click.BadParameter("one device, or two: one at each leg", param_hint="--port")
+    return pair
+
+
+def _about(port: str, format_: Format, devices: int) -> dict[str, str]:
     return {
         "edgehip": __version__,
         "port": port,
         "format": format_,
+        "devices": str(devices),
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

@@ -1,5 +1,6 @@
 """The way back to a device: greetings, and with ``--send`` the estimates, as frames."""
 
+import math
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -25,7 +26,8 @@ from edgehip.wire import (
 
 CAPACITY: Final = 16
 """Frames that may wait for a slow device; an older estimate is worth less than a newer."""
-NO_PEAK: Final = Extremum(0.0, 0.0)
+NO_PEAK: Final = Extremum(math.nan, math.nan)
+"""Of an output the model does not give: "not known" on the wire."""
 
 
 class DeviceLink:
@@ -97,7 +99,7 @@ def estimate_message(estimate: HipEstimate, start_us: int) -> CycleEstimate:
     Parameters
     ----------
     estimate
-        Outputs the model does not give are sent as 0.
+        Outputs the model does not give are sent as not known.
     start_us
         The cycle's start on the device's own clock.
     """
@@ -106,12 +108,13 @@ def estimate_message(estimate: HipEstimate, start_us: int) -> CycleEstimate:
     highs = [NO_PEAK if curve is None else maximum(curve) for curve in moments]
     lows = [NO_PEAK if curve is None else minimum(curve) for curve in moments]
     peaks = [NO_PEAK if curve is None else maximum(curve) for curve in forces]
+    stance_percent = estimate.stance_percent
     return CycleEstimate(
         side=side_code(estimate.side),
         flags=flag_bits(estimate.flags),
         start_us=start_us,
         stride_us=round(estimate.stride_s * 1e6),
-        stance_percent=estimate.stance_percent or 0.0,
+        stance_percent=math.nan if stance_percent is None else stance_percent,
         moment_max_nm_per_kg=tuple(peak.value for peak in highs),
         moment_min_nm_per_kg=tuple(peak.value for peak in lows),
         force_max_n_per_kg=tuple(peak.value for peak in peaks),

@@ -1,9 +1,12 @@
 """Where bytes come from: one file per kind of source, chosen by URL."""
 
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edgehip.errors import SourceError
 from edgehip.recording import SourceItem
+
+if TYPE_CHECKING:
+    from edgehip.sources.inbox import Inbox
 
 DEFAULT_BAUD: Final = 115200
 DEFAULT_CAPACITY: Final = 4096
@@ -18,9 +21,12 @@ class Source(Protocol):
     live
         True if items come when they come and times are the host's own; False if they come as fast
         as they are read, with the times they once had.
+    devices
+        1, or 2 where each measures one leg.
     """
 
     live: bool
+    devices: int
 
     @property
     def overruns(self) -> int:
@@ -45,11 +51,13 @@ class Source(Protocol):
         ...
 
 
-def open_source(url: str, *, baud: int = DEFAULT_BAUD) -> Source:
+def open_source(url: str, second_url: str | None = None, *, baud: int = DEFAULT_BAUD) -> Source:
     """Open a source by its URL.
 
     Parameters
     ----------
+    second_url
+        Of a second device, where each measures one leg.
     url
         ``synthetic:OPTIONS`` (a walker made by edgehip), ``replay:FILE?speed=1`` (a recording),
         ``ble://NAME``, or anything pySerial opens: ``/dev/ttyACM0``, ``COM3``,
@@ -62,6 +70,10 @@ def open_source(url: str, *, baud: int = DEFAULT_BAUD) -> Source:
     SourceError
         If it cannot be opened; the text says why and how to mend it.
     """
+    if second_url is not None:
+        from edgehip.sources import pair
+
+        return pair.PairSource((url, second_url), baud)
     scheme, _, rest = url.partition(":")
     match scheme:
         case "":
@@ -74,11 +86,31 @@ def open_source(url: str, *, baud: int = DEFAULT_BAUD) -> Source:
             from edgehip.sources import replay
 
             return replay.open_url(rest)
-        case "ble":
-            from edgehip.sources import ble
-
-            return ble.open_url(rest)
         case _:
-            from edgehip.sources import serial_port
+            return open_live(url, baud, None)
 
-            return serial_port.SerialSource(url, baud)
+
+def split_pair(url: str) -> tuple[str, ...]:
+    """Return one URL for each device: ``ble://LEFT+RIGHT`` names two, everything else one."""
+    scheme, separator, names = url.partition("://")
+    if scheme != "ble":
+        return (url,)
+    return tuple(f"{scheme}{separator}{name}" for name in names.split("+"))
+
+
+def open_live(url: str, baud: int, inbox: "Inbox | None") -> Source:
+    """Open a port whose items wait in an inbox (its own, or one it shares with another).
+
+    Raises
+    ------
+    SourceError
+        As :func:`open_source`.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme == "ble":
+        from edgehip.sources import ble
+
+        return ble.open_url(rest, inbox)
+    from edgehip.sources import serial_port
+
+    return serial_port.SerialSource(url, baud, inbox)

@@ -22,7 +22,7 @@ from urllib.parse import unquote
 from edgehip.errors import MissingExtraError, SourceError
 from edgehip.events import Chunk, PortLost, PortOpened
 from edgehip.recording import SourceItem
-from edgehip.sources import DEFAULT_CAPACITY
+from edgehip.sources import DEFAULT_CAPACITY, split_pair
 from edgehip.sources.inbox import Inbox
 
 try:
@@ -39,8 +39,8 @@ SCAN_S: Final = 4.0
 _ADDRESS: Final = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.IGNORECASE)
 
 
-def open_url(rest: str) -> "BleSource":
-    """Open what follows ``ble:``.
+def open_url(rest: str, inbox: Inbox | None = None) -> "BleSource":
+    """Open what follows ``ble:``; what is received waits in the inbox.
 
     Raises
     ------
@@ -54,14 +54,8 @@ def open_url(rest: str) -> "BleSource":
         raise SourceError(f"{url}: names two devices where one is wanted (a '+' in a name is %2B)")
     name = unquote(rest.removeprefix("//").rstrip("/"))
     if _ADDRESS.fullmatch(name):
-        return BleSource(Target(address=name.upper()))
-    return BleSource(Target(name=name))
-
-
-def split_pair(url: str) -> tuple[str, ...]:
-    """Return one URL for each device: ``ble://LEFT+RIGHT`` gives two."""
-    scheme, separator, names = url.partition("://")
-    return tuple(f"{scheme}{separator}{name}" for name in names.split("+"))
+        return BleSource(Target(address=name.upper()), inbox)
+    return BleSource(Target(name=name), inbox)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +118,8 @@ class BleSource:
     ----------
     target
         The device.
-    capacity
-        Chunks that may wait for the caller.
+    inbox
+        Where what is received waits for the caller.
     timing
         How long to look, to wait, and to pause.
 
@@ -136,13 +130,14 @@ class BleSource:
     """
 
     live = True
+    devices = 1
 
     def __init__(
-        self, target: Target, capacity: int = DEFAULT_CAPACITY, timing: Timing | None = None
+        self, target: Target, inbox: Inbox | None = None, timing: Timing | None = None
     ) -> None:
         self.target = target
         self.timing = timing or Timing()
-        self._inbox = Inbox(capacity)
+        self._inbox = inbox or Inbox(DEFAULT_CAPACITY)
         self._link: Link | None = None
         self._loop = _new_loop()
         self._closing = asyncio.Event()

@@ -2,6 +2,7 @@
 
 import contextlib
 import queue
+from dataclasses import replace
 
 from edgehip.recording import SourceItem
 
@@ -13,15 +14,26 @@ class Inbox:
     ----------
     capacity
         Items that may wait.
+    device
+        Which of two devices puts its items here.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, device: int = 0) -> None:
+        self.device = device
         self.overruns = 0
         """Items dropped because the caller was too slow."""
         self._items: queue.Queue[SourceItem] = queue.Queue(capacity)
 
+    def beside(self) -> "Inbox":
+        """Return the entrance of a second device to the same queue."""
+        other = Inbox(1, device=1)
+        other._items = self._items
+        return other
+
     def put(self, item: SourceItem) -> None:
         """Add an item; never waits."""
+        if self.device:
+            item = replace(item, device=self.device)
         while True:
             try:
                 self._items.put_nowait(item)

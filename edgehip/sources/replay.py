@@ -49,6 +49,8 @@ class ReplaySource:
         except OSError as error:
             raise RecordingError(f"{path}: cannot be read: {error.strerror}") from error
         self.recording = RecordingReader(path) if is_recording else None
+        recorded = self.recording.about.get("devices", "1") if self.recording else "1"
+        self.devices = 2 if recorded == "2" else 1
         self._items = iter(self.recording) if self.recording else _lines(path)
         self._next = next(self._items, None)
         if self._next is None:

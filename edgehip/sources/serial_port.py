@@ -34,8 +34,8 @@ class SerialSource:
         Anything :func:`serial.serial_for_url` opens.
     baud
         Bits per second.
-    capacity
-        Chunks that may wait for the caller.
+    inbox
+        Where what is read waits for the caller.
 
     Raises
     ------
@@ -44,11 +44,12 @@ class SerialSource:
     """
 
     live = True
+    devices = 1
 
-    def __init__(self, url: str, baud: int, capacity: int = DEFAULT_CAPACITY) -> None:
+    def __init__(self, url: str, baud: int, inbox: Inbox | None = None) -> None:
         self.url = url
         self.baud = baud
-        self._inbox = Inbox(capacity)
+        self._inbox = inbox or Inbox(DEFAULT_CAPACITY)
         self._closing = threading.Event()
         self._port: Any = _open(url, baud)
         self._usb_serial = _usb_serial(url)

@@ -120,6 +120,7 @@ class SyntheticSource:
     ) -> None:
         self.parameters = parameters
         self.live = speed is not None
+        self.devices = 1
         self.overruns = 0
         self.dropped = 0
         """Frames that were lost on purpose."""

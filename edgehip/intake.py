@@ -1,0 +1,66 @@
+"""What one device says, or two (one at each leg), as one stream of ten-angle samples."""
+
+from collections.abc import Callable
+
+from edgehip.channels import ANGLES
+from edgehip.events import (
+    Chunk,
+    Fault,
+    JointAngleSample,
+    LinkChange,
+    LinkFault,
+    PortLost,
+    PortOpened,
+)
+from edgehip.lines import LineDecoder
+from edgehip.merge import Merger
+from edgehip.receiver import Receiver
+from edgehip.wire import Description, FrameDecoder
+
+
+class Intake:
+    """One receiver for each device, and for two a merger.
+
+    Parameters
+    ----------
+    devices
+        1 or 2. Of two, the first leads: its samples' times are the stream's.
+    decoder
+        Makes a decoder: of frames, or of text lines.
+    """
+
+    def __init__(
+        self, devices: int = 1, decoder: Callable[[], FrameDecoder | LineDecoder] = FrameDecoder
+    ) -> None:
+        self.receivers = tuple(Receiver(decoder(), partial=devices > 1) for _ in range(devices))
+        self.merger = Merger() if devices > 1 else None
+
+    def feed(
+        self, item: Chunk | PortOpened | PortLost
+    ) -> list[JointAngleSample | Description | LinkFault | LinkChange]:
+        """Return what a source's item brings."""
+        receiver = self.receivers[item.device]
+        received = receiver.feed(item)
+        if self.merger is None:
+            return list(received)
+        found: list[JointAngleSample | Description | LinkFault | LinkChange] = []
+        for event in received:
+            if isinstance(event, JointAngleSample):
+                host_ns = receiver.timebase.host_ns(event.time_s)
+                found += self.merger.feed(1 if item.device else 0, event, host_ns)
+                continue
+            if isinstance(event, LinkFault) and event.fault in (Fault.RESTART, Fault.CLOCK_JUMP):
+                self.merger.reset()
+            found.append(event)
+        return found
+
+    @property
+    def samples(self) -> int:
+        """How many good samples the devices sent, together."""
+        return sum(receiver.samples for receiver in self.receivers)
+
+    @property
+    def missing_channels(self) -> tuple[str, ...]:
+        """Angles that no device measures, as far as they said or showed."""
+        missing = [set(receiver.missing_channels) for receiver in self.receivers]
+        return tuple(name for name in ANGLES if all(name in gone for gone in missing))

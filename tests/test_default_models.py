@@ -1,0 +1,196 @@
+"""The models edgehip brings along: what their files state, and what they answer."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgehip.channels import ANGLES, MIRROR, MOMENTS, MUSCLES
+from edgehip.model import Model, bundled_models, load_model
+from tests.shared_data import SHARED, needs_shared_data
+
+Floats = NDArray[np.float32]
+CYCLE_FILES = ("hip-cycle.onnx", "hip-cycle.tflite")
+SAMPLE_FILES = ("hip-sample.onnx", "hip-sample.tflite")
+FOLDER = bundled_models()[0].parent
+LIMIT_BYTES = 2_000_000
+
+
+@cache
+def bundled(file: str) -> Model:
+    return load_model(FOLDER / file)
+
+
+def a_stride(seed: int = 0) -> Floats:
+    """Return a made-up cycle (1, 180, 10) of plausible angles: smooth, and closed."""
+    rng = np.random.default_rng(seed)
+    phase = np.linspace(0, 2 * np.pi, 180)[:, None]
+    mean = np.array(bundled("hip-cycle.onnx").card.zero.stride_mean_deg)  # type: ignore[union-attr]
+    size = np.array([20, 5, 5, 20, 5, 5, 30, 10, 30, 10])
+    curve = mean + size * np.cos(phase + rng.uniform(0, 2 * np.pi, 10))
+    return curve[None].astype(np.float32)
+
+
+def answer(file: str, angles: Floats, stride_s: float = 1.1) -> tuple[Floats, ...]:
+    return bundled(file).engine.run(angles, np.array([[stride_s]], np.float32))
+
+
+def walk(file: str, angles: Floats) -> tuple[Floats, Floats]:
+    """Return moments (T, 3) and forces (T, 14) at every sample of (T, 10) angles."""
+    model = bundled(file)
+    state = [np.zeros(t.shape, np.float32) for t in model.card.inputs if t.name != "angles_deg"]
+    moments, forces = [], []
+    for sample in angles:
+        now_moments, now_forces, *state = model.engine.run(
+            np.ascontiguousarray(sample, np.float32).reshape(1, 1, 10), *state
+        )
+        moments.append(now_moments[0, 0])
+        forces.append(now_forces[0, 0])
+    return np.array(moments), np.array(forces)
+
+
+def paced(stride: Floats, stride_s: float, strides: float, rate_hz: float = 100.0) -> Floats:
+    """Return a stride (180, 10) walked over and over in real time."""
+    phase = np.arange(int(strides * stride_s * rate_hz)) / (stride_s * rate_hz) % 1.0
+    grid = np.linspace(0, 1, 180)
+    return np.stack([np.interp(phase, grid, column) for column in stride.T], -1).astype(np.float32)
+
+
+@pytest.mark.parametrize("file", CYCLE_FILES + SAMPLE_FILES)
+def test_a_bundled_model_is_small_and_says_what_it_is(file: str) -> None:
+    card = bundled(file).card
+    assert (FOLDER / file).stat().st_size < LIMIT_BYTES
+    assert card.kind == ("cycle" if "cycle" in file else "sample")
+    assert card.side == "r"
+    sources = card.training["sources"]
+    assert {source["lab"] for source in sources} >= {"schreiber", "opencap", "Gait2Hip-60"}
+    assert all(source["licence"] and source["citation"] for source in sources)
+    assert card.training["limits"]
+    assert set(card.metrics["by_output"]) == set(MOMENTS + MUSCLES)
+
+
+@pytest.mark.parametrize("file", CYCLE_FILES + SAMPLE_FILES)
+def test_the_training_range_holds_its_own_zero_and_is_the_same_on_both_sides(file: str) -> None:
+    card = bundled(file).card
+    low, high = card.ranges["angles_deg"].low, card.ranges["angles_deg"].high
+    mirror = list(MIRROR)
+    assert np.array_equal(np.array(low)[mirror], low)
+    assert np.array_equal(np.array(high)[mirror], high)
+    assert card.zero is not None
+    for pose in (card.zero.standing_deg, card.zero.stride_mean_deg):
+        assert len(pose) == len(ANGLES)
+        assert (np.array(low) < pose).all()
+        assert (np.array(high) > pose).all()
+
+
+def test_both_engines_give_the_same_cycle() -> None:
+    for seed in range(5):
+        one, other = (answer(file, a_stride(seed)) for file in CYCLE_FILES)
+        for tensor, twin in zip(one, other, strict=True):
+            np.testing.assert_allclose(tensor, twin, rtol=1e-4, atol=1e-4)
+
+
+def test_both_engines_give_the_same_walk() -> None:
+    angles = paced(a_stride()[0], 1.1, 5.0)
+    (moments, forces), (twin_moments, twin_forces) = (walk(file, angles) for file in SAMPLE_FILES)
+    np.testing.assert_allclose(moments, twin_moments, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(forces, twin_forces, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("file", CYCLE_FILES)
+def test_a_cycle_cut_elsewhere_gives_the_same_loads_cut_there(file: str) -> None:
+    stride = a_stride()
+    shift = 60  # a whole number of points of the network's own grid
+    turned = np.concatenate([stride[:, shift:-1], stride[:, : shift + 1]], axis=1)
+    moments = answer(file, stride)[0][0]
+    turned_moments = answer(file, turned)[0][0]
+    expected = np.concatenate([moments[shift:-1], moments[: shift + 1]])
+    # 179 intervals do not divide by 60: the cut falls a third of a point off the grid.
+    assert np.abs(turned_moments - expected).max() < 0.1 * np.ptp(moments)
+
+
+@pytest.mark.parametrize("file", CYCLE_FILES)
+def test_loads_are_finite_muscles_only_pull_and_the_spread_is_positive(file: str) -> None:
+    moments, forces, moment_spread, force_spread = answer(file, a_stride())
+    assert np.isfinite(moments).all()
+    assert (forces >= 0).all()
+    assert (moment_spread > 0).all()
+    assert (force_spread > 0).all()
+    assert bundled(file).card.spread_coverage == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("file", SAMPLE_FILES)
+def test_standing_still_asks_little_of_a_hip_from_the_first_sample_on(file: str) -> None:
+    zero = bundled(file).card.zero
+    assert zero is not None
+    rng = np.random.default_rng(0)
+    time_s = np.arange(1500) / 100
+    for sensor_error_deg in (0.0, 3.0):
+        pose = np.array(zero.standing_deg) + sensor_error_deg * rng.standard_normal(10)
+        sway = 0.3 * np.sin(2 * np.pi * 0.3 * time_s)[:, None] * rng.standard_normal(10)
+        moments, forces = walk(file, (pose + sway).astype(np.float32))
+        assert np.abs(moments[100:]).max() < 0.25
+        assert np.abs(moments[0]).max() < 0.6
+        assert forces[100:].max() < 6.0
+        assert np.ptp(moments[500:], axis=0).max() < 0.2  # no phantom stride
+
+
+@pytest.mark.parametrize("file", SAMPLE_FILES)
+def test_a_long_walk_neither_drifts_nor_grows(file: str) -> None:
+    angles = paced(a_stride()[0], 1.1, 60.0)
+    moments, forces = walk(file, angles)
+    early, late = slice(1100, 2200), slice(-1100, None)
+    np.testing.assert_allclose(moments[early], moments[late], atol=1e-3)
+    np.testing.assert_allclose(forces[early], forces[late], atol=1e-2)
+
+
+def r2(reference: Floats, estimate: Floats) -> float:
+    return float(
+        1 - ((reference - estimate) ** 2).sum() / ((reference - reference.mean()) ** 2).sum()
+    )
+
+
+@needs_shared_data
+@pytest.mark.parametrize("file", CYCLE_FILES)
+def test_recorded_strides_are_explained_far_better_than_by_their_mean_curve(file: str) -> None:
+    with np.load(Path(SHARED) / "data" / "walking" / "strides_180.npz") as saved:
+        angles, moments, forces = saved["X"], saved["Y_moment"], saved["Y_force"]
+        stride_s = saved["stride_s"]
+    answers = [answer(file, angles[i : i + 1], float(stride_s[i])) for i in range(len(angles))]
+    for reference, place in ((moments, 0), (forces, 1)):
+        found = np.concatenate([a[place] for a in answers])
+        baseline = np.broadcast_to(reference.mean(0), reference.shape)
+        assert 1 - r2(reference, found) < 0.5 * (1 - r2(reference, baseline))
+
+
+@needs_shared_data
+def test_a_constant_sensor_error_changes_little() -> None:
+    with np.load(Path(SHARED) / "data" / "walking" / "strides_180.npz") as saved:
+        angles, moments, stride_s = saved["X"], saved["Y_moment"], saved["stride_s"]
+    rng = np.random.default_rng(1)
+    offset = (5.0 * rng.standard_normal((len(angles), 1, 10))).astype(np.float32)
+    shown = [
+        np.concatenate(
+            [
+                answer("hip-cycle.tflite", a[None], float(s))[0]
+                for a, s in zip(x, stride_s, strict=True)
+            ]
+        )
+        for x in (angles, angles + offset)
+    ]
+    assert r2(moments, shown[0]) - r2(moments, shown[1]) < 0.05
+
+
+@needs_shared_data
+@pytest.mark.parametrize("file", SAMPLE_FILES)
+def test_a_recorded_stride_is_followed_while_it_is_walked(file: str) -> None:
+    with np.load(Path(SHARED) / "data" / "walking" / "strides_180.npz") as saved:
+        angles, moments, stride_s = saved["X"], saved["Y_moment"], saved["stride_s"]
+    references, estimates = [], []
+    for i in range(0, len(angles), 6):
+        found, _ = walk(file, paced(angles[i], float(stride_s[i]), 3.0))
+        references.append(paced(moments[i], float(stride_s[i]), 3.0)[-100:])
+        estimates.append(found[-100:])
+    assert r2(np.concatenate(references), np.concatenate(estimates)) > 0.9

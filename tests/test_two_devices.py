@@ -1,0 +1,106 @@
+"""A device at each leg, each with its own clock: one stream of ten angles."""
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgehip import Stream, load_model, open_source
+from edgehip.channels import ANGLES
+from edgehip.errors import SourceError
+from edgehip.events import HipEstimate, LinkChange, LinkState
+from edgehip.sinks.recorder import Recorder
+from edgehip.wire import Angles, encode
+from tests.pty_device import PtyDevice
+from tests.streams import Walk, synthetic_walk
+
+
+def leg(walk: Walk, side: str, *, drift_ppm: float, start_us: int) -> list[tuple[float, bytes]]:
+    """One leg's frames with when they are sent, on a clock of its own."""
+    mine = [name.endswith(side) for name in ANGLES]
+    frames = []
+    for i, (t, angles) in enumerate(
+        zip(walk.time_s.tolist(), walk.angles_deg.tolist(), strict=True)
+    ):
+        measured = tuple(a if own else math.nan for a, own in zip(angles, mine, strict=True))
+        frames.append((t, encode(Angles(measured), i, start_us + round(t * (1e6 + drift_ppm)))))
+    return frames
+
+
+@pytest.fixture
+def legs(tmp_path: Path) -> Iterator[tuple[PtyDevice, PtyDevice]]:
+    folders = tmp_path / "right", tmp_path / "left"
+    for folder in folders:
+        folder.mkdir()
+    devices = PtyDevice(folders[0]), PtyDevice(folders[1])
+    yield devices
+    for device in devices:
+        device.close()
+
+
+def play(
+    stream: Stream, sent: list[tuple[float, PtyDevice, bytes]], more_s: float = 0.3
+) -> list[object]:
+    """Send each frame at its time while the stream runs; return its events."""
+    events: list[object] = []
+    started_s = time.monotonic()
+    waiting = iter(sorted(sent, key=lambda piece: piece[0]))
+    coming = next(waiting, None)
+    for event in stream:
+        events.append(event)
+        now_s = time.monotonic() - started_s
+        while coming is not None and coming[0] <= now_s:
+            coming[1].write(coming[2])
+            coming = next(waiting, None)
+        if coming is None and now_s > sent[-1][0] + more_s:
+            stream.stop()
+    return events
+
+
+def test_two_legs_walk_as_one(legs: tuple[PtyDevice, PtyDevice], tmp_path: Path) -> None:
+    walk = synthetic_walk(6.0, stand_s=0.5)
+    right, left = legs
+    sent = [(t, right, f) for t, f in leg(walk, "r", drift_ppm=100, start_us=5_000_000)]
+    sent += [(t, left, f) for t, f in leg(walk, "l", drift_ppm=-100, start_us=2**32 - 1_000_000)]
+    recorder = Recorder(tmp_path / "two.rec", {"devices": "2"})
+    source = open_source(str(right.port), str(left.port))
+    with Stream(source, load_model(), recorder=recorder.add) as stream:
+        events = play(stream, sorted(sent, key=lambda piece: piece[0]))
+        summary = stream.summary()
+    assert recorder.close() is None
+    estimates = [e for e in events if isinstance(e, HipEstimate)]
+    assert {e.side for e in estimates} == {"l", "r"}
+    assert len(estimates) >= 6
+    assert summary.frames_lost == 0
+    assert summary.samples >= len(walk) - 40
+    # Both legs' strides are alike: the clocks were brought together within a few milliseconds.
+    stances = [e.stance_percent for e in estimates if e.stance_percent]
+    assert np.ptp(stances) < 8
+    # The recording knows its devices, and replays to the same estimates.
+    with Stream(open_source(f"replay:{tmp_path / 'two.rec'}?speed=max"), load_model()) as again:
+        repeated = list(again.estimates())
+    assert [(e.side, e.start_s, e.end_s) for e in repeated] == [
+        (e.side, e.start_s, e.end_s) for e in estimates
+    ]
+
+
+def test_a_leg_that_stalls_is_named_and_not_waited_for(legs: tuple[PtyDevice, PtyDevice]) -> None:
+    walk = synthetic_walk(3.0, stand_s=0.5)
+    right, left = legs
+    sent = [(t, right, f) for t, f in leg(walk, "r", drift_ppm=0, start_us=0)]
+    sent += [(t, left, f) for t, f in leg(walk, "l", drift_ppm=0, start_us=0) if t < 1.5]
+    with Stream(open_source(str(right.port), str(left.port)), load_model()) as stream:
+        events = play(stream, sorted(sent, key=lambda piece: piece[0]))
+    changes = [e for e in events if isinstance(e, LinkChange)]
+    assert changes[0].state is LinkState.LIVE
+    stale = [change for change in changes if change.state is LinkState.STALE]
+    assert any("second device" in change.detail for change in stale)
+    assert stream.link.state in (LinkState.STALE, LinkState.LOST)
+
+
+def test_a_pair_is_two_live_ports() -> None:
+    with pytest.raises(SourceError, match="two live ports"):
+        open_source("synthetic:", "synthetic:")
