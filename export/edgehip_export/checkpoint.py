@@ -13,7 +13,6 @@ from edgehip_export.dataset import COLUMNS
 from edgehip_export.safe_load import load_tensors
 from edgehip_export.trained import (
     CHANNELS,
-    TARGETS,
     TrainedModel,
     TrainedNetwork,
 )
@@ -40,18 +39,10 @@ def import_checkpoints(paths: Sequence[str | Path], name: str | None = None) -> 
     ModelFileError
         If a file is not a released checkpoint, or two of them are for the same target.
     """
-    networks = sorted(
-        (import_checkpoint(path) for path in paths), key=lambda n: TARGETS.index(n.target)
-    )
-    targets = [network.target for network in networks]
-    if len(set(targets)) != len(targets) or not targets:
-        raise ModelFileError(
-            f"{', '.join(map(str, paths))}: are all for {targets[0]}: a model takes one "
-            "checkpoint for moments (JM60), one for forces (MF60), or one of each"
-        )
+    networks = [import_checkpoint(path) for path in paths]
     families = dict.fromkeys(network.family for network in networks)
-    both = "" if len(targets) > 1 else f"-{targets[0]}"
-    return TrainedModel(name or f"gait2hip60-{'-'.join(families)}{both}", tuple(networks))
+    only = "" if len(networks) > 1 else f"-{networks[0].target}"
+    return TrainedModel.of(name or f"gait2hip60-{'-'.join(families)}{only}", networks)
 
 
 def import_checkpoint(path: str | Path) -> TrainedNetwork:

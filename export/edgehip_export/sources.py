@@ -39,16 +39,24 @@ class Estimate:
 
 
 def open_trained(paths: Sequence[str | Path]) -> TrainedModel:
-    """Return the model in a file of ``edgehip train`` or ``edgehip import``, or in checkpoints.
+    """Return the model in files of ``edgehip train`` or ``edgehip import``, or in checkpoints.
+
+    Files for different targets make one model.
 
     Raises
     ------
     ModelFileError
-        If the files are neither.
+        If a file is neither, or two are for the same target.
     """
-    if len(paths) == 1 and "edgehip" in load_tensors(paths[0]):
-        return load_trained(paths[0])
-    return import_checkpoints(paths)
+    models = [
+        load_trained(path) if "edgehip" in load_tensors(path) else import_checkpoints([path])
+        for path in paths
+    ]
+    if len(models) == 1:
+        return models[0]
+    names = [model.name.removesuffix(f"-{model.networks[0].target}") for model in models]
+    networks = [network for model in models for network in model.networks]
+    return TrainedModel.of("-".join(dict.fromkeys(names)), networks)
 
 
 def estimate(path: str | Path, target: Target, strides_deg: Floats) -> Estimate:

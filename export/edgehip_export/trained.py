@@ -5,6 +5,7 @@ On disk it is one PyTorch file that holds tensors and plain values alone, so tha
 """
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -98,6 +99,24 @@ class TrainedModel:
 
     name: str
     networks: tuple[TrainedNetwork, ...]
+
+    @classmethod
+    def of(cls, name: str, networks: Sequence[TrainedNetwork]) -> "TrainedModel":
+        """Return the model that networks make, whatever their order.
+
+        Raises
+        ------
+        ModelFileError
+            If two networks are for the same target.
+        """
+        targets = [network.target for network in networks]
+        if twice := [target for target in TARGETS if targets.count(target) > 1]:
+            raise ModelFileError(
+                f"{name}: {targets.count(twice[0])} networks are for {twice[0]}: a model takes one "
+                "for moments (JM60), one for forces (MF60), or one of each"
+            )
+        ordered = sorted(networks, key=lambda network: TARGETS.index(network.target))
+        return cls(name, tuple(ordered))
 
 
 class NormalisedNetwork(nn.Module):
