@@ -128,7 +128,7 @@ class Stream:
         self.estimate_counts = {"l": 0, "r": 0}
         self.broken_cycles = 0
         self.cues_switched_on = 0
-        self._recorder = recorder
+        self.recorder = recorder
         self._stopped = False
         self._bytes = 0
         self._printable = True
@@ -162,8 +162,8 @@ class Stream:
                 yield from self._changed(change, now_ns)
                 yield None
                 continue
-            if self._recorder is not None:
-                self._recorder(item)
+            if self.recorder is not None:
+                self.recorder(item)
             yield from self._changed(self.link.tick(item.received_ns), item.received_ns)
             self.meter.start(item.received_ns if self.source.live else time.monotonic_ns())
             samples = self.pipeline.state.samples

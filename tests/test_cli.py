@@ -12,6 +12,7 @@ import pytest
 
 from edgehip.channels import ANGLES
 from edgehip.wire import Angles, Description, encode
+from edgehip.zero import Profile
 from tests.pty_device import PtyDevice
 from tests.streams import synthetic_walk
 
@@ -184,6 +185,17 @@ def test_records_that_cannot_be_written_are_an_error(redirection: str, complaint
     assert complaint in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert "reader was slow" not in done.stderr
+
+
+def test_a_mistake_leaves_no_empty_recording_behind(tmp_path: Path) -> None:
+    Path(tmp_path / "far.json").write_text(Profile("standing", (100.0,) * 10, 300).to_json())
+    done = edgehip(
+        *("stream", "--port", "synthetic:", "--record", "walk.rec", "--profile", "far.json"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert "check that each sensor" in done.stderr
+    assert not (tmp_path / "walk.rec").exists()
 
 
 def test_a_slow_reader_delays_no_sample_and_what_it_misses_is_counted(tmp_path: Path) -> None:

@@ -162,3 +162,26 @@ def test_the_device_is_greeted_and_told_the_estimates(device: PtyDevice) -> None
         peak = record["force_peaks_n_per_kg"]["glmed"]["max"]
         assert message.force_max_n_per_kg[10] == pytest.approx(peak["value"], abs=0.006)
         assert message.force_max_percent[10] == pytest.approx(peak["gait_cycle_percent"], abs=0.31)
+
+
+def test_a_device_that_prints_lines_can_be_answered(device: PtyDevice, tmp_path: Path) -> None:
+    walk = synthetic_walk(7.0, stand_s=0.5)
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", str(device.port)]
+    command += ["--format", "lines", "--send", str(device.port), "--record", str(tmp_path / "rec")]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not (tmp_path / "rec").exists():
+            time.sleep(0.01)
+        for time_s, angles_deg in zip(walk.time_s.tolist(), walk.angles_deg.tolist(), strict=True):
+            device.write(",".join(map(str, [time_s * 1e3, *angles_deg])).encode() + b"\n")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert f"samples    {len(walk)}; frames lost 0 " in err
+    assert "faults" not in err
+    frames = FrameDecoder().feed(Chunk(device.read(), 0))
+    messages = [frame.message for frame in frames if isinstance(frame, Frame)]
+    assert len(messages) == len(frames)
+    assert any(isinstance(message, CycleEstimate) for message in messages)
+    assert isinstance(messages[-1], Stop)

@@ -196,8 +196,6 @@ def stream(
     recorder: Recorder | None = None
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(contextlib.closing(open_source(*pair, baud=baud)))
-        if record_path:
-            recorder = Recorder(record_path, _about(port, format_, source.devices))
         streaming = Stream(
             source,
             model,
@@ -209,16 +207,20 @@ def stream(
             calibrate=calibrate,
             body_mass_kg=body_mass_kg,
             body_height_m=body_height_m,
-            recorder=recorder.add if recorder else None,
             deadline_ms=deadline_ms,
         )
-        device = DeviceLink(source) if format_ == "frames" and source.live else None
-        target = device if send in pair else None
+        answers = send in pair
+        device = DeviceLink(source) if source.live and (answers or format_ == "frames") else None
+        target = device if answers else None
         if send is not None and target is None:
             back = stack.enter_context(contextlib.closing(open_source(send, baud=baud)))
             target = DeviceLink(back)
+        if record_path:  # so late that another mistake leaves no empty recording
+            recorder = Recorder(record_path, _about(port, format_, source.devices))
+            streaming.recorder = recorder.add
         shown = open_output(output, streaming, port, curves=curves, outputs=wanted)
-        run = Run(streaming, shown, device, target, rate_hz, profile_path)
+        greeted = device if format_ == "frames" else None
+        run = Run(streaming, shown, greeted, target, rate_hz, profile_path)
         problem: EdgehipError | None = None
         with stopped_by_signals(streaming):
             try:
