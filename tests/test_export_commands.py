@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from edgehip_export import parity
 from edgehip_export.commands import evaluate, export, import_, train
 
-from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ParityError
+from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ModelInputError, ParityError
 from edgehip.model import load_model
 from edgehip.model_report import describe
 from tests.export_cohort import SIXTY, write_cohort
@@ -123,6 +123,20 @@ def test_bad_input_is_one_line(tmp_path: Path, moments: Path) -> None:
     assert "holds other strides than" in line
     assert run(train, "gru", good, *out).exit_code == 2
     assert run(export, moments, *out, "--to", "pdf").exit_code == 2
+
+
+def test_bundled_model_is_evaluated_by_its_name(tmp_path: Path) -> None:
+    cohort = write_cohort(tmp_path / "cohort.npz", people=SIXTY[:2], strides_each=1)
+    result = run(evaluate, "hip-cycle", cohort, "-o", tmp_path / "out")
+    assert "hip-cycle: 2 strides of 2 people" in result.output
+    labels = {"speed_label": np.array(["uphill", "uphill"])}
+    other = write_cohort(tmp_path / "other.npz", people=SIXTY[:2], strides_each=1, **labels)
+    line = refused(evaluate, ModelInputError, "hip-cycle", other, "-o", tmp_path / "out")
+    assert "neither a key stride_s nor the cadence labels slow, med, fast" in line
+    told = write_cohort(
+        tmp_path / "told.npz", people=SIXTY[:2], strides_each=1, stride_s=np.ones(2), **labels
+    )
+    assert run(evaluate, "hip-cycle", told, "-o", tmp_path / "out").exit_code == 0
 
 
 def test_model_file_describes_itself(tmp_path: Path, moments: Path) -> None:

@@ -14,12 +14,12 @@ from edgehip_export.evaluate import evaluate as evaluate_model
 from edgehip_export.export_model import (
     FORMATS,
     FORMS,
-    Exported,
     Form,
     Labelled,
     Limits,
     export_model,
 )
+from edgehip_export.export_report import LEGEND, ExportReport
 from edgehip_export.fit import Recipe
 from edgehip_export.forms import TYPICAL_STRIDE_S
 from edgehip_export.many_option import ManyOption
@@ -35,7 +35,6 @@ from edgehip_export.trained import TrainedModel, save_trained
 RECIPE = Recipe()
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
-REPORT = "{:<44}{:>9}{:>7}{:>10}{:>9}{:>10}{:>11}{:>11}"
 
 
 @click.command()
@@ -84,15 +83,15 @@ def train(
 
 
 @click.command()
-@click.argument("model", type=FILE)
+@click.argument("model", metavar="MODEL")
 @click.argument("cohort", type=FILE)
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder for tables and plots.")
-def evaluate(model: Path, cohort: Path, output: Path) -> None:
+def evaluate(model: str, cohort: Path, output: Path) -> None:
     """Evaluate MODEL on COHORT, an NPZ file of Gait2Hip-60's shape.
 
-    MODEL is a trained model, a released checkpoint, or an exported file. Where COHORT is the data
-    set a model was trained on, its held-out people alone are taken; any other cohort is external
-    and taken whole.
+    MODEL is a trained model, a released checkpoint, an exported file, or a bundled model's name.
+    Where COHORT is the data set a model was trained on, its held-out people alone are taken; any
+    other cohort is external and taken whole.
     """
     found = evaluate_model(model, read_cohort(cohort), output)
     click.echo(
@@ -123,16 +122,35 @@ def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> No
 @click.command()
 @click.argument("models", type=FILE, nargs=-1, required=True)
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder for the files.")
-@click.option("--to", "formats", cls=ManyOption, type=click.Choice(FORMATS), default=FORMATS)
 @click.option(
-    "--precision", "precisions", cls=ManyOption, type=click.Choice(PRECISIONS), default=["fp32"]
+    "--to",
+    "formats",
+    cls=ManyOption,
+    type=click.Choice(FORMATS),
+    default=FORMATS,
+    help="One or more; both by default.",
 )
-@click.option("--form", "forms", cls=ManyOption, type=click.Choice(FORMS), default=["cycle"])
+@click.option(
+    "--precision",
+    "precisions",
+    cls=ManyOption,
+    type=click.Choice(PRECISIONS),
+    default=["fp32"],
+    help="One or more; fp32 by default. int8 keeps activations and state in float.",
+)
+@click.option(
+    "--form",
+    "forms",
+    cls=ManyOption,
+    type=click.Choice(FORMS),
+    default=["cycle"],
+    help="A whole gait cycle a call (default), or one sample with its state.",
+)
 @click.option(
     "--stride-s",
     default=TYPICAL_STRIDE_S,
     show_default=True,
-    help="What a step form is for.",
+    help="Stride a step form is for.",
 )
 @click.option("--strides", cls=ManyOption, type=FILE, help="Held-out NPZ file(s) to compare on.")
 @click.option("--error-limit", type=float, help="Normalised error above which nothing is written.")
@@ -156,9 +174,6 @@ def export(
     limits = Limits()
     if error_limit is not None:
         limits = Limits(dict.fromkeys(PRECISIONS, error_limit))
-    click.echo(
-        REPORT.format("file", "KiB", "size", "max", "error", "R² loss", "p50 (µs)", "p99 (µs)")
-    )
     done = export_model(
         model,
         output,
@@ -168,36 +183,15 @@ def export(
         stride_s=stride_s,
         labelled=_labelled(strides, model) if strides else None,
         limits=None if any_error else limits,
-        on_file=lambda exported: click.echo(_report_line(exported)),
+        on_file=ExportReport(),
     )
-    click.echo(
-        "size: over the float32 file; max: largest difference from PyTorch, of moments (Nm/kg) or "
-        "else forces (N/kg); error: RMS difference over the output's SD"
-    )
+    click.echo(LEGEND)
     if refused := [exported for exported in done if exported.refusal is not None]:
         first = refused[0]
         raise ParityError(
             f"{len(refused)} of {len(done)} files not written, first {first.path}: "
             f"{first.refusal} (--error-limit and --any-error change that)"
         )
-
-
-def _report_line(exported: Exported) -> str:
-    parity, name = exported.parity, exported.path.name
-    if parity is None:
-        return f"{name:<44}not offered: {exported.refusal}"
-    losses = [accuracy.r2_loss for accuracy in parity.accuracy.values()]
-    line = REPORT.format(
-        name,
-        f"{parity.size_bytes / 1024:.0f}",
-        f"{parity.size_ratio:.0%}",
-        f"{next(iter(parity.max_error.values())):.2g}",
-        f"{parity.normalised_error:.2%}",
-        f"{max(losses):+.4f}" if losses else "-",
-        f"{parity.latency_us_p50:.1f}",
-        f"{parity.latency_us_p99:.1f}",
-    )
-    return line if exported.refusal is None else f"{line}  NOT WRITTEN: {exported.refusal}"
 
 
 def _labelled(paths: tuple[Path, ...], model: TrainedModel) -> Labelled:

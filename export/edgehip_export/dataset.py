@@ -40,6 +40,9 @@ COLUMNS: Final[dict[Target, tuple[str, ...]]] = {
 RELEASED_STRIDES: Final = 713
 RELEASED_PEOPLE: Final = 60
 
+CADENCE_SPM: Final = {"slow": 78.0, "med": 115.0, "fast": 135.0}
+"""The metronome's steps per minute for each label of the data set."""
+
 LEAST_KNEE_RANGE: Final = 3.0
 """A walking knee moves by tens of degrees in a stride, and by one radian."""
 
@@ -64,8 +67,11 @@ class Cohort:
         (N, 180, 3) in Nm/kg or (N, 180, 14) in N/kg.
     subjects, cadences
         (N,) who walked, and the label of the cadence condition.
-    body_mass_kg
+    body_mass_kg, body_height_m
         (N,).
+    stride_s
+        (N,) from the optional key of this name, or else from the data set's cadence labels; None
+        where neither tells.
     path
         Where it came from.
     """
@@ -76,6 +82,8 @@ class Cohort:
     subjects: NDArray[np.str_]
     cadences: NDArray[np.str_]
     body_mass_kg: Floats
+    body_height_m: Floats
+    stride_s: Floats | None
     path: str
 
     def __len__(self) -> int:
@@ -94,6 +102,8 @@ class Cohort:
             self.subjects[chosen],
             self.cadences[chosen],
             self.body_mass_kg[chosen],
+            self.body_height_m[chosen],
+            None if self.stride_s is None else self.stride_s[chosen],
             self.path,
         )
 
@@ -142,8 +152,8 @@ def _cohort(arrays: dict[str, NDArray[Any]], path: str) -> Cohort:
     strides = len(angles_deg)
     if len(values) != strides:
         raise DatasetError(f"X has {strides} strides, Y has {len(values)}")
-    for key in ("subject_id", "weight_kg", "speed_label"):
-        if arrays[key].shape != (strides,):
+    for key in ("subject_id", "weight_kg", "height_m", "speed_label", "stride_s"):
+        if key in arrays and arrays[key].shape != (strides,):
             raise DatasetError(f"{key} is of shape {arrays[key].shape}, it must be ({strides},)")
     subjects = np.array(texts(arrays["subject_id"]))
     mass = _numbers(arrays["weight_kg"], "weight_kg")
@@ -157,8 +167,19 @@ def _cohort(arrays: dict[str, NDArray[Any]], path: str) -> Cohort:
         subjects,
         np.array(texts(arrays["speed_label"])),
         mass,
+        _numbers(arrays["height_m"], "height_m"),
+        _stride_s(arrays),
         path,
     )
+
+
+def _stride_s(arrays: dict[str, NDArray[Any]]) -> Floats | None:
+    if "stride_s" in arrays:
+        return _numbers(arrays["stride_s"], "stride_s")
+    labels = texts(arrays["speed_label"])
+    if not set(labels) <= set(CADENCE_SPM):
+        return None
+    return np.array([120.0 / CADENCE_SPM[label] for label in labels], dtype=np.float32)
 
 
 def _numbers(array: NDArray[Any], key: str) -> Floats:

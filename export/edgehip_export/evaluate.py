@@ -60,8 +60,10 @@ def evaluate(path: str | Path, cohort: Cohort, folder: Path) -> Evaluation:
     ------
     ModelFileError
         If the file is no model, or gives no estimates of what the cohort is labelled with.
+    ModelInputError
+        If the model wants something the cohort does not tell.
     """
-    answer = estimate(path, cohort.target, cohort.angles_deg)
+    answer = estimate(path, cohort)
     held_out = set(answer.provenance.get("test_subjects", ()))
     only = bool(held_out) and held_out <= set(cohort.people())
     chosen = cohort.of_people(sorted(held_out)) if only else cohort

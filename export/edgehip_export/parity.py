@@ -1,7 +1,7 @@
 """How well an exported file does what its source does: size, error, accuracy and latency."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -73,7 +73,9 @@ class Parity:
         return asdict(self)
 
 
-def answers(run: Run, card: ModelCard, strides_deg: Floats) -> dict[str, Floats]:
+def answers(
+    run: Run, card: ModelCard, strides_deg: Floats, others: Mapping[str, Floats] | None = None
+) -> dict[str, Floats]:
     """Return a model's targets over many strides.
 
     Parameters
@@ -82,6 +84,8 @@ def answers(run: Run, card: ModelCard, strides_deg: Floats) -> dict[str, Floats]
         An engine's ``run``, or the module's own.
     strides_deg
         (N, S, 10); a per-sample model starts each of them from zero state.
+    others
+        (N,) for each input the model may want beyond angles, by its name.
 
     Returns
     -------
@@ -89,12 +93,13 @@ def answers(run: Run, card: ModelCard, strides_deg: Floats) -> dict[str, Floats]
     """
     wanted = [tensor.name for tensor in card.outputs if not _is_state(tensor.name)]
     collected: dict[str, list[Floats]] = {name: [] for name in wanted}
-    for stride in strides_deg:
+    for number, stride in enumerate(strides_deg):
+        known = {name: column[number].reshape(1, 1) for name, column in (others or {}).items()}
         samples = [stride[None]] if card.kind == "cycle" else np.split(stride[None], len(stride), 1)
         state: dict[str, Floats] = {}
         parts: dict[str, list[Floats]] = {name: [] for name in wanted}
         for sample in samples:
-            outputs = run(*inputs_of(card, sample, state))
+            outputs = run(*inputs_of(card, sample, known | state))
             for tensor, output in zip(card.outputs, outputs, strict=True):
                 if _is_state(tensor.name):
                     state[tensor.name] = output
@@ -106,10 +111,13 @@ def answers(run: Run, card: ModelCard, strides_deg: Floats) -> dict[str, Floats]
 
 
 def inputs_of(
-    card: ModelCard, angles_deg: Floats, state: dict[str, Floats] | None = None
+    card: ModelCard, angles_deg: Floats, others: Mapping[str, Floats] | None = None
 ) -> tuple[Floats, ...]:
-    """Return one call's inputs in the card's order; a state that is not given is zero."""
-    known = {"angles_deg": np.ascontiguousarray(angles_deg, dtype=np.float32)} | (state or {})
+    """Return one call's inputs in the card's order.
+
+    What is not given is typical (stride duration, body height) or zero (state).
+    """
+    known = {"angles_deg": np.ascontiguousarray(angles_deg, dtype=np.float32), **(others or {})}
     return tuple(
         known.get(
             tensor.name, np.full(tensor.shape, OTHER_INPUTS.get(tensor.name, 0.0), np.float32)

@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from edgehip.errors import ModelFileError
-from edgehip.model import load_model
+from edgehip.errors import ModelFileError, ModelInputError
+from edgehip.model import Model, load_model
 from edgehip_export.checkpoint import import_checkpoints
+from edgehip_export.dataset import CADENCE_SPM, Cohort
 from edgehip_export.fit import predict
 from edgehip_export.forms import OUTPUTS
 from edgehip_export.parity import Floats, answers
@@ -59,26 +60,43 @@ def open_trained(paths: Sequence[str | Path]) -> TrainedModel:
     return TrainedModel.of("-".join(dict.fromkeys(names)), networks)
 
 
-def estimate(path: str | Path, target: Target, strides_deg: Floats) -> Estimate:
-    """Return what any model says of some strides.
+def estimate(path: str | Path, cohort: Cohort) -> Estimate:
+    """Return what any model says of a cohort: a file, or a bundled model by its name.
 
     Raises
     ------
     ModelFileError
         If the file is no model, or gives no such target.
+    ModelInputError
+        If the model wants something the cohort does not tell.
     """
-    if Path(path).suffix.lower() in MODEL_FILES:
+    target = cohort.target
+    if Path(path).suffix.lower() in MODEL_FILES or not Path(path).suffix:
         model = load_model(path)
-        found = answers(model.engine.run, model.card, strides_deg)
-        if (per_kg := found.get(OUTPUTS[target])) is None:
+        if (name := OUTPUTS[target]) not in (tensor.name for tensor in model.card.outputs):
             raise _lacks(path, target)
+        others = _others(model, cohort)
+        per_kg = answers(model.engine.run, model.card, cohort.angles_deg, others)[name]
         return Estimate(Path(path).stem, per_kg, model.card.training.get(target, {}))
     trained = open_trained([path])
     network = next((n for n in trained.networks if n.target == target), None)
     if network is None:
         raise _lacks(path, target)
-    per_kg = predict(network.module(), torch.from_numpy(strides_deg))
+    per_kg = predict(network.module(), torch.from_numpy(cohort.angles_deg))
     return Estimate(trained.name, per_kg, network.provenance)
+
+
+def _others(model: Model, cohort: Cohort) -> dict[str, Floats]:
+    """Return what the model wants beyond angles."""
+    others = {"body_height_m": cohort.body_height_m}
+    if cohort.stride_s is not None:
+        others["stride_s"] = cohort.stride_s
+    elif model.card.input("stride_s") is not None:
+        raise ModelInputError(
+            f"{model.path}: wants each stride's duration, and {cohort.path} has neither a key "
+            f"stride_s nor the cadence labels {', '.join(CADENCE_SPM)}"
+        )
+    return others
 
 
 def _lacks(path: str | Path, target: Target) -> ModelFileError:
