@@ -78,7 +78,7 @@ class SerialSource:
             return False
         try:
             return bool(port.write(data) == len(data))
-        except (OSError, serial.SerialException, TypeError, ValueError):
+        except Exception:
             return False  # the reading thread notices a lost port and says so
 
     def close(self) -> None:
@@ -88,24 +88,25 @@ class SerialSource:
 
     def _run(self) -> None:
         while not self._closing.is_set():
+            data, lost = b"", None
             try:
                 data = self._port.read(1)
                 while data and len(data) < MAX_CHUNK and (waiting := self._port.in_waiting):
                     data += self._port.read(waiting)
-            # pySerial's handlers also let a port that vanished show as these two.
-            except (OSError, serial.SerialException, TypeError, ValueError) as error:
-                self._close_port()
-                self._inbox.put(PortLost(time.monotonic_ns(), _reason(error)))
-                self._reopen()
-                continue
+            except Exception as error:  # see _open; a thread that died would look like silence
+                lost = error
             if data:
                 self._inbox.put(Chunk(bytes(data), time.monotonic_ns()))
+            if lost is not None:
+                self._close_port()
+                self._inbox.put(PortLost(time.monotonic_ns(), _reason(lost)))
+                self._reopen()
         self._close_port()
 
     def _reopen(self) -> None:
         while not self._closing.wait(REOPEN_EVERY_S):
-            url = _device_with(self._usb_serial) or self.url
-            with contextlib.suppress(SourceError):
+            with contextlib.suppress(SourceError, OSError):
+                url = _device_with(self._usb_serial) or self.url
                 self._port = _open(url, self.baud)
                 self._inbox.put(PortOpened(time.monotonic_ns(), url))
                 return
@@ -113,7 +114,7 @@ class SerialSource:
     def _close_port(self) -> None:
         port, self._port = self._port, None
         if port is not None:
-            with contextlib.suppress(OSError, serial.SerialException):
+            with contextlib.suppress(Exception):
                 port.close()
 
 
@@ -122,7 +123,9 @@ def _open(url: str, baud: int) -> Any:
         return serial.serial_for_url(
             url, baudrate=baud, timeout=READ_TIMEOUT_S, write_timeout=WRITE_TIMEOUT_S
         )
-    except (OSError, ValueError, serial.SerialException) as error:
+    except Exception as error:
+        # What pySerial lets through when a port vanishes under its hands has no common base:
+        # SerialException, OSError, termios.error, TypeError, ValueError, OverflowError.
         raise SourceError(f"{url}: cannot be opened: {_advice(error, url)}") from error
 
 
@@ -144,7 +147,8 @@ def _advice(error: Exception, url: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error).splitlines()[0] or type(error).__name__
+    text: str = getattr(error, "strerror", None) or str(error)
+    return next(iter(text.splitlines()), type(error).__name__)
 
 
 def _usb_serial(url: str) -> str | None:

@@ -1,0 +1,89 @@
+"""A serial port whose reader outlives whatever the port does."""
+
+import termios
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import serial
+
+from edgehip.errors import SourceError
+from edgehip.events import Chunk, PortLost, PortOpened
+from edgehip.recording import SourceItem
+from edgehip.sources import open_source
+from edgehip.sources.serial_port import SerialSource
+from tests.pty_device import PtyDevice
+
+
+def items(source: SerialSource, until: type) -> list[SourceItem]:
+    """Return what a source gives up to the first item of a kind."""
+    given: list[SourceItem] = []
+    deadline_s = time.monotonic() + 20.0
+    while time.monotonic() < deadline_s:
+        item = source.read(0.05)
+        if item is not None:
+            given.append(item)
+        if isinstance(item, until):
+            return given
+    raise AssertionError(f"no {until.__name__} in {given}")
+
+
+def test_a_port_that_fails_strangely_while_it_comes_back_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = PtyDevice(tmp_path)
+    source = SerialSource(str(device.port), 115200)
+    open_port = serial.serial_for_url
+    # As when a USB device vanishes again between being opened and being set up.
+    failures: list[Exception] = [termios.error(5, "Input/output error"), OSError(), TypeError()]
+
+    def open_or_fail(*arguments: Any, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return open_port(*arguments, **options)
+
+    monkeypatch.setattr("serial.serial_for_url", open_or_fail)
+    device.unplug()
+    items(source, PortLost)
+    device.plug_in()
+    items(source, PortOpened)
+    device.write(b"here again")
+    (chunk,) = items(source, Chunk)
+    assert isinstance(chunk, Chunk)
+    assert chunk.data.startswith(b"h")
+    assert not failures
+    source.close()
+    device.close()
+
+
+def test_bytes_that_came_before_the_port_was_lost_are_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Dying:
+        def read(self, size: int) -> bytes:
+            return b"last words"
+
+        @property
+        def in_waiting(self) -> int:
+            raise OSError(5, "Input/output error")
+
+        def close(self) -> None:
+            raise termios.error(5, "Input/output error")
+
+    monkeypatch.setattr("serial.serial_for_url", lambda *_, **__: Dying())
+    source = SerialSource("/dev/ttyUSB0", 115200)
+    opened, chunk, lost = items(source, PortLost)
+    source.close()
+    assert isinstance(opened, PortOpened)
+    assert isinstance(chunk, Chunk)
+    assert chunk.data == b"last words"
+    assert isinstance(lost, PortLost)
+    assert lost.detail == "Input/output error"
+
+
+def test_a_baud_rate_beyond_all_bounds_is_one_line(tmp_path: Path) -> None:
+    device = PtyDevice(tmp_path)
+    with pytest.raises(SourceError, match="cannot be opened"):
+        open_source(str(device.port), baud=10**20)
+    device.close()
