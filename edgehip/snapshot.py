@@ -14,7 +14,7 @@ import numpy as np
 
 from edgehip.cues import CuesState, CueState
 from edgehip.cycles import CycleTrackerState, FootState
-from edgehip.errors import SnapshotError
+from edgehip.errors import ProfileError, SnapshotError
 from edgehip.estimators.agreement import AgreementState
 from edgehip.estimators.sample import HipMemory, SampleEstimatorState
 from edgehip.events import Flag, HipSampleEstimate, JointAngleSample
@@ -58,6 +58,17 @@ _CLASSES: Final[dict[str, Any]] = {
         TimebaseState,
     )
 }
+_DTYPES: Final = {"float32": np.float32, "float64": np.float64}
+"""Others (texts of any length, objects) have no place in a state, and could fill the memory."""
+_DAMAGE: Final = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What making values of a text that somebody changed can raise."""
 
 
 def save(pipeline: Pipeline) -> str:
@@ -89,17 +100,26 @@ def restore(pipeline: Pipeline, text: str) -> None:
         if plain["models"] != _models(pipeline):
             raise SnapshotError("the saved state belongs to other models: load those")
         states = {name: _value(value) for name, value in plain["rooms"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise SnapshotError(
-            f"the saved state is damaged ({type(error).__name__}: {error}): start afresh"
-        ) from error
+    except _DAMAGE as error:
+        raise _damaged(error) from error
     if {name: type(state) for name, state in states.items()} != {
         name: type(room.state) for name, room in rooms.items()
     }:
         raise SnapshotError("the saved state belongs to a pipeline made with other options")
+    before = {name: room.state for name, room in rooms.items()}
     for name, room in rooms.items():
         room.state = states[name]
-    pipeline.apply_zero()
+    try:
+        pipeline.apply_zero()
+    except (ProfileError, *_DAMAGE) as error:
+        for name, room in rooms.items():
+            room.state = before[name]
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> SnapshotError:
+    reason = f"{type(error).__name__}: {error}"
+    return SnapshotError(f"the saved state is damaged ({reason}): start afresh")
 
 
 def _models(pipeline: Pipeline) -> list[str | None]:
@@ -161,7 +181,7 @@ def _value(plain: Any) -> Any:
         return [_value(item) for item in plain]
     if not isinstance(plain, dict):
         return plain
-    match next(iter(plain)):
+    match next(iter(plain), None):
         case "flag":
             return Flag(plain["flag"])
         case "tuple":
@@ -173,7 +193,7 @@ def _value(plain: Any) -> Any:
         case "bytes":
             return bytes.fromhex(plain["bytes"])
         case "array":
-            return np.array(plain["array"], np.dtype(plain["dtype"]))
+            return np.array(plain["array"], _DTYPES[plain["dtype"]])
         case "class":
             fields = {name: _value(item) for name, item in plain["fields"].items()}
             return _CLASSES[plain["class"]](**fields)

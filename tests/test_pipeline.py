@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -135,6 +136,37 @@ def test_a_snapshot_makes_no_foreign_objects(model: Model) -> None:
     text = snapshot.save(pipeline).replace("ReceiverState", "Popen")
     with pytest.raises(SnapshotError, match="damaged"):
         snapshot.restore(pipeline, text)
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        {},
+        {"deque": [], "maxlen": 10**30},
+        {"array": [10**400], "dtype": "float64"},
+        {"array": ["a"], "dtype": "U100000"},
+        {"class": "PipelineState", "fields": {"profile": 5}},
+        {
+            "class": "PipelineState",
+            "fields": {
+                "profile": {
+                    "class": "Profile",
+                    "fields": {"method": "standing", "mean_deg": [999.0] * 10, "count": 1},
+                }
+            },
+        },
+    ],
+)
+def test_a_snapshot_with_absurd_contents_changes_nothing(
+    model: Model, absurd: dict[str, object]
+) -> None:
+    pipeline = Pipeline(model)
+    before = snapshot.save(pipeline)
+    changed = json.loads(before)
+    changed["rooms"]["pipeline"] = absurd
+    with pytest.raises(SnapshotError, match="damaged"):
+        snapshot.restore(pipeline, json.dumps(changed))
+    assert snapshot.save(pipeline) == before
 
 
 def without(walk: Walk, gone: Callable[[float], bool]) -> list[JointAngleSample]:
