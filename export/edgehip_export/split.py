@@ -45,7 +45,7 @@ def folds(
         raise ValueError(f"{len(ids)} people cannot be dealt out to {count} folds")
     fold_of = np.zeros(len(ids), dtype=np.intp)
     held = np.zeros(count, dtype=np.intp)
-    for person in np.argsort(strides)[::-1]:
+    for person in np.argsort(strides, kind="stable")[::-1]:
         fold = int(np.argmin(held))
         fold_of[person] = fold
         held[fold] += strides[person]
