@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgehip import Pipeline, Stream, load_model, open_source
+from edgehip.channels import ANGLES
 from edgehip.errors import RecordingError
 from edgehip.events import Chunk, HipEstimate, PortLost, PortOpened
+from edgehip.lines import TimeUnit
 from edgehip.recording import MAGIC, RecordingReader, SourceItem, header, record
 from edgehip.sinks.recorder import Recorder
+from edgehip.sources import Source
 from tests.streams import synthetic_walk
 
 items = st.one_of(
@@ -152,3 +156,29 @@ def test_a_text_file_of_lines_replays_too(tmp_path: Path) -> None:
     path.write_text("\n".join(rows) + "\n")
     with Stream(open_source(f"replay:{path}?speed=max"), load_model(), format="lines") as stream:
         assert len(list(stream.estimates())) > 5
+
+
+def everything(source: Source) -> Iterator[SourceItem]:
+    while (item := source.read(0.0)) is not None:
+        yield item
+
+
+@pytest.mark.parametrize(("unit", "per_s"), [("us", 1e6), ("ms", 1e3), ("s", 1.0)])
+@pytest.mark.parametrize("headed", [True, False])
+def test_a_file_of_lines_is_replayed_at_the_pace_of_its_own_times(
+    tmp_path: Path, unit: TimeUnit, per_s: float, headed: bool
+) -> None:
+    path = tmp_path / "walk.csv"
+    rows = [[f"time_{unit}", *ANGLES]] if headed else []
+    rows += [[repr(0.01 * i * per_s), *["1.5"] * 10] for i in range(200)]
+    path.write_text("".join(",".join(row) + "\n" for row in rows))
+    source = open_source(f"replay:{path}?speed=max", time_unit="ms" if headed else unit)
+    read = [item.received_ns for item in everything(source)]
+    assert read[-1] - read[0] == pytest.approx(1.99e9)
+
+
+def test_a_file_without_any_line_is_read_in_bounded_memory(tmp_path: Path) -> None:
+    path = tmp_path / "walk.csv"
+    path.write_bytes(b"x" * 100_000)
+    source = open_source(f"replay:{path}?speed=max")
+    assert max(len(item.data) for item in everything(source) if isinstance(item, Chunk)) <= 512

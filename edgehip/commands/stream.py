@@ -195,7 +195,8 @@ def stream(
     profile = load_profile(profile_path) if profile_path and not calibrate else None
     recorder: Recorder | None = None
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(contextlib.closing(open_source(*pair, baud=baud)))
+        opened = open_source(*pair, baud=baud, time_unit=time_unit)
+        source = stack.enter_context(contextlib.closing(opened))
         streaming = Stream(
             source,
             model,

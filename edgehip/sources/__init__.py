@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edgehip.errors import SourceError
+from edgehip.lines import TimeUnit
 from edgehip.recording import SourceItem
 
 if TYPE_CHECKING:
@@ -51,7 +52,13 @@ class Source(Protocol):
         ...
 
 
-def open_source(url: str, second_url: str | None = None, *, baud: int = DEFAULT_BAUD) -> Source:
+def open_source(
+    url: str,
+    second_url: str | None = None,
+    *,
+    baud: int = DEFAULT_BAUD,
+    time_unit: TimeUnit = "ms",
+) -> Source:
     """Open a source by its URL.
 
     Parameters
@@ -64,6 +71,8 @@ def open_source(url: str, second_url: str | None = None, *, baud: int = DEFAULT_
         ``socket://host:port``, ``rfc2217://host:port``, ``loop://``, ``hwgrep://regexp``.
     baud
         For serial ports.
+    time_unit
+        Of a replayed file of text lines without a header, for its pace.
 
     Raises
     ------
@@ -85,7 +94,7 @@ def open_source(url: str, second_url: str | None = None, *, baud: int = DEFAULT_
         case "replay":
             from edgehip.sources import replay
 
-            return replay.open_url(rest)
+            return replay.open_url(rest, time_unit)
         case _:
             return open_live(url, baud, None)
 

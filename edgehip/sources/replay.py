@@ -6,14 +6,21 @@ from pathlib import Path
 
 from edgehip.errors import RecordingError, SourceError
 from edgehip.events import Chunk
-from edgehip.lines import LineDecoder
+from edgehip.lines import MAX_LINE, LineDecoder, TimeUnit
 from edgehip.recording import MAGIC, RecordingReader, SourceItem
 from edgehip.sources.options import parse_speed, split_options
 from edgehip.wire import Angles, Frame
 
 
-def open_url(rest: str) -> "ReplaySource":
+def open_url(rest: str, time_unit: TimeUnit = "ms") -> "ReplaySource":
     """Open ``replay:FILE?speed=1`` (``speed``: a factor, or ``max``).
+
+    Parameters
+    ----------
+    rest
+        What follows ``replay:``.
+    time_unit
+        Of text lines without a header.
 
     Raises
     ------
@@ -24,7 +31,7 @@ def open_url(rest: str) -> "ReplaySource":
     path, options = split_options(rest, url, ("speed",))
     if not path:
         raise SourceError(f"{url}: names no file")
-    return ReplaySource(path, parse_speed(options.get("speed", "1"), url))
+    return ReplaySource(path, parse_speed(options.get("speed", "1"), url), time_unit)
 
 
 class ReplaySource:
@@ -36,9 +43,11 @@ class ReplaySource:
         A recording made by ``--record``, or text lines (``time,angle1,...``).
     speed
         A factor of real time, or None for as fast as they are read.
+    time_unit
+        Of text lines without a header.
     """
 
-    def __init__(self, path: str, speed: float | None) -> None:
+    def __init__(self, path: str, speed: float | None, time_unit: TimeUnit = "ms") -> None:
         self.live = False
         self.overruns = 0
         self.path = path
@@ -51,7 +60,7 @@ class ReplaySource:
         self.recording = RecordingReader(path) if is_recording else None
         recorded = self.recording.about.get("devices", "1") if self.recording else "1"
         self.devices = 2 if recorded == "2" else 1
-        self._items = iter(self.recording) if self.recording else _lines(path)
+        self._items = iter(self.recording) if self.recording else _lines(path, time_unit)
         self._next = next(self._items, None)
         if self._next is None:
             raise RecordingError(f"{path}: holds nothing to replay")
@@ -92,12 +101,12 @@ class ReplaySource:
             self.recording.close()
 
 
-def _lines(path: str) -> Iterator[SourceItem]:
-    """Yield a text file's lines, timed by their own time column."""
-    clock = LineDecoder()
+def _lines(path: str, time_unit: TimeUnit) -> Iterator[SourceItem]:
+    """Yield a text file's lines (cut where they are too long), timed by their own time column."""
+    clock = LineDecoder(time_unit)
     received_ns = 0
     with Path(path).open("rb") as file:
-        for line in file:
+        while line := file.readline(MAX_LINE):
             for frame in clock.feed(Chunk(line, 0)):
                 if isinstance(frame, Frame) and isinstance(frame.message, Angles):
                     received_ns = frame.device_us * 1000
