@@ -146,6 +146,13 @@ def test_folds_are_the_published_ones() -> None:
     assert sorted(seen) == list(range(len(pool)))
 
 
+def test_ties_fall_to_later_people_and_earlier_folds() -> None:
+    """As in scikit-learn's GroupKFold, which the published folds were made with."""
+    strides = np.array(list("aabbccddeef"))
+    held = [set(strides[validation]) for _, validation in folds(strides, 2)]
+    assert held == [{"e", "c", "a"}, {"d", "b", "f"}]
+
+
 def test_too_few_people_cannot_be_folded() -> None:
     with pytest.raises(ValueError, match="3 people"):
         next(folds(["a", "b", "c", "a"]))

@@ -45,7 +45,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--most-epochs", default=RECIPE.most_epochs, show_default=True)
 @click.option("--patience", default=RECIPE.patience, show_default=True)
 @click.option("--seed", default=RECIPE.seed, show_default=True)
-@click.option("--device", default="cpu", show_default=True, help="As PyTorch names it.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 def train(
     family: str,
     cohort: Path,

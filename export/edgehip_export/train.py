@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from edgehip.errors import DatasetError
+from edgehip.errors import DatasetError, TrainingError
 from edgehip_export.dataset import DATA_SET, Cohort
 from edgehip_export.fit import Fit, Pair, Recipe, predict
 from edgehip_export.metrics import Errors, Row, by_cadence, per_output, subject_mean, write_table
@@ -101,10 +101,12 @@ def train(
     Raises
     ------
     TrainingError
-        If the folder holds a run of another configuration.
+        If the folder holds a run of another configuration, or there is no such device.
     DatasetError
         If there are too few people to split.
     """
+    if device != "cpu" and not torch.cuda.is_available():
+        raise TrainingError(f"PyTorch finds no {device} device here: train on cpu")
     run = _Run(cohort, family, folder, protocol or Protocol(), sizes or {}, device, on_epoch)
     return run.model()
 
