@@ -1,11 +1,12 @@
 """The rooms in a row: bytes or samples in, gait events and hip estimates out. No I/O, no clock."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from edgehip.cues import Cue, Cues
 from edgehip.cycles import CycleTracker
+from edgehip.errors import ProfileError
 from edgehip.estimators.agreement import Agreement
 from edgehip.estimators.cycle import NO_ZERO, CycleEstimator
 from edgehip.estimators.sample import SampleEstimator
@@ -30,6 +31,7 @@ from edgehip.events import (
 from edgehip.intake import Intake
 from edgehip.lines import LineDecoder
 from edgehip.model import Model
+from edgehip.receiver import MAX_ANGLE_DEG
 from edgehip.segmentation import GaitSegmenter
 from edgehip.wire import Description, FrameDecoder
 from edgehip.zero import Calibration, Method, Profile
@@ -62,7 +64,7 @@ class PipelineState:
     """Samples so far, when the last was, and the zero in use and the one being measured.
 
     ``stands_since_s`` is None while the person walks; ``rested`` says that the per-sample model
-    began anew since.
+    began anew since; ``unusable`` counts samples that could not be used since the last that could.
     """
 
     samples: int = 0
@@ -71,6 +73,7 @@ class PipelineState:
     calibration: Calibration | None = None
     stands_since_s: float | None = None
     rested: bool = False
+    unusable: int = 0
 
 
 class Pipeline:
@@ -136,6 +139,12 @@ class Pipeline:
         self.cues = Cues(cues)
         self.state = PipelineState(0, None, profile, Calibration(calibrate) if calibrate else None)
         self.apply_zero()
+        for estimator in (self.estimator, self.sample_estimator):
+            if calibrate and estimator and estimator.model.card.zero is None:
+                raise ProfileError(
+                    f"the model {estimator.model.card.name} takes no personal zero: leave out "
+                    "--calibrate"
+                )
         self._mark = mark
 
     def feed(self, item: Chunk | PortOpened | PortLost) -> list[Event]:
@@ -155,11 +164,23 @@ class Pipeline:
         return events
 
     def feed_sample(self, sample: JointAngleSample) -> list[Event]:
-        """Return what one sample brings about. Times must increase from sample to sample."""
+        """Return what one sample brings about.
+
+        A time that does not increase begins anew, as a long gap does. A sample with an angle that
+        is NaN or beyond a joint's reach is counted as a fault and as lost.
+        """
         state = self.state
+        if not all(-MAX_ANGLE_DEG <= angle <= MAX_ANGLE_DEG for angle in sample.angles_deg):
+            state.unusable += 1
+            beyond = any(abs(angle) > MAX_ANGLE_DEG for angle in sample.angles_deg)
+            fault = Fault.BAD_VALUE if beyond else Fault.INCOMPLETE
+            return [LinkFault(fault, 1, sample.received_ns)]
+        if state.unusable:
+            sample = replace(sample, samples_lost=sample.samples_lost + state.unusable)
+            state.unusable = 0
         last_s, state.last_sample_s = state.last_sample_s, sample.time_s
         state.samples += 1
-        if last_s is not None and sample.time_s - last_s > RESET_GAP_S:
+        if last_s is not None and not 0.0 < sample.time_s - last_s <= RESET_GAP_S:
             self.reset()
         self.cycles.add(sample)
         events: list[Event] = []

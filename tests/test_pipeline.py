@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from edgehip import Pipeline, load_model, snapshot
 from edgehip.cycles import MAX_SAMPLES
-from edgehip.errors import ModelInputError, SnapshotError
-from edgehip.events import BrokenCycle, Chunk, Flag, HipEstimate, JointAngleSample
+from edgehip.errors import ModelInputError, ProfileError, SnapshotError
+from edgehip.events import BrokenCycle, Chunk, Flag, HipEstimate, JointAngleSample, LinkFault
 from edgehip.model import Model
 from edgehip.pipeline import Event
 from edgehip.zero import Profile
@@ -167,6 +168,40 @@ def test_a_snapshot_with_absurd_contents_changes_nothing(
     with pytest.raises(SnapshotError, match="damaged"):
         snapshot.restore(pipeline, json.dumps(changed))
     assert snapshot.save(pipeline) == before
+
+
+@pytest.mark.parametrize(("angle", "fault"), [(math.nan, "incomplete"), (400.0, "bad_value")])
+def test_one_sample_that_cannot_be_does_not_end_all_strides(
+    model: Model, walk: Walk, angle: float, fault: str
+) -> None:
+    samples = list(walk.samples())
+    samples[400] = dataclasses.replace(samples[400], angles_deg=(angle,) * 10)
+    pipeline = Pipeline(model)
+    events = [event for sample in samples for event in pipeline.feed_sample(sample)]
+    found = estimates(events)
+    assert len(found) == len(estimates(run(Pipeline(model), walk)))
+    assert [e.fault for e in events if isinstance(e, LinkFault)] == [fault]
+    bridged = {e.samples_lost for e in found if e.start_s < walk.time_s[400] < e.end_s}
+    assert bridged == {1}
+    assert not any(np.isnan(c).any() for e in found for c in e.moments_nm_per_kg.values())
+
+
+def test_times_that_go_back_begin_anew(model: Model, walk: Walk) -> None:
+    samples = list(walk.samples())
+    pipeline = Pipeline(model)
+    for sample in samples[:400]:
+        pipeline.feed_sample(sample)
+    after = estimates([e for sample in samples[350:] for e in pipeline.feed_sample(sample)])
+    for side in ("l", "r"):
+        first = next(estimate for estimate in after if estimate.side == side)
+        assert Flag.FIRST_AFTER_GAP in first.flags
+        assert first.start_s > samples[350].time_s
+
+
+def test_a_model_without_a_zero_cannot_be_calibrated(model: Model) -> None:
+    card = dataclasses.replace(model.card, zero=None)
+    with pytest.raises(ProfileError, match="takes no personal zero"):
+        Pipeline(dataclasses.replace(model, card=card), calibrate="standing")
 
 
 def without(walk: Walk, gone: Callable[[float], bool]) -> list[JointAngleSample]:
