@@ -33,17 +33,16 @@ class MissingExtraError(EdgehipError):
     package
         The import that failed.
     extra
-        The extra of edgehip that brings it.
+        The extra of edgehip that brings it, or None for a package to be installed by itself.
     purpose
         What it was needed for, as the subject of a sentence.
     """
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
+    def __init__(self, package: str, extra: str | None, purpose: str) -> None:
         self.package = package
         self.extra = extra
-        super().__init__(
-            f"{purpose} needs {package}, which is not installed: pip install 'edgehip[{extra}]'"
-        )
+        wanted = package if extra is None else f"'edgehip[{extra}]'"
+        super().__init__(f"{purpose} needs {package}, which is not installed: pip install {wanted}")
 
 
 class ModelFileError(EdgehipError):

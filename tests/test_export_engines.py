@@ -1,6 +1,7 @@
 """Every engine gives the same answers, keeps none of its outputs, refuses what is wrong."""
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from edgehip_export.export import example_inputs, export_onnx, export_tflite, ru
 from torch import nn
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
-from edgehip.errors import ModelFileError, ModelInputError
+from edgehip.errors import MissingExtraError, ModelFileError, ModelInputError
 from edgehip.model import Model, load_model
 from edgehip.model_card import ModelCard, TensorCard, read_model, write_model
 
@@ -189,3 +190,17 @@ def _graph(path: Path) -> bytes:
     """Return a model file's bytes up to the card."""
     _, content, _ = read_model(path)
     return content[: int(content[-12:])]
+
+
+def test_missing_engine_is_named_with_the_command_that_mends_it(
+    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for suffix, package, command in (
+        ("onnx", "onnxruntime", "pip install 'edgehip[onnx]'"),
+        ("tflite", "ai_edge_litert", "pip install ai-edge-litert"),
+    ):
+        monkeypatch.setitem(sys.modules, package, None)
+        monkeypatch.setattr("edgehip.backends.find_spec", lambda name: None)
+        with pytest.raises(MissingExtraError) as caught:
+            load_model(files[suffix])
+        assert str(caught.value).endswith(command)

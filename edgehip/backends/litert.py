@@ -60,7 +60,7 @@ def load(content: bytes, card: ModelCard, where: str) -> LiteRtEngine:
         import ai_edge_litert
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
-        raise MissingExtraError("ai-edge-litert", "litert", f"{where}: a .tflite model") from error
+        raise MissingExtraError("ai-edge-litert", None, f"{where}: a .tflite model") from error
     name = f"ai-edge-litert {ai_edge_litert.__version__}"
     return load_with(Interpreter, name, content, card, where)
 

@@ -26,7 +26,7 @@ def load(content: bytes, card: ModelCard, where: str) -> LiteRtEngine:
         import tflite_runtime
         from tflite_runtime.interpreter import Interpreter
     except ImportError as error:
-        raise MissingExtraError("ai-edge-litert", "litert", f"{where}: a .tflite model") from error
+        raise MissingExtraError("ai-edge-litert", None, f"{where}: a .tflite model") from error
     name = f"tflite-runtime {tflite_runtime.__version__}"
     engine = load_with(Interpreter, name, content, card, where)
     # Only the tensors of the main graph can be listed, not those inside a loop: the card knows.
