@@ -82,16 +82,23 @@ class CycleNetwork(nn.Module):
 
         ``angles_deg`` is (B, 180, 10), ``stride_s`` (B, 1).
         """
-        hidden = self.enter(self._around(self._features(angles_deg, stride_s), 1))
-        hidden = functional.gelu(hidden)
+        return self.at_points(self.on_grid(self.features(angles_deg, stride_s)))
+
+    def on_grid(self, features: Tensor) -> Tensor:
+        """Return scaled loads (B, GRID, 17)."""
+        hidden = functional.gelu(self.enter(self._around(features, 1)))
         for dilation, mix, add in zip(self.dilations, self.mix, self.add, strict=True):
             inner = functional.gelu(mix(self._around(hidden, dilation)))
             hidden = hidden + add(self.dropout(inner))
-        scaled = self.back @ self.leave(self.dropout(hidden)).transpose(1, 2)
-        loads: Tensor = scaled * self.target_sd + self.target_mean
+        scaled: Tensor = self.leave(self.dropout(hidden)).transpose(1, 2)
+        return scaled
+
+    def at_points(self, scaled: Tensor) -> Tensor:
+        """Return loads (B, 180, 17) in their units from scaled ones on the grid."""
+        loads: Tensor = self.back @ scaled * self.target_sd + self.target_mean
         return loads
 
-    def _features(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
+    def features(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return (B, 37, GRID): angles and foot paths, their rates, and the stride's duration."""
         # A real stride does not quite end as it began: share the difference out over the cycle.
         closed = angles_deg - (angles_deg[:, -1:] - angles_deg[:, :1]) * self.ramp

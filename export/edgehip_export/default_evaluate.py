@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgehip.channels import MOMENTS, MUSCLES
-from edgehip_export.default_cycle import CycleNetwork
 from edgehip_export.default_fit import common_mean
 from edgehip_export.default_sample import RATE_HZ, SampleNetwork
 from edgehip_export.default_walks import at_phase
@@ -66,8 +65,8 @@ def offsets(strides: Strides, sd_deg: float, seed: int) -> Tensor:
     return torch.stack([drawn[person] for person in strides.person])[:, None]
 
 
-def estimate_cycles(network: CycleNetwork, angles_deg: Tensor, stride_s: Curves) -> Curves:
-    """Return a whole-cycle network's loads (N, 180, 17); forces not below zero."""
+def estimate_cycles(network: nn.Module, angles_deg: Tensor, stride_s: Curves) -> Curves:
+    """Return a whole-cycle model's loads (N, 180, 17); forces not below zero."""
     with torch.no_grad():
         loads = network(angles_deg, torch.from_numpy(stride_s)[:, None])
     return _pulling(loads.numpy())

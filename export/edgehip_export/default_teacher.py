@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgehip.channels import MIRROR, SIDES, angles_of
 from edgehip_export.checkpoint import import_checkpoint
@@ -57,6 +57,20 @@ class TeacherStrides:
         return TeacherStrides(
             self.angles_deg[rows], self.loads[rows], self.stride_s[rows], self.parents[kept]
         )
+
+    def answered_by(self, model: nn.Module) -> "TeacherStrides":
+        """Return the same strides with another whole-cycle model's loads."""
+        with torch.no_grad():
+            loads = [
+                model(angles, stride_s[:, None])
+                for angles, stride_s in zip(
+                    torch.split(self.angles_deg, BLOCK),
+                    torch.split(self.stride_s, BLOCK),
+                    strict=True,
+                )
+            ]
+        closed = torch.from_numpy(close_cycles(torch.cat(loads).numpy()))
+        return TeacherStrides(self.angles_deg, closed, self.stride_s, self.parents)
 
 
 def teacher_strides(

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip.model_card import ModelCard, ZeroCard
 from edgehip_export.default_card import Facts, cycle_card, sample_card
-from edgehip_export.default_cycle import CycleNetwork
+from edgehip_export.default_ensemble import CycleEnsemble, CycleModel
 from edgehip_export.default_evaluate import (
     Curves,
     errors,
@@ -29,17 +29,21 @@ from edgehip_export.default_evaluate import (
     warm_up_s,
     zeroed,
 )
-from edgehip_export.default_fit import CYCLE, SAMPLE, Material, Pose, fit_cycle, fit_sample
+from edgehip_export.default_fit import CYCLE, SAMPLE, Material, Pose, chances, fit_cycle, fit_sample
+from edgehip_export.default_linear import LinearProtocol, fit_linear
 from edgehip_export.default_sample import SampleNetwork, SampleStep
-from edgehip_export.default_spread import COVERAGE, Answer, Spread, fit_spread
+from edgehip_export.default_spread import COVERAGE, fit_spread
 from edgehip_export.default_teacher import TeacherStrides, teacher_strides
 from edgehip_export.default_zero import zero_card
 from edgehip_export.export import export_onnx, export_tflite
+from edgehip_export.metrics import Errors
 from edgehip_export.strides import Strides, load_strides
 
 VERSION = "0.1.0"
-MEMBERS = {"cycle": 4, "sample": 2}
+MEMBERS = {"cycle": 3, "sample": 2}
 """Networks whose answers a model averages: different seeds err differently."""
+
+LINEAR = (LinearProtocol(10, 0.1), LinearProtocol(24, 0.3))
 
 ZERO_STRENGTH = 0.0
 """Taking out the zero found from strides did not help on people left out (accuracy table)."""
@@ -48,21 +52,6 @@ STANDING_FORCE_PERCENTILE = 10
 """Standing asks of a muscle about what the idle part of a stride does."""
 
 Estimate = Callable[[Strides, Tensor], Curves]
-
-
-class CycleModel(nn.Module):
-    """Several whole-cycle networks as one graph: their mean, and its spread."""
-
-    def __init__(self, networks: Sequence[CycleNetwork], spread: Spread) -> None:
-        super().__init__()
-        self.networks = nn.ModuleList(networks)
-        self.answer = Answer(spread)
-
-    def forward(self, angles_deg: Tensor, stride_s: Tensor) -> tuple[Tensor, ...]:
-        """Return moments, forces and the spread of each."""
-        loads = torch.stack([network(angles_deg, stride_s) for network in self.networks]).mean(0)
-        answer: tuple[Tensor, ...] = self.answer(loads)
-        return answer
 
 
 class Workshop:
@@ -82,18 +71,25 @@ class Workshop:
         angles = np.array(self.zero.standing_deg, np.float32)
         return Pose(torch.from_numpy(angles), torch.from_numpy(loads))
 
-    def cycle_networks(
-        self, strides: Strides, hidden: set[str], members: int
-    ) -> list[CycleNetwork]:
-        """Return whole-cycle networks trained without the hidden people."""
+    def cycle_ensemble(self, strides: Strides, hidden: set[str], members: int) -> CycleEnsemble:
+        """Return a whole-cycle ensemble trained without the hidden people."""
         material = Material(strides, self.teacher.without(hidden))
-        return [fit_cycle(material, CYCLE, self.seed + i) for i in range(members)]
+        networks = [fit_cycle(material, CYCLE, self.seed + i) for i in range(members)]
+        chance = chances(strides)
+        linear = [fit_linear(strides, chance, protocol) for protocol in LINEAR]
+        return CycleEnsemble(networks, linear).eval()
 
     def sample_networks(
         self, strides: Strides, hidden: set[str], members: int, look_ahead_s: float = 0.0
     ) -> list[SampleNetwork]:
-        """Return per-sample networks trained without the hidden people."""
-        material = Material(strides, self.teacher.without(hidden))
+        """Return per-sample networks trained without the hidden people.
+
+        A whole-cycle ensemble trained on the same people answers better than the released networks
+        do, and tells the per-sample networks what it makes of the mixed strides.
+        """
+        ensemble = self.cycle_ensemble(strides, hidden, 1)
+        taught = self.teacher.without(hidden).answered_by(ensemble)
+        material = Material(strides, taught)
         return [
             fit_sample(material, self.pose(strides), SAMPLE, self.seed + i, look_ahead_s)
             for i in range(members)
@@ -103,10 +99,8 @@ class Workshop:
         """Return what trains a whole-cycle model on some people and estimates for others."""
 
         def train(rest: Strides, hidden: set[str]) -> Estimate:
-            networks = self.cycle_networks(rest, hidden, members)
-            return lambda held, angles: np.mean(
-                [estimate_cycles(n, angles, held.stride_s) for n in networks], axis=0
-            )
+            ensemble = self.cycle_ensemble(rest, hidden, members)
+            return lambda held, angles: estimate_cycles(ensemble, angles, held.stride_s)
 
         return train
 
@@ -134,18 +128,22 @@ def card_metrics(strides: Strides, estimates: Curves) -> dict[str, Any]:
         pair = zip(
             ("moments", "forces"), moments_and_forces(reference[here], estimates[here]), strict=True
         )
-        labs[lab] = {name: e.row() for name, e in pair if e is not None}
+        labs[lab] = {name: _plain(e) for name, e in pair if e is not None}
     outputs = {}
     for place, name in enumerate(MOMENTS + MUSCLES):
         one = slice(place, place + 1)
         found = errors(reference[..., one], estimates[..., one])
         assert found is not None
-        outputs[name] = found.row()
+        outputs[name] = _plain(found)
     return {
         "protocol": "each schreiber person left out in turn, every other laboratory left out whole",
         "by_laboratory": labs,
         "by_output": outputs,
     }
+
+
+def _plain(errors: Errors) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in errors.row().items()}
 
 
 def build(workshop: Workshop, kind: str, quick: bool) -> tuple[nn.Module, ModelCard]:
@@ -163,8 +161,8 @@ def build(workshop: Workshop, kind: str, quick: bool) -> tuple[nn.Module, ModelC
     metrics["spread"] = spread.plain()
     facts = Facts(VERSION, strides, workshop.zero, COVERAGE, metrics)
     if kind == "cycle":
-        cycle = CycleModel(workshop.cycle_networks(strides, set(), members), spread)
-        return cycle.eval(), cycle_card("hip-cycle", facts)
+        ensemble = workshop.cycle_ensemble(strides, set(), members)
+        return CycleModel(ensemble, spread).eval(), cycle_card("hip-cycle", facts)
     networks = workshop.sample_networks(strides, set(), members)
     step = SampleStep(networks)
     ready_s = max(warm_up_s(network, strides) for network in networks)
