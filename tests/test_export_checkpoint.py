@@ -28,7 +28,7 @@ SCHREIBER_R2 = {
     "LSTM_MF60": 0.662,
     "Mamba_MF60": 0.714,
 }
-"""Found with the authors' own code on the same 48 strides."""
+"""Measured independently of this code, on the same 48 strides."""
 
 
 def synthetic(path: Path, family: str = "lstm", target: str = "moments", **changes: Any) -> Path:
