@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "stream": "edgehip.commands.stream:stream",
     "devices": "edgehip.commands.devices:devices",
     "models": "edgehip.commands.models:models",
+    "emulate": "edgehip.commands.emulate:emulate",
     "train": "edgehip_export.commands:train",
     "evaluate": "edgehip_export.commands:evaluate",
     "import": "edgehip_export.commands:import_",
@@ -59,8 +60,9 @@ class LazyGroup(click.Group):
 
 HELP: Final = {
     "stream": "Estimate hip moments and muscle forces live, from a port, a recording or a walker.",
-    "devices": "List the ports, with what is known of them.",
+    "devices": "List the ports and Bluetooth devices, with what is known of them.",
     "models": "List the bundled models, or show what a model file says of itself.",
+    "emulate": "Emulate a device: Cortex-M, Arduino or Bluetooth; stream from it at once.",
     "train": "Train the published networks by their protocol (workstation).",
     "evaluate": "Evaluate a model on a cohort, with tables and plots (workstation).",
     "import": "Import released checkpoints (workstation).",

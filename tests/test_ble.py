@@ -10,6 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from edgehip_firmware_bridge.ble_peripheral import Peripheral
+from edgehip_firmware_bridge.private_bus import BUS_VARIABLE, NO_PERMISSION
+from edgehip_firmware_bridge.simulated_bluez import SimulatedBluez
 
 from edgehip.errors import MissingExtraError, SourceError
 from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault, PortLost, PortOpened
@@ -21,13 +24,7 @@ from edgehip.sources.ble_link import Target, Timing
 from edgehip.sources.inbox import Inbox
 from edgehip.walker import Walker, WalkerParameters
 from edgehip.wire import Angles, Description, Frame, FrameDecoder, encode
-from tests.simulated_bluez import (
-    NO_PERMISSION,
-    Peripheral,
-    SimulatedBluez,
-    needs_dbus_daemon,
-    private_bus,
-)
+from tests.bluetooth import needs_dbus_daemon, system_bus
 
 pytestmark = needs_dbus_daemon
 
@@ -58,9 +55,8 @@ def right() -> Peripheral:
 
 
 @pytest.fixture
-def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with private_bus(tmp_path) as address:
-        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+def bus(tmp_path: Path) -> Iterator[str]:
+    with system_bus(tmp_path) as address:
         yield address
 
 
@@ -307,7 +303,7 @@ def test_writes_reach_the_device(bluez: SimulatedBluez, left: Peripheral) -> Non
 def test_a_device_that_lies_about_its_mtu_gets_smaller_writes(
     bluez: SimulatedBluez, left: Peripheral
 ) -> None:
-    left.claimed_mtu, left.largest_write = 517, 20
+    left.claimed_mtu, left.largest_payload = 517, 20
     data = bytes(range(200))
     with opened(Target(name="LEFT-LEG")) as source:
         assert source.write(data)
@@ -400,15 +396,13 @@ def test_a_bluetooth_service_that_hangs(bluez: SimulatedBluez) -> None:
     assert "service does not answer" in refused(Target(name="LEFT-LEG"))
 
 
-def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: Peripheral) -> None:
-    with private_bus(tmp_path, NO_PERMISSION) as address:
-        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
-        with SimulatedBluez(address, [left]):
-            assert "no permission" in refused(Target(name="LEFT-LEG"))
+def test_no_permission(tmp_path: Path, left: Peripheral) -> None:
+    with system_bus(tmp_path, NO_PERMISSION) as address, SimulatedBluez(address, [left]):
+        assert "no permission" in refused(Target(name="LEFT-LEG"))
 
 
 def test_no_system_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/nothing")
+    monkeypatch.setenv(BUS_VARIABLE, f"unix:path={tmp_path}/nothing")
     assert "no system bus" in refused(Target(name="LEFT-LEG"))
 
 

@@ -10,8 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgehip_firmware_bridge import emulate
+from edgehip_firmware_bridge import boards, emulate
 from edgehip_firmware_bridge.emulate import Emulator
+
+from edgehip.events import Chunk
+from edgehip.sinks import device
+from edgehip.sinks.device import DeviceLink
+from edgehip.sources import open_source
+from edgehip.wire import Cue, Frame, FrameDecoder, Message, Stop
+from tests.pty_device import PtyDevice
 
 LED_REGISTER = 0x40028000
 PATIENCE_S = 30.0
@@ -54,7 +61,7 @@ class Monitor:
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[tuple[str, Monitor]]:
     """A Cortex-M4 that walks: its port, and a look at its LEDs."""
-    if why := emulate.unavailable("cortex-m"):
+    if why := boards.unavailable("cortex-m"):
         pytest.skip(why)
     path = tmp_path / "monitor"
     command = emulate.emulator_command("cortex-m", tmp_path)
@@ -82,3 +89,37 @@ def test_a_cue_lights_the_devices_led_until_the_host_dies(board: tuple[str, Moni
         host.kill()
         host.communicate()
     monitor.wait_for(0)
+
+
+def test_a_cue_is_told_again_and_ends_with_the_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So neither a lost frame nor the device's rule for silence decides whether it is on."""
+    monkeypatch.setattr(device, "REPEAT_CUE_S", 0.05)
+    far, decoder = PtyDevice(tmp_path), FrameDecoder()
+    heard: list[Message] = []
+
+    def listen_for(count: int, link: DeviceLink) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while len(heard) < count:
+            assert time.monotonic() < end
+            link.repeat_cues()
+            time.sleep(0.01)
+            events = decoder.feed(Chunk(far.read(), 0))
+            heard.extend(event.message for event in events if isinstance(event, Frame))
+
+    source = open_source(str(far.port))
+    link = DeviceLink(source)
+    light, buzzer = Cue(0, 1, 1_000_000, 0), Cue(1, 0, 2_000_000, 4)
+    link.repeat_cues()
+    for cue in (light, buzzer):
+        link.send(cue)
+    listen_for(6, link)
+    assert heard[:2] == [light, buzzer]
+    assert set(heard) == {light, buzzer}
+    link.close()
+    while Stop() not in heard:
+        listen_for(len(heard) + 1, link)
+    assert heard[heard.index(Stop()) - 1] == Cue(0, 0, 1_000_000, flags=64)
+    source.close()
+    far.close()

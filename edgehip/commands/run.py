@@ -38,6 +38,8 @@ class Run:
         for event in self.streaming:
             if event is not None:
                 self._handle(event)
+            if self.target is not None:
+                self.target.repeat_cues()
             if self.shown.reader_gone or (ends_s is not None and time.monotonic() >= ends_s):
                 return
 

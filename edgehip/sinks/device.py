@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from edgehip.channels import MOMENTS, MUSCLES, Side
@@ -26,6 +27,8 @@ from edgehip.wire import (
 
 CAPACITY: Final = 16
 """Frames that may wait for a slow device; an older estimate is worth less than a newer."""
+REPEAT_CUE_S: Final = 1.0
+"""How often a cue's state is told again: a frame may get lost, and silence switches cues off."""
 NO_PEAK: Final = Extremum(math.nan, math.nan)
 """Of an output the model does not give: "not known" on the wire."""
 
@@ -42,6 +45,7 @@ class DeviceLink:
     def __init__(self, target: Source) -> None:
         self._target = target
         self._sequence = 0
+        self._cues: dict[int, tuple[Cue, float]] = {}
         self.refused = 0
         """Frames the port did not take (unplugged, or its buffer full)."""
         self.outbox = Outbox("send", self._write, capacity=CAPACITY)
@@ -57,9 +61,21 @@ class DeviceLink:
         """Queue one message."""
         self.outbox.put(encode(message, self._sequence, time.monotonic_ns() // 1000))
         self._sequence += 1
+        if isinstance(message, Cue):
+            self._cues[message.cue] = message, time.monotonic()
+
+    def repeat_cues(self) -> None:
+        """Send again what was not sent for :data:`REPEAT_CUE_S`; to be called often."""
+        now_s = time.monotonic()
+        for cue, sent_s in list(self._cues.values()):
+            if now_s - sent_s >= REPEAT_CUE_S:
+                self.send(cue)
 
     def close(self) -> None:
-        """Tell the device to stop, and let go."""
+        """Switch the device's cues off, tell it to stop, and let go."""
+        for cue, _ in list(self._cues.values()):
+            if cue.state:
+                self.send(replace(cue, state=0, flags=flag_bits([Flag.LINK_DOWN])))
         self.send(Stop())
         self.outbox.close(timeout_s=0.5)
 

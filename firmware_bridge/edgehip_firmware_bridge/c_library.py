@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
+from edgehip.cues import DISTRUST
 from edgehip.wire import (
     CHECKSUM,
     ESTIMATE_FLAGS,
@@ -60,6 +61,17 @@ def _comment(text: str) -> str:
 def _enumeration(name: str, prefix: str, members: Iterable[tuple[str, str]], why: str) -> str:
     rows = ",\n".join(f"    EDGEHIP_{prefix}_{m.upper()} = {value}" for m, value in members)
     return f"{_comment(why)}\nenum edgehip_{name} {{\n{rows}\n}};\n"
+
+
+def _distrust() -> str:
+    names = (f"EDGEHIP_FLAG_{name.upper()}" for name in ESTIMATE_FLAGS if name in DISTRUST)
+    why = (
+        "Switch nothing on by an estimate with one of these flags, as edgehip's cues do not. The "
+        "others are advice: no_zero is always there until the person's zero is measured."
+    )
+    alternatives = " | ".join(names)
+    folded = textwrap.fill(alternatives, 92).replace("\n", " \\\n     ")
+    return f"{_comment(why)}\n#define EDGEHIP_DISTRUST \\\n    ({folded})\n"
 
 
 def _structure(layout: Layout) -> Iterator[str]:
@@ -120,6 +132,7 @@ def header_part() -> str:
             ((name, f"1 << {i}") for i, name in enumerate(ESTIMATE_FLAGS)),
             "Why an estimate may be wrong: bits of flags.",
         ),
+        _distrust(),
         '/* Raw measurements (names that end in _x...) that say "not known". */\n'
         + "".join(
             f"#define EDGEHIP_UNKNOWN_{kind.upper()} "

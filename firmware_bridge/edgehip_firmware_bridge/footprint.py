@@ -13,7 +13,8 @@ from typing import Final
 
 import serial
 
-from edgehip_firmware_bridge.emulate import Emulator, build_avr_host
+from edgehip_firmware_bridge.boards import build_avr_host
+from edgehip_firmware_bridge.emulate import Emulator
 from edgehip_firmware_bridge.toolchain import (
     CHECKS,
     CORTEX_M,

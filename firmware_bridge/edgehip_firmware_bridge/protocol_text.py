@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
+from edgehip.cues import DISTRUST
 from edgehip.wire import (
     CHECKSUM,
     ESTIMATE_FLAGS,
@@ -23,7 +24,7 @@ from edgehip_firmware_bridge.c_library import OVERHEAD, plain
 ORDERS: Final = {"ANGLES": ANGLES, "MOMENTS": MOMENTS, "MUSCLES": MUSCLES}
 BITS: Final = {
     "channels": "bit i is set for the i-th of ANGLES, from 0",
-    "flags": ", ".join(f"bit {i}: {name}" for i, name in enumerate(ESTIMATE_FLAGS)),
+    "flags": "see [flags](#flags)",
     "side": "0 left, 1 right",
 }
 
@@ -49,6 +50,7 @@ def messages_part() -> str:
         f"{name} are, in this order: {', '.join(f'`{each}`' for each in names)}."
         for name, names in ORDERS.items()
     ]
+    parts.append(_flags())
     for layout in LAYOUTS:
         doc = inspect.getdoc(layout.message) or ""
         size = layout.struct.size + OVERHEAD + 2
@@ -63,6 +65,21 @@ def messages_part() -> str:
             lines += [f"| {at} | {field.name} | {kind} | {step} | {_meaning(field)} |"]
         parts.append("\n".join(lines).rstrip())
     return "\n\n".join(parts) + "\n"
+
+
+def _flags() -> str:
+    rows = "\n".join(
+        f"| {i} | {name} | {'is not to be acted upon' if name in DISTRUST else 'could be better'} |"
+        for i, name in enumerate(ESTIMATE_FLAGS)
+    )
+    return (
+        "### Flags\n\n"
+        "What they mean is told in [records.md](../docs/records.md#flags). edgehip's cues, and the "
+        "example\nfirmware, switch nothing on by an estimate that is not to be acted upon "
+        "(`EDGEHIP_DISTRUST` in C). The\nother flags are advice: `no_zero` is always there until "
+        "the person's zero is measured, and\nuntil then the level of a curve is less certain than "
+        f"its shape.\n\n| bit | flag | an estimate with it |\n|---|---|---|\n{rows}"
+    )
 
 
 def example_part() -> str:

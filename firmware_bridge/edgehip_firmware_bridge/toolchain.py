@@ -19,6 +19,7 @@ ARDUINO: Final = Path("/usr/share/arduino/hardware/arduino/avr")
 PROGRAMS: Final = {
     "gcc": "gcc",
     "clang": "clang",
+    "dbus-daemon": "dbus",
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
     "arm-none-eabi-size": "binutils-arm-none-eabi",
     "qemu-system-arm": "qemu-system-arm",

@@ -128,8 +128,9 @@ static void obey(const struct edgehip_decoder *heard)
     case EDGEHIP_TYPE_CYCLE_ESTIMATE:
         if (edgehip_read_cycle_estimate(heard, &estimate)) {
             int16_t peak = estimate.moment_max_nm_per_kg_x1000[EDGEHIP_MOMENT_HIP_FLEXION];
-            /* An estimate that may be wrong lights nothing; an unknown one is below any limit. */
-            set_led(LED_MOMENT, estimate.flags == 0 && peak > HIGH_MOMENT_NM_PER_KG_X1000);
+            /* What is not to be acted upon lights nothing; an unknown peak is below any limit. */
+            bool trusted = (estimate.flags & EDGEHIP_DISTRUST) == 0;
+            set_led(LED_MOMENT, trusted && peak > HIGH_MOMENT_NM_PER_KG_X1000);
         }
         break;
     default:

@@ -111,6 +111,12 @@ enum edgehip_flag {
     EDGEHIP_FLAG_NOT_WALKING = 1 << 7
 };
 
+/* Switch nothing on by an estimate with one of these flags, as edgehip's cues do not. The others
+ * are advice: no_zero is always there until the person's zero is measured. */
+#define EDGEHIP_DISTRUST \
+    (EDGEHIP_FLAG_FIRST_AFTER_GAP | EDGEHIP_FLAG_OUT_OF_RANGE | EDGEHIP_FLAG_WARMING_UP | \
+     EDGEHIP_FLAG_LINK_DOWN | EDGEHIP_FLAG_NOT_WALKING)
+
 /* Raw measurements (names that end in _x...) that say "not known". */
 #define EDGEHIP_UNKNOWN_U8 255u
 #define EDGEHIP_UNKNOWN_U16 65535u

@@ -29,8 +29,9 @@ static void onCue(const edgehip_cue &cue) {
 
 static void onEstimate(const edgehip_cycle_estimate &estimate) {
   int16_t peak = estimate.moment_max_nm_per_kg_x1000[EDGEHIP_MOMENT_HIP_FLEXION];
-  // An estimate that may be wrong lights nothing; an unknown one is below any limit.
-  switchLed(LED_MOMENT, estimate.flags == 0 && peak > HIGH_MOMENT_NM_PER_KG_X1000);
+  bool trusted = (estimate.flags & EDGEHIP_DISTRUST) == 0;
+  // What is not to be acted upon lights nothing; an unknown peak is below any limit.
+  switchLed(LED_MOMENT, trusted && peak > HIGH_MOMENT_NM_PER_KG_X1000);
 }
 
 static int16_t fromTable(uint8_t row, uint8_t angle) {

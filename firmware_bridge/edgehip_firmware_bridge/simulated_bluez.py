@@ -1,155 +1,48 @@
-"""BlueZ's objects on a private D-Bus, so that the real bleak client can be tested without a radio.
+"""BlueZ's objects on a private D-Bus, so that the real bleak client can be run without a radio.
 
 A :class:`SimulatedBluez` owns ``org.bluez`` on a bus of its own, in a thread of its own, and has
-peripherals that a test makes speak, fall silent, vanish and lie.
+peripherals that can be made to speak, fall silent, vanish and lie.
 """
 
 import asyncio
-import shutil
-import subprocess
 import threading
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
 
-import pytest
 from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-needs_dbus_daemon = pytest.mark.skipif(
-    shutil.which("dbus-daemon") is None,
-    reason="needs dbus-daemon (Debian package dbus) for a private bus",
-)
+from edgehip_firmware_bridge.ble_peripheral import ADAPTER, Peripheral
 
-ADAPTER = "/org/bluez/hci0"
-UART = "6e40000{}-b5a3-f393-e0a9-e50e24dcca9e"
-SIG = "0000{}-0000-1000-8000-00805f9b34fb"
-BURST = 50
+BURST: Final = 50
 """Signals sent in one go; far more overflow a bus connection."""
-
-_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <type>system</type>
-  <listen>unix:tmpdir={folder}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow user="*"/> <allow own="*"/>
-    <allow send_type="method_call"/> <allow send_type="signal"/>
-    <allow send_requested_reply="true" send_type="method_return"/>
-    <allow send_requested_reply="true" send_type="error"/>
-    <allow receive_type="method_call"/> <allow receive_type="signal"/>
-    <allow receive_type="method_return"/> <allow receive_type="error"/>
-    {more}
-  </policy>
-</busconfig>
-"""
-NO_PERMISSION = '<deny send_destination="org.bluez"/>'
+CONNECTION_INTERVAL_S: Final = 0.045
+"""How often a device may speak; a usual value of Linux and of telephones."""
 
 
-@contextmanager
-def private_bus(folder: Path, policy: str = "") -> Iterator[str]:
-    """Run a system bus of its own; give its address."""
-    config = folder / "bus.conf"
-    config.write_text(_CONFIG.format(folder=folder, more=policy))
-    command = ["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"]
-    with subprocess.Popen(
-        [*command, "--print-address=1"], stdout=subprocess.PIPE, text=True
-    ) as daemon:
-        assert daemon.stdout is not None
-        try:
-            yield daemon.stdout.readline().strip()
-        finally:
-            daemon.terminate()
+class Firmware(Protocol):
+    """A program for a peripheral."""
 
-
-@dataclass
-class Peripheral:
-    """A device, and how it behaves."""
-
-    name: str
-    address: str
-    has_uart: bool = True
-    answers: bool = True
-    """Whether its services are ever resolved."""
-    claimed_mtu: int = 247
-    largest_write: int = 244
-    """What it really takes in one write."""
-    battery_percent: int | None = 83
-    visible: bool = True
-    connected: bool = False
-    subscribed: bool = False
-    connections: int = 0
-    written: bytearray = field(default_factory=bytearray)
-
-    @property
-    def path(self) -> str:
-        return f"{ADAPTER}/dev_{self.address.replace(':', '_')}"
-
-    @property
-    def uuids(self) -> list[str]:
-        return [UART.format(1)] if self.has_uart else [SIG.format("180a")]
-
-    def device(self) -> dict[str, Variant]:
-        return {
-            "Address": Variant("s", self.address),
-            "Alias": Variant("s", self.name),
-            "Name": Variant("s", self.name),
-            "Adapter": Variant("o", ADAPTER),
-            "Connected": Variant("b", self.connected),
-            "ServicesResolved": Variant("b", False),
-            "UUIDs": Variant("as", self.uuids),
-            "RSSI": Variant("n", -50),
-        }
-
-    def gatt(self) -> dict[str, dict[str, dict[str, Variant]]]:
-        """Services and characteristics by path, as BlueZ shows them once they are resolved."""
-        objects: dict[str, dict[str, dict[str, Variant]]] = {}
-
-        def service(number: str, uuid: str) -> str:
-            path = f"{self.path}/service{number}"
-            properties = {"UUID": Variant("s", uuid), "Device": Variant("o", self.path)}
-            objects[path] = {"org.bluez.GattService1": properties}
-            return path
-
-        def characteristic(parent: str, number: str, uuid: str, *flags: str) -> None:
-            properties = {
-                "UUID": Variant("s", uuid),
-                "Service": Variant("o", parent),
-                "Flags": Variant("as", list(flags)),
-                "MTU": Variant("q", self.claimed_mtu),
-            }
-            objects[f"{parent}/char{number}"] = {"org.bluez.GattCharacteristic1": properties}
-
-        if self.has_uart:
-            uart = service("000a", UART.format(1))
-            characteristic(uart, "000b", UART.format(3), "notify")
-            characteristic(uart, "000d", UART.format(2), "write", "write-without-response")
-        about = service("0010", SIG.format("180a"))
-        characteristic(about, "0011", SIG.format("2a29"), "read")
-        characteristic(about, "0013", SIG.format("2a26"), "read")
-        if self.battery_percent is not None:
-            battery = service("0020", SIG.format("180f"))
-            characteristic(battery, "0021", SIG.format("2a19"), "read")
-        return objects
-
-    def values(self) -> dict[str, bytes]:
-        """What the readable characteristics hold."""
-        return {
-            f"{self.path}/service0010/char0011": b"Acme\n",
-            f"{self.path}/service0010/char0013": b"1.4.2",
-            f"{self.path}/service0020/char0021": bytes([self.battery_percent or 0]),
-        }
-
-    @property
-    def transmit_path(self) -> str:
-        return f"{self.path}/service000a/char000b"
+    def run(self, heard: bytes, now_s: float) -> bytes:
+        """Return what the device has to send, given what it heard since the last time."""
+        ...
 
 
 class SimulatedBluez:
-    """``org.bluez``: an adapter and peripherals. Its public methods may be called from anywhere."""
+    """``org.bluez``: an adapter and peripherals. Its public methods may be called from any thread.
+
+    Parameters
+    ----------
+    address
+        Of the bus.
+    peripherals
+        The devices in reach.
+    powered
+        Whether the adapter is switched on.
+    adapter
+        Whether there is one.
+    """
 
     def __init__(
         self,
@@ -182,7 +75,13 @@ class SimulatedBluez:
         self._thread.join()
         self._loop.close()
 
-    # What a test can do to it
+    # What can be done to it
+
+    def play(
+        self, peripheral: Peripheral, firmware: Firmware, interval_s: float = CONNECTION_INTERVAL_S
+    ) -> None:
+        """Let a peripheral run a firmware, and send what that says at its connection events."""
+        self._do(self._begin(peripheral, firmware, interval_s))
 
     def notify(self, peripheral: Peripheral, pieces: list[bytes]) -> None:
         """Let a peripheral send notifications, in bursts as fast as they go."""
@@ -214,6 +113,21 @@ class SimulatedBluez:
             await self._change(ADAPTER, "org.bluez.Adapter1", {"Powered": Variant("b", on)})
 
         self._do(switch())
+
+    # The radio's side
+
+    async def _begin(self, peripheral: Peripheral, firmware: Firmware, interval_s: float) -> None:
+        self._later(lambda: self._live(peripheral, firmware, interval_s))
+
+    async def _live(self, peripheral: Peripheral, firmware: Firmware, interval_s: float) -> None:
+        due_s = time.monotonic()
+        while True:
+            due_s += interval_s
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+            heard = bytes(peripheral.written)
+            peripheral.written.clear()
+            said, size = firmware.run(heard, time.monotonic()), peripheral.largest_payload
+            await self._notify(peripheral, [said[i : i + size] for i in range(0, len(said), size)])
 
     # The D-Bus side
 
@@ -309,7 +223,7 @@ class SimulatedBluez:
         peripheral, value = self._peripheral(message), message.body[0]
         if not peripheral.connected:
             return Message.new_error(message, "org.bluez.Error.Failed", "Not connected")
-        if len(value) > peripheral.largest_write:
+        if len(value) > peripheral.largest_payload:
             return Message.new_error(message, "org.bluez.Error.InvalidArguments", "Invalid Length")
         peripheral.written += value
         return Message.new_method_return(message)
@@ -336,7 +250,7 @@ class SimulatedBluez:
 
     async def _notify(self, peripheral: Peripheral, pieces: list[bytes]) -> None:
         for i, piece in enumerate(pieces):
-            if peripheral.subscribed:
+            if peripheral.subscribed and not peripheral.jammed:
                 value = {"Value": Variant("ay", piece)}
                 await self._change(peripheral.transmit_path, "org.bluez.GattCharacteristic1", value)
             if i % BURST == BURST - 1 or i == len(pieces) - 1:
