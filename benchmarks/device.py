@@ -1,0 +1,132 @@
+"""The real ``edgehip stream`` on a pseudo-terminal, with a device at the far end."""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.machine import ROOT
+from tests.pty_device import PtyDevice
+
+PATIENCE_S = 30.0
+
+
+class Program:
+    """``edgehip stream`` in a process of its own, and what it writes.
+
+    Parameters
+    ----------
+    device
+        The far end of its port.
+    options
+        Of ``edgehip stream``, beyond the port.
+    """
+
+    def __init__(self, device: PtyDevice, *options: str) -> None:
+        self.device = device
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "edgehip", "stream", "--port", str(device.port), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+        )
+        assert self.process.stdout is not None
+        self._out = self.process.stdout.fileno()
+        os.set_blocking(self._out, False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._out, selectors.EVENT_READ)
+        self._pending = b""
+
+    def await_greeting(self) -> None:
+        """Wait until it asks the device to start: the port is open and the models are loaded.
+
+        Raises
+        ------
+        RuntimeError
+            If it ends, or keeps silent for long.
+        """
+        greeting, ends_s = b"", time.monotonic() + PATIENCE_S
+        while b"\0" not in greeting:
+            if self.process.poll() is not None or time.monotonic() > ends_s:
+                raise RuntimeError(f"edgehip stream did not start: {self.finish()}")
+            time.sleep(0.005)
+            greeting += self.device.read()
+
+    def lines(self, until_s: float) -> Iterator[tuple[bytes, int]]:
+        """Yield what it writes, line by line, with the time (ns) at which each could be read."""
+        while (left_s := until_s - time.perf_counter()) > 0:
+            if not self._selector.select(left_s):
+                return
+            got = os.read(self._out, 1 << 16)
+            read_ns = time.perf_counter_ns()
+            *whole, self._pending = (self._pending + got).split(b"\n")
+            yield from ((line, read_ns) for line in whole)
+            if not got:
+                return
+
+    def play(
+        self,
+        pieces: Iterable[tuple[float, bytes]],
+        on_write: Callable[[int, int], object],
+        on_line: Callable[[bytes, int], object],
+    ) -> None:
+        """Send each piece at its time (s), and read all the while.
+
+        Parameters
+        ----------
+        on_write
+            Told each piece's number and when (ns) its last byte was written.
+        on_line
+            Told each line and when (ns) it could be read.
+        """
+        began_s = time.perf_counter() + 0.02
+        for number, (at_s, data) in enumerate(pieces):
+            for line, read_ns in self.lines(began_s + at_s):
+                on_line(line, read_ns)
+            self.device.write(data)
+            on_write(number, time.perf_counter_ns())
+        for line, read_ns in self.lines(time.perf_counter() + 0.5):
+            on_line(line, read_ns)
+
+    def finish(self) -> str:
+        """Press Ctrl-C; return what was said on standard error."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        os.set_blocking(self._out, True)
+        _, err = self.process.communicate(timeout=PATIENCE_S)
+        return err.decode()
+
+    def kill(self) -> None:
+        """Let no process be left, whatever happened."""
+        self._selector.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+@contextmanager
+def streaming(*options: str) -> Iterator[Program]:
+    """Run ``edgehip stream`` on a new device, until it waits for samples."""
+    with TemporaryDirectory() as folder:
+        device = PtyDevice(Path(folder))
+        program = Program(device, *options)
+        try:
+            program.await_greeting()
+            yield program
+        finally:
+            program.kill()
+            device.close()
+
+
+def sample_models(given: Sequence[Path]) -> list[Path]:
+    """Return the per-sample models to use: those given, or the bundled one, if any."""
+    from edgehip.model import DEFAULT_SAMPLE_MODEL, bundled_models
+
+    bundled = [p for p in bundled_models() if p.name == f"{DEFAULT_SAMPLE_MODEL}.tflite"]
+    return list(given) or bundled
