@@ -129,7 +129,7 @@ class Stream:
         self.broken_cycles = 0
         self.cues_switched_on = 0
         self.recorder = recorder
-        self._stopped = False
+        self.stopped = False
         self._bytes = 0
         self._printable = True
         self._first_sample: tuple[float, int] | None = None
@@ -147,14 +147,14 @@ class Stream:
 
     def stop(self) -> None:
         """End the iteration soon; may be called from a signal handler."""
-        self._stopped = True
+        self.stopped = True
 
     def __iter__(self) -> Iterator[StreamEvent | None]:
         """Yield events as they happen, and None after each item and 50 ms without one.
 
         So whoever iterates can stop, however long nothing happens.
         """
-        while not self._stopped and not self.source.ended:
+        while not self.stopped and not self.source.ended:
             item = self.source.read(TICK_S)
             if item is None:
                 now_ns = time.monotonic_ns()
@@ -195,7 +195,7 @@ class Stream:
 
     def _check_end(self) -> None:
         """Say so when a source that ended held nothing that could be used."""
-        if self.source.ended and not self._stopped and not self.pipeline.state.samples:
+        if self.source.ended and not self.stopped and not self.pipeline.state.samples:
             missing = self.pipeline.intake.missing_channels
             raise DeviceError(_lacks(missing) if missing else self._hopeless())
 

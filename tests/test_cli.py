@@ -2,6 +2,8 @@
 
 import math
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -217,6 +219,22 @@ def test_a_slow_reader_delays_no_sample_and_what_it_misses_is_counted(tmp_path: 
     assert "Traceback" not in err
     assert f"samples    {len(walk)}; frames lost 0 " in err
     assert "records dropped: the reader was slow" in err
+
+
+def test_ctrl_c_ends_a_stream_whose_reader_has_stopped_reading() -> None:
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", "synthetic:?speed=max"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        head = os.read(process.stdout.fileno(), 10)
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        err = process.stderr.read().decode()
+        assert process.wait(10) == 0
+        whole = (head + process.stdout.read()).count(b"\n")
+    written = sum(int(n) for n in re.findall(r"(\d+) (?:left|right)", err)) + 1  # and link: live
+    dropped = int(re.findall(r"(\d+) records dropped", err)[0])
+    assert whole + dropped == written
 
 
 @pytest.mark.parametrize("command", ["stream", "devices", "models", "--version"])

@@ -1,10 +1,12 @@
 """A thread between the loop and an output that may block: a full pipe, a slow disk, a stopped tty.
 
 The loop never waits for an output while samples come live: what the output misses is counted.
-When nothing is live (a replay as fast as possible) nothing is dropped and the loop waits instead.
+When nothing is live (a replay as fast as possible) nothing is dropped and the loop waits instead,
+until it is told to stop.
 """
 
 import contextlib
+import os
 import queue
 import threading
 import time
@@ -25,15 +27,13 @@ class Outbox:
         Called with each item in the outbox's thread; an ``OSError`` ends the deliveries.
     capacity
         Items that may wait; the oldest is dropped (and counted) to make room.
-    lossless
-        Wait for room instead of dropping.
+    waits
+        Asked while there is no room: whether to wait for it instead of dropping.
     idle
         Called in the outbox's thread about every :data:`IDLE_S` and at the end (to sync a file).
 
     Attributes
     ----------
-    dropped
-        Items that were never delivered.
     error
         What ended the deliveries, if anything did.
     written
@@ -46,15 +46,16 @@ class Outbox:
         deliver: Callable[[bytes], object],
         *,
         capacity: int,
-        lossless: bool = False,
+        waits: Callable[[], bool] = lambda: False,
         idle: Callable[[], object] = lambda: None,
     ) -> None:
-        self.dropped = 0
         self.error: OSError | None = None
         self.written = Histogram()
         self._deliver = deliver
         self._idle = idle
-        self._lossless = lossless
+        self._waits = waits
+        self._taken = 0
+        self._delivered = 0
         self._items: queue.Queue[tuple[bytes, int] | None] = queue.Queue(capacity)
         self._thread = threading.Thread(target=self._run, name=f"edgehip {name}", daemon=True)
         self._thread.start()
@@ -69,28 +70,27 @@ class Outbox:
         received_ns
             When the byte that caused the item arrived; 0 keeps it out of the distribution.
         """
-        if self.error is not None:
-            self.dropped += 1
-            return
-        if self._lossless:
-            self._items.put((item, received_ns))
-            return
-        while True:
+        self._taken += 1
+        while self.error is None:
             try:
-                self._items.put_nowait((item, received_ns))
+                self._items.put((item, received_ns), timeout=IDLE_S if self._waits() else 0)
                 return
             except queue.Full:
-                with contextlib.suppress(queue.Empty):
-                    self._items.get_nowait()
-                    self.dropped += 1
+                if not self._waits():
+                    with contextlib.suppress(queue.Empty):
+                        self._items.get_nowait()
+
+    @property
+    def dropped(self) -> int:
+        """Items that were not delivered; those that still wait are among them."""
+        return self._taken - self._delivered
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """Deliver what waits, for at most so long; what is then still waiting counts as dropped."""
+        """Deliver what waits, for at most so long; what is then still waiting is dropped."""
         deadline_s = time.monotonic() + timeout_s
         with contextlib.suppress(queue.Full):
-            self._items.put(None, timeout=timeout_s)
+            self._items.put(None, timeout=timeout_s if self._thread.is_alive() else 0)
         self._thread.join(max(0.0, deadline_s - time.monotonic()))
-        self.dropped += max(0, self._items.qsize() - 1) if self._thread.is_alive() else 0
 
     def _run(self) -> None:
         idled_s = time.monotonic()
@@ -102,6 +102,7 @@ class Outbox:
                         break
                     item, received_ns = entry
                     self._deliver(item)
+                    self._delivered += 1
                     if received_ns:
                         self.written.add(time.monotonic_ns() - received_ns)
                 if time.monotonic() - idled_s > IDLE_S:
@@ -110,9 +111,10 @@ class Outbox:
             self._idle()
         except OSError as error:
             self.error = error
-            self._drain()
 
-    def _drain(self) -> None:
-        """Go on taking items, so that a lossless loop does not wait for ever."""
-        while self._items.get() is not None:
-            self.dropped += 1
+
+def write_whole(descriptor: int, data: bytes) -> None:
+    """Write all of some bytes; the system may take them in parts (a full disk takes the first)."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]

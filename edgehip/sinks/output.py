@@ -1,6 +1,5 @@
 """Standard output: a live view on a terminal, JSON Lines or CSV into a pipe."""
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
@@ -8,7 +7,7 @@ from typing import Any, Final, Literal, Protocol
 from edgehip.errors import EdgehipError
 from edgehip.events import CueChange, HipEstimate, HipSampleEstimate, LinkChange
 from edgehip.runtime import Stream, StreamEvent
-from edgehip.sinks.outbox import Outbox
+from edgehip.sinks.outbox import Outbox, write_whole
 from edgehip.sinks.records import (
     CSV_COLUMNS,
     csv_header,
@@ -78,8 +77,12 @@ class RecordOutput:
         self._curves = curves
         self._outputs = outputs
         self._headed = False
+        descriptor = sys.stdout.fileno()
         self._outbox = Outbox(
-            "output", _write_stdout, capacity=CAPACITY, lossless=not stream.source.live
+            "output",
+            lambda line: write_whole(descriptor, line),
+            capacity=CAPACITY,
+            waits=lambda: not (stream.source.live or stream.stopped),
         )
 
     def show(self, event: StreamEvent) -> None:
@@ -156,9 +159,3 @@ def open_output(
 
         return LiveView(stream, port)
     return RecordOutput(kind, stream, curves=curves, outputs=outputs)
-
-
-def _write_stdout(line: bytes) -> None:
-    rest = memoryview(line)
-    while rest:
-        rest = rest[os.write(sys.stdout.fileno(), rest) :]

@@ -6,7 +6,7 @@ from typing import Final
 
 from edgehip.errors import RecordingError
 from edgehip.recording import SourceItem, header, record
-from edgehip.sinks.outbox import Outbox
+from edgehip.sinks.outbox import Outbox, write_whole
 
 CAPACITY: Final = 100_000
 """A quarter of an hour of chunks at 100 Hz, should the disk stall."""
@@ -39,7 +39,7 @@ class Recorder:
             raise RecordingError(f"{path}: cannot be written: {error.strerror}") from error
         self._outbox = Outbox(
             f"record {path.name}",
-            self._file.write,
+            lambda data: write_whole(self._file.fileno(), data),
             capacity=CAPACITY,
             idle=lambda: os.fsync(self._file.fileno()),
         )
