@@ -111,7 +111,7 @@ class Receiver:
                 return
             state.restarted |= fault is Fault.RESTART
         else:
-            order, lost = self.sequence.feed(frame.sequence, frame.device_us)
+            order, lost = self.sequence.feed(frame.sequence, frame.device_us, received_ns)
             if order is Order.DUPLICATE or order is Order.LATE:
                 fault = Fault.DUPLICATE if order is Order.DUPLICATE else Fault.REORDERED
                 found.append(LinkFault(fault, 1, received_ns))

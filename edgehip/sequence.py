@@ -8,8 +8,11 @@ from typing import Final
 MODULUS: Final = 2**32
 WINDOW: Final = 256
 """How far back a late or repeated frame is recognised; links reorder by a few frames at most."""
-DUPLICATES_OF_A_RESTART: Final = 8
-"""So many repeats in a row, with nothing new, are a device that started again."""
+RESTART_REPEATS: Final = 8
+"""Fewer repeats in a row say nothing of their pace."""
+RESTART_PACE: Final = 0.75
+"""A device that started again repeats itself as fast as it measures (1); one that sends what it had
+kept does so faster, or it would never catch up."""
 
 
 class Order(StrEnum):
@@ -22,13 +25,40 @@ class Order(StrEnum):
 
 
 @dataclass(slots=True)
+class Repeats:
+    """Frames that came again, one after the other and with nothing new between them.
+
+    When and by which clock the first and the last of them came, and the longest pause between two:
+    a link that delivers in bursts has such pauses, whatever the device's pace.
+    """
+
+    first_us: int
+    first_ns: int
+    sequence: int
+    last_ns: int
+    longest_pause_ns: int = 0
+    count: int = 1
+
+    def add(self, sequence: int, received_ns: int) -> None:
+        """Take the next one."""
+        self.longest_pause_ns = max(self.longest_pause_ns, received_ns - self.last_ns)
+        self.sequence, self.last_ns = sequence, received_ns
+        self.count += 1
+
+    def at_the_devices_pace(self, device_us: int) -> bool:
+        """Say whether the host's time went on, bursts aside, as the device's did up to now."""
+        host_us = (self.last_ns - self.first_ns - self.longest_pause_ns) / 1000
+        return host_us >= RESTART_PACE * ((device_us - self.first_us) % MODULUS)
+
+
+@dataclass(slots=True)
 class SequenceState:
     """The last frame in order, and the recent past: (sequence, device_us) seen, and missing."""
 
     last: int | None = None
     seen: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=WINDOW))
     missing: deque[int] = field(default_factory=lambda: deque(maxlen=WINDOW))
-    repeats: int = 0
+    repeats: Repeats | None = None
 
 
 class SequenceTracker:
@@ -37,11 +67,12 @@ class SequenceTracker:
     def __init__(self) -> None:
         self.state = SequenceState()
 
-    def feed(self, sequence: int, device_us: int) -> tuple[Order, int]:
+    def feed(self, sequence: int, device_us: int, received_ns: int) -> tuple[Order, int]:
         """Return a frame's order, and how many frames are missing before it.
 
         A repeat is told from a restarted device that counts from zero again by the device's clock:
-        a repeated frame carries the time it had.
+        a repeated frame carries the time it had. Where even that is the same again, because a
+        device does exactly the same after every start, the pace decides (:class:`Repeats`).
         """
         state = self.state
         if state.last is None:
@@ -59,14 +90,24 @@ class SequenceTracker:
             state.missing.remove(sequence)
             state.seen.append((sequence, device_us))
             return Order.LATE, 0
-        if (sequence, device_us) in state.seen and state.repeats < DUPLICATES_OF_A_RESTART:
-            state.repeats += 1
+        if (sequence, device_us) in state.seen and not self._starts_again(
+            sequence, device_us, received_ns
+        ):
             return Order.DUPLICATE, 0
         self.state = SequenceState()
         self._accept(sequence, device_us)
         return Order.RESTART, 0
 
+    def _starts_again(self, sequence: int, device_us: int, received_ns: int) -> bool:
+        """Say whether a frame that was seen before is one of a device that started again."""
+        repeats = self.state.repeats
+        if repeats is None or not 0 < (sequence - repeats.sequence) % MODULUS < MODULUS // 2:
+            self.state.repeats = Repeats(device_us, received_ns, sequence, received_ns)
+            return False
+        repeats.add(sequence, received_ns)
+        return repeats.count > RESTART_REPEATS and repeats.at_the_devices_pace(device_us)
+
     def _accept(self, sequence: int, device_us: int) -> None:
         self.state.last = sequence
         self.state.seen.append((sequence, device_us))
-        self.state.repeats = 0
+        self.state.repeats = None

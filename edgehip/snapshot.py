@@ -24,7 +24,7 @@ from edgehip.merge import MergerState, Timed
 from edgehip.pipeline import Pipeline, PipelineState
 from edgehip.receiver import ReceiverState
 from edgehip.segmentation import LegState, SegmenterState
-from edgehip.sequence import SequenceState
+from edgehip.sequence import Repeats, SequenceState
 from edgehip.timebase import DeviceClockState, TimebaseState
 from edgehip.wire import FrameDecoderState
 from edgehip.zero import Calibration, Profile
@@ -51,6 +51,7 @@ _CLASSES: Final[dict[str, Any]] = {
         PipelineState,
         Profile,
         ReceiverState,
+        Repeats,
         SampleEstimatorState,
         SegmenterState,
         SequenceState,

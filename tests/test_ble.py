@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from edgehip_firmware_bridge.ble_peripheral import Peripheral
 from edgehip_firmware_bridge.private_bus import BUS_VARIABLE, NO_PERMISSION
 from edgehip_firmware_bridge.simulated_bluez import SimulatedBluez
 
+from edgehip.commands import devices
 from edgehip.errors import MissingExtraError, SourceError
 from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault, PortLost, PortOpened
 from edgehip.receiver import Receiver
@@ -346,6 +348,35 @@ def test_a_scan_finds_what_can_be_opened(bluez: SimulatedBluez, right: Periphera
     (found,) = ble.scan(0.3)
     assert (found.name, found.address, found.rssi_dbm) == ("LEFT-LEG", "AA:BB:CC:DD:EE:01", -50)
     assert found.url == "ble://AA:BB:CC:DD:EE:01"
+
+
+def listed(monkeypatch: pytest.MonkeyPatch, *options: str) -> Result:
+    monkeypatch.setattr(devices, "SCAN_S", 0.3)
+    monkeypatch.setattr(devices.list_ports, "comports", list)
+    return CliRunner().invoke(devices.devices, options)
+
+
+def test_the_devices_command_lists_them(
+    bluez: SimulatedBluez, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = listed(monkeypatch)
+    assert result.exit_code == 0
+    assert "ble://AA:BB:CC:DD:EE:01  LEFT-LEG, -50 dBm" in result.stdout.splitlines()
+    assert len(result.stdout.splitlines()) == 2
+    assert result.stderr == ""
+    unasked = listed(monkeypatch, "--no-ble")
+    assert (unasked.exit_code, unasked.stdout) == (0, "")
+    assert "no device found" in unasked.stderr
+
+
+def test_the_devices_command_goes_on_without_bluetooth(
+    bus: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = listed(monkeypatch)
+    assert (result.exit_code, result.stdout) == (0, "")
+    aside, nothing = result.stderr.splitlines()
+    assert "Bluetooth was not searched: the Bluetooth service is not running" in aside
+    assert "no device found" in nothing
 
 
 def test_an_unknown_name_tells_who_is_there(bluez: SimulatedBluez) -> None:

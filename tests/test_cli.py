@@ -237,7 +237,7 @@ def test_ctrl_c_ends_a_stream_whose_reader_has_stopped_reading() -> None:
     assert whole + dropped == written
 
 
-@pytest.mark.parametrize("command", ["stream", "devices", "models", "--version"])
+@pytest.mark.parametrize("command", ["stream", "devices", "models", "emulate", "--version"])
 def test_help_is_there(command: str) -> None:
     done = edgehip(command, *([] if command == "--version" else ["--help"]))
     assert done.returncode == 0
