@@ -1,7 +1,21 @@
 """What all tests share."""
 
+import importlib.util
+
 from hypothesis import settings
 
 # A test never judges how fast this machine is.
 settings.register_profile("edgehip", deadline=None)
 settings.load_profile("edgehip")
+
+HAS_EXPORT = all(importlib.util.find_spec(name) for name in ("torch", "litert_torch", "onnxscript"))
+
+# The workstation's tests import its packages at the top, as the code they test does.
+collect_ignore_glob = [] if HAS_EXPORT else ["test_export_*.py"]
+
+
+def pytest_report_header() -> str:
+    """Say what is not tested here, and how to have it tested."""
+    if HAS_EXPORT:
+        return "edgehip: with the workstation's tests"
+    return "edgehip: without the workstation's tests; they need: pip install -e '.[export,test]'"

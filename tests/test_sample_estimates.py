@@ -125,6 +125,9 @@ def test_a_cycle_model_does_not_pass_for_a_sample_model() -> None:
     card = dataclasses.replace(model.card, outputs=model.card.outputs[::-1])
     with pytest.raises(ModelInputError, match="in this order"):
         SampleEstimator(dataclasses.replace(model, card=card))
+    card = dataclasses.replace(model.card, resets_at_contact=True)
+    with pytest.raises(ModelInputError, match="whole-cycle form"):
+        SampleEstimator(dataclasses.replace(model, card=card))
 
 
 def test_both_voices_are_compared_stride_by_stride() -> None:

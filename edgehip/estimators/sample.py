@@ -61,7 +61,7 @@ class SampleEstimator:
     Raises
     ------
     ModelInputError
-        If the model is of another kind or gives something else.
+        If the model is of another kind, gives something else, or needs what no stream can give.
     """
 
     def __init__(self, model: Model) -> None:
@@ -70,6 +70,11 @@ class SampleEstimator:
             raise ModelInputError(
                 f"{model.path}: is a model of kind '{card.kind}'; per-sample estimates need one "
                 "of kind 'sample'"
+            )
+        if card.resets_at_contact:
+            raise ModelInputError(
+                f"{model.path}: its state must be reset at the very instant of initial contact, "
+                "which is known only some 35 ms later: export its whole-cycle form instead"
             )
         names = [tensor.name for tensor in card.outputs]
         states = [tensor for tensor in card.inputs if tensor.name != "angles_deg"]
