@@ -133,12 +133,12 @@ def coverage_rows(strides: Strides, estimates: Curves, model: str) -> list[Row]:
             held = next(
                 fold.held for fold in folds(strides) if fold.held[strides.person == person].all()
             )
-            spread = fit_spread(estimates[~held], reference[~held], strides.person[~held])
+            spread = fit_spread(estimates[~held], reference[~held], strides.take(~held))
             own = strides.person == person
             width = spread.half_width(torch.from_numpy(estimates[own])).numpy()
             missed = np.abs(estimates[own] - reference[own])
             inside.append(np.where(np.isfinite(missed), missed <= width, np.nan).mean((0, 1)))
-        shares = np.nanmean(inside, axis=0) if np.isfinite(inside).any() else np.full(17, np.nan)
+        shares = np.mean(inside, axis=0)
         split = len(MOMENTS)
         forces = shares[split:]
         found.append(

@@ -2,7 +2,7 @@
 
 The half-width of an output's interval is ``base + slope * |estimate|``, both at least zero: loads
 are missed by more where they are large. The two are fitted as a quantile of the absolute errors
-(Koenker and Bassett 1978), every person counting the same.
+(Koenker and Bassett 1978). Every laboratory counts the same, as the next user comes from another.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgehip.channels import MOMENTS
+from edgehip_export.strides import Strides
 
 COVERAGE = 0.9
 
@@ -41,17 +42,16 @@ class Spread:
 
 
 def fit_spread(
-    estimates: NDArray[np.float32], references: NDArray[np.float32], person: NDArray[np.str_]
+    estimates: NDArray[np.float32], references: NDArray[np.float32], strides: Strides
 ) -> Spread:
     """Return the spread that covers :data:`COVERAGE` of the references.
 
-    Both arrays are (N, 180, 17), NaN in the references where there is none; ``person`` is (N,).
+    Both arrays are (N, 180, 17), of these strides, NaN in the references where there is none.
     """
     rows = torch.from_numpy(estimates[:, ::4]).abs()
     errors = torch.from_numpy(np.abs(estimates - references)[:, ::4])
     known = torch.isfinite(errors)
-    count = {name: float((person == name).sum()) for name in dict.fromkeys(person.tolist())}
-    weight = torch.tensor([1.0 / count[name] for name in person])[:, None, None] * known
+    weight = torch.from_numpy(_fair_weights(strides))[:, None, None] * known
     weight = weight / weight.sum((0, 1))
     scale = torch.nan_to_num(errors).amax((0, 1))
     raw = torch.full((2, errors.shape[-1]), -2.0, requires_grad=True)
@@ -65,6 +65,17 @@ def fit_spread(
         optimizer.step()
     with torch.no_grad():
         return Spread(functional.softplus(raw[0]) * scale, functional.softplus(raw[1]))
+
+
+def _fair_weights(strides: Strides) -> NDArray[np.float32]:
+    """Return the weight of each stride: laboratories count alike, and the people of each."""
+    weight = np.empty(len(strides), np.float32)
+    for lab in strides.labs:
+        people = set(strides.person[strides.lab == lab].tolist())
+        for person in people:
+            own = strides.person == person
+            weight[own] = 1.0 / (len(people) * own.sum())
+    return weight
 
 
 class Answer(nn.Module):

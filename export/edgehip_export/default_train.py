@@ -157,7 +157,7 @@ def build(workshop: Workshop, kind: str, quick: bool) -> tuple[nn.Module, ModelC
         strides, every, judged(1 if quick else 2), raw, lambda fold: print(f"  left out: {fold}")
     )["raw"]
     metrics = card_metrics(strides, estimates)
-    spread = fit_spread(estimates, loads_of(strides), strides.person)
+    spread = fit_spread(estimates, loads_of(strides), strides)
     metrics["spread"] = spread.plain()
     facts = Facts(VERSION, strides, workshop.zero, COVERAGE, metrics)
     if kind == "cycle":
