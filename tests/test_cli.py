@@ -44,6 +44,10 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--port", "socket://127.0.0.1:1"], "nobody listens"),
         (["stream", "--port", "synthetic:", "--body-mass", "nan"], "not a finite number"),
         (["stream", "--port", "synthetic:", "--deadline", "inf"], "not a finite number"),
+        (
+            [*"stream --port synthetic: --calibrate standing --profile no/folder.json".split()],
+            "no/folder.json: cannot be written",
+        ),
         (["stream", "--port", "synthetic:?cadance=3"], "unknown option 'cadance'"),
         (["stream", "--port", "synthetic:?cadence_spm=fast"], "cadence_spm='fast'"),
         (["stream", "--port", "replay:none.rec"], "none.rec: cannot be read: No such file"),
@@ -187,6 +191,16 @@ def test_records_that_cannot_be_written_are_an_error(redirection: str, complaint
     assert complaint in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert "reader was slow" not in done.stderr
+
+
+def test_a_calibration_that_was_not_finished_is_told(tmp_path: Path) -> None:
+    port = "synthetic:?stand_s=1&duration_s=4&speed=max"
+    done = edgehip(
+        "stream", "--port", port, "--calibrate", "strides", "--profile", "me.json", cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert "not written: the stream ended before there were 10" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "me.json").exists()
 
 
 def test_a_mistake_leaves_no_empty_recording_behind(tmp_path: Path) -> None:

@@ -107,7 +107,9 @@ def test_a_pulled_cable_is_told_counted_and_survived(device: PtyDevice) -> None:
         time.sleep(0.01)
     device.play([(t - 9.0, frame) for t, frame in timed[900:]], speed=2)
     records, err = program.finish()
-    assert [r["link"] for r in records if r["record"] == "link"] == ["live", "lost", "live"]
+    links = [r for r in records if r["record"] == "link"]
+    assert [r["link"] for r in links] == ["live", "lost", "live"]
+    assert "unplugged" in links[1]["detail"]
     found = estimates(records)
     for _, start_s, end_s in found:
         assert end_s < 6.0 or start_s > 8.9

@@ -1,6 +1,7 @@
 """``edgehip stream``: from a port to estimates."""
 
 import contextlib
+import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -179,6 +180,8 @@ def stream(
     """
     if calibrate and profile_path and profile_path.exists():
         raise ProfileError(f"{profile_path}: exists already; --calibrate would overwrite it")
+    if calibrate and profile_path and not os.access(profile_path.parent, os.W_OK):
+        raise ProfileError(f"{profile_path}: cannot be written: no such folder, or no permission")
     pair = _one_or_two(ports)
     port = " + ".join(pair)
     by_cycle, by_sample = _voices(estimates)
@@ -235,6 +238,11 @@ def stream(
             link.close()
             if link.dropped:
                 told.append(f"send       {link.dropped} frames the device did not take")
+        if profile_path and streaming.pipeline.state.calibration is not None:
+            wants = "3 s of quiet standing" if calibrate == "standing" else "10 whole strides"
+            problem = problem or ProfileError(
+                f"{profile_path}: not written: the stream ended before there were {wants}"
+            )
         for trouble in (shown.trouble, recorder.close() if recorder else None):
             if trouble is not None:
                 problem = problem or EdgehipError(trouble)

@@ -148,6 +148,8 @@ def _advice(error: Exception, url: str) -> str:
 
 def _reason(error: Exception) -> str:
     text: str = getattr(error, "strerror", None) or str(error)
+    if "device disconnected" in text:
+        return "unplugged, or another program reads from it too"
     return next(iter(text.splitlines()), type(error).__name__)
 
 
