@@ -264,6 +264,13 @@ class Stream:
 
     def _hopeless(self) -> str:
         frames = isinstance(self.pipeline.intake.receivers[0].decoder, FrameDecoder)
+        if not self._bytes:
+            return "nothing came: the device never sent a byte"
+        if self.link.faults[Fault.BAD_VALUE]:
+            return (
+                "every sample has an angle beyond 180 degrees: angles are in degrees, from -180 to "
+                "180, and 0 is standing upright"
+            )
         head = f"{self._bytes} bytes came and not one good {'frame' if frames else 'line'}"
         if frames and self._printable:
             return f"{head}: the device seems to print text; try --format lines"

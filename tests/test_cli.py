@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from edgehip.channels import ANGLES
+from edgehip.events import PortOpened
+from edgehip.sinks.recorder import Recorder
 from edgehip.wire import Angles, Description, encode
 from edgehip.zero import Profile
 from tests.pty_device import PtyDevice
@@ -45,7 +47,7 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--port", "synthetic:", "--body-mass", "nan"], "not a finite number"),
         (["stream", "--port", "synthetic:", "--deadline", "inf"], "not a finite number"),
         (
-            [*"stream --port synthetic: --calibrate standing --profile no/folder.json".split()],
+            ["stream", "--port=synthetic:", "--calibrate=standing", "--profile=no/folder.json"],
             "no/folder.json: cannot be written",
         ),
         (["stream", "--port", "synthetic:?cadance=3"], "unknown option 'cadance'"),
@@ -118,6 +120,28 @@ def test_a_wrong_baud_rate_is_suspected(tmp_path: Path) -> None:
 def test_text_where_frames_were_expected_is_recognised(tmp_path: Path) -> None:
     lines = (LINE.format(10 * i).encode() for i in range(1000))
     assert "try --format lines" in told_of(tmp_path, lines)
+
+
+@pytest.mark.parametrize("as_lines", [True, False])
+def test_angles_that_count_to_360_are_told_from_a_wrong_baud_rate(
+    tmp_path: Path, as_lines: bool
+) -> None:
+    angles = (355.0,) * 10
+    lines = (",".join(map(str, [10 * i, *angles])).encode() + b"\n" for i in range(1000))
+    frames = (encode(Angles(angles), i, 10_000 * i) for i in range(1000))
+    format_ = "lines" if as_lines else "frames"
+    line = told_of(tmp_path, lines if as_lines else frames, "--format", format_)
+    assert "beyond 180 degrees" in line
+    assert "--baud" not in line
+
+
+def test_a_recording_of_silence_is_not_taken_for_text(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "silent.rec", {})
+    recorder.add(PortOpened(0, "test"))
+    recorder.close()
+    done = edgehip("stream", "--port", "replay:silent.rec?speed=max", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "nothing came" in done.stderr.splitlines()[-1]
 
 
 def test_a_device_with_six_angles_is_told_which_are_missing(tmp_path: Path) -> None:
