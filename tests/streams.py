@@ -94,14 +94,12 @@ def hurt(frames: list[bytes], seed: int, *, share: float = 0.05) -> Injected:
     """
     rng = np.random.default_rng(seed)
     order: list[int] = []
-    late = 0
     for i in range(len(frames)):
         middle = 1 < i < len(frames) - 2
         if middle and rng.random() < share:
             continue
         if middle and order and order[-1] == i - 1 and i - 1 > 1 and rng.random() < share:
             order.insert(-1, i)
-            late += 1
         else:
             order.append(i)
     pieces: list[bytes] = []
@@ -118,6 +116,11 @@ def hurt(frames: list[bytes], seed: int, *, share: float = 0.05) -> Injected:
             elif kind < 3 * share:
                 piece = rng.bytes(int(rng.integers(1, 40))) + b"\0" + piece
         pieces.append(piece)
+    return witnessed(frames, pieces)
+
+
+def witnessed(frames: list[bytes], pieces: list[bytes]) -> Injected:
+    """Return what must be counted of pieces made from frames, whose first and last are whole."""
     genuine = {frame[:-1]: i for i, frame in enumerate(frames)}
     runs = [run for run in b"".join(pieces).split(b"\0") if run]
     heard = [genuine[run] for run in runs if run in genuine]
