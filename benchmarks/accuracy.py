@@ -28,7 +28,7 @@ from edgehip_export.default_evaluate import (
 )
 from edgehip_export.default_spread import COVERAGE, fit_spread
 from edgehip_export.default_teacher import released_answers
-from edgehip_export.default_train import Workshop
+from edgehip_export.default_train import JUDGED_MEMBERS, Workshop
 from edgehip_export.strides import Strides
 from torch import Tensor
 
@@ -182,7 +182,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write every figure to this file, too")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    members = 1 if options.quick else 2
+    members = {kind: 1 if options.quick else JUDGED_MEMBERS[kind] for kind in JUDGED_MEMBERS}
     draws = 1 if options.quick else OFFSET_DRAWS
     workshop = Workshop(options.data, options.seed)
     strides = workshop.strides
@@ -193,9 +193,9 @@ def main() -> None:
 
     estimators = {}
     if options.kind != "sample":
-        estimators["hip-cycle"] = workshop.cycle_estimator(members)
+        estimators["hip-cycle"] = workshop.cycle_estimator(members["cycle"])
     if options.kind != "cycle":
-        estimators["hip-sample"] = workshop.sample_estimator(members)
+        estimators["hip-sample"] = workshop.sample_estimator(members["sample"])
     table = {
         name: left_out(strides, every, train, conditions(draws), note)
         for name, train in estimators.items()
@@ -203,7 +203,7 @@ def main() -> None:
     own = list(table)
     if options.look_ahead:
         for ahead in LOOK_AHEADS_S:
-            train = workshop.sample_estimator(members, ahead)
+            train = workshop.sample_estimator(members["sample"], ahead)
             name = f"hip-sample, {1000 * ahead:.0f} ms late"
             table[name] = left_out(strides, every, train, conditions(0), note)
     table |= released(options.data, strides, draws)

@@ -43,7 +43,7 @@ class Protocol:
 
 CYCLE: Final = Protocol()
 SAMPLE: Final = Protocol(
-    steps=400, teacher_share=0.4, augmentation=Augmentation(offset_deg=3.0, noise_deg=0.2)
+    steps=400, teacher_share=0.3, augmentation=Augmentation(offset_deg=3.0, noise_deg=0.2)
 )
 
 Network = TypeVar("Network", CycleNetwork, SampleNetwork)

@@ -58,8 +58,8 @@ class TeacherStrides:
             self.angles_deg[rows], self.loads[rows], self.stride_s[rows], self.parents[kept]
         )
 
-    def answered_by(self, model: nn.Module) -> "TeacherStrides":
-        """Return the same strides with another whole-cycle model's loads."""
+    def agreed_with(self, model: nn.Module) -> "TeacherStrides":
+        """Return the same strides with the mean of these loads and a whole-cycle model's."""
         with torch.no_grad():
             loads = [
                 model(angles, stride_s[:, None])
@@ -69,8 +69,9 @@ class TeacherStrides:
                     strict=True,
                 )
             ]
-        closed = torch.from_numpy(close_cycles(torch.cat(loads).numpy()))
-        return TeacherStrides(self.angles_deg, closed, self.stride_s, self.parents)
+        other = torch.from_numpy(close_cycles(torch.cat(loads).numpy()))
+        both = (self.loads + other) / 2.0
+        return TeacherStrides(self.angles_deg, both, self.stride_s, self.parents)
 
 
 def teacher_strides(

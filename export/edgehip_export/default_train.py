@@ -43,6 +43,9 @@ VERSION = "0.1.0"
 MEMBERS = {"cycle": 3, "sample": 2}
 """Networks whose answers a model averages: different seeds err differently."""
 
+JUDGED_MEMBERS = {"cycle": 2, "sample": 1}
+"""Networks trained anew for each group of people left out."""
+
 LINEAR = (LinearProtocol(10, 0.1), LinearProtocol(24, 0.3))
 
 ZERO_STRENGTH = 0.0
@@ -84,11 +87,11 @@ class Workshop:
     ) -> list[SampleNetwork]:
         """Return per-sample networks trained without the hidden people.
 
-        A whole-cycle ensemble trained on the same people answers better than the released networks
-        do, and tells the per-sample networks what it makes of the mixed strides.
+        A whole-cycle ensemble trained on the same people has its say in the mixed strides' loads:
+        taught by it alone, forces get better and strange laboratories' moments worse.
         """
         ensemble = self.cycle_ensemble(strides, hidden, 1)
-        taught = self.teacher.without(hidden).answered_by(ensemble)
+        taught = self.teacher.without(hidden).agreed_with(ensemble)
         material = Material(strides, taught)
         return [
             fit_sample(material, self.pose(strides), SAMPLE, self.seed + i, look_ahead_s)
@@ -153,9 +156,10 @@ def build(workshop: Workshop, kind: str, quick: bool) -> tuple[nn.Module, ModelC
     every = list(folds(strides, people_at_once=4 if quick else 1))
     raw = {"raw": lambda held, mean: zeroed(held, mean, 0.0)}
     judged = workshop.cycle_estimator if kind == "cycle" else workshop.sample_estimator
-    estimates = left_out(
-        strides, every, judged(1 if quick else 2), raw, lambda fold: print(f"  left out: {fold}")
-    )["raw"]
+    train = judged(1 if quick else JUDGED_MEMBERS[kind])
+    estimates = left_out(strides, every, train, raw, lambda fold: print(f"  left out: {fold}"))[
+        "raw"
+    ]
     metrics = card_metrics(strides, estimates)
     spread = fit_spread(estimates, loads_of(strides), strides)
     metrics["spread"] = spread.plain()
