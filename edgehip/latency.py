@@ -86,6 +86,7 @@ class LatencyMeter:
         self.deadline_ns = deadline_ns
         self.hops = {hop: Histogram() for hop in Hop}
         self.byte_in_to_out = {output: Histogram() for output in Out}
+        self.arrival = Histogram()
         self.confirmation = Histogram()
         self.deadline_misses = 0
         self._last_ns = 0
@@ -126,13 +127,19 @@ class LatencyMeter:
             if hop is not Hop.SAMPLE:
                 self.hops[hop].add(spent_ns)
 
+    def arrived(self, late_ns: list[int]) -> None:
+        """Record how late samples came, behind the link's fastest way: its queues and bursts."""
+        for each_ns in late_ns:
+            self.arrival.add(each_ns)
+
     def confirmed(self, confirmation_s: float) -> None:
         """Record how long after a stride's end, in device time, it was certain."""
         self.confirmation.add(round(confirmation_s * 1e9))
 
     def distributions(self) -> dict[str, Percentiles]:
         """Return everything that was measured, by name."""
-        named = {str(hop): histogram for hop, histogram in self.hops.items()}
+        named = {"arrival": self.arrival}
+        named |= {str(hop): histogram for hop, histogram in self.hops.items()}
         named["confirmation"] = self.confirmation
         named |= {f"byte_in_to_{output}_out": h for output, h in self.byte_in_to_out.items()}
         measured = {name: histogram.percentiles() for name, histogram in named.items()}

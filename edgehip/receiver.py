@@ -61,11 +61,14 @@ class Receiver:
         self.clock = DeviceClock()
         self.timebase = Timebase()
         self.state = ReceiverState()
+        self.late_ns: list[int] = []
+        """How much later than by the link's fastest way each sample of the last item came."""
 
     def feed(
         self, item: Chunk | PortOpened | PortLost
     ) -> list[JointAngleSample | Description | LinkFault]:
         """Return what a source's item brings."""
+        self.late_ns = []
         if not isinstance(item, Chunk):
             # What a pulled cable cut in two is not put together; order and clock go on, so that
             # what was lost meanwhile is counted, and a restarted device is recognised.
@@ -178,6 +181,7 @@ class Receiver:
             return
         time_s = time_us / 1e6
         self.timebase.feed(time_s, received_ns)
+        self.late_ns.append(received_ns - self.timebase.host_ns(time_s))
         found.append(JointAngleSample(time_s, angles_deg, received_ns, state.lost_before_next))
         if not self.partial:
             state.missing_channels = ()

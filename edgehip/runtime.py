@@ -169,6 +169,8 @@ class Stream:
             samples = self.pipeline.state.samples
             events = self.pipeline.feed(item)
             samples = self.pipeline.state.samples - samples
+            if self.source.live:
+                self.meter.arrived(self.pipeline.intake.receivers[item.device].late_ns)
             if isinstance(item, PortOpened):
                 yield item
             elif isinstance(item, PortLost):

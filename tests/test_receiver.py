@@ -134,6 +134,16 @@ def test_a_host_that_stalls_is_not_a_clock_that_leapt() -> None:
     assert [s.time_s for s in samples] == pytest.approx([i * 0.01 for i in range(600)])
 
 
+def test_bursts_are_measured_and_kept_out_of_the_samples_times() -> None:
+    receiver = Receiver()
+    for burst in range(20):
+        data = b"".join(frame(5 * burst + i) for i in range(5))
+        found = receiver.feed(Chunk(data, (5 * burst + 4) * 10 * MS))
+        times = [s.time_s for s in found if isinstance(s, JointAngleSample)]
+        assert times == pytest.approx([(5 * burst + i) / 100 for i in range(5)])
+    assert receiver.late_ns == pytest.approx([40 * MS, 30 * MS, 20 * MS, 10 * MS, 0], abs=1000)
+
+
 def test_what_was_lost_while_the_cable_was_out_is_counted() -> None:
     receiver = Receiver()
     feed(receiver, *at_pace([frame(i) for i in range(100)]), (frame(100)[:20], 1000 * MS))
