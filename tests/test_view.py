@@ -1,11 +1,12 @@
 """The live view: readable, honest about the link, and never in the way."""
 
+import numpy as np
 import pytest
 
 from edgehip import Stream, load_model, open_source
 from edgehip.channels import MOMENTS
 from edgehip.events import HipEstimate, HipSampleEstimate, LinkState
-from edgehip.sinks.view import LiveView, ViewState, draw, sparkline, to_text
+from edgehip.sinks.view import LiveView, ViewState, draw, forces_shown, sparkline, to_text
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,19 @@ def test_nothing_is_cut_off_at_any_width(walked: tuple[Stream, ViewState], width
         assert text.count(name) == 2
     assert "left hip" in text
     assert "right hip" in text
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (80, 40), (140, 24), (200, 60)])
+@pytest.mark.parametrize("with_now", [True, False])
+def test_both_hips_are_in_sight_on_any_terminal(
+    walked: tuple[Stream, ViewState], width: int, height: int, with_now: bool
+) -> None:
+    stream, state = walked
+    shown = ViewState(state.port, state.last, state.now if with_now else None)
+    forces = forces_shown(width, height, with_now=with_now)
+    lines = to_text(draw(shown, stream, forces), width).splitlines()
+    assert len(lines) < height
+    assert forces > 0 or (height, with_now) == (24, True)
 
 
 def test_it_tells_link_loss_cadence_latency_zero_and_flags(
@@ -91,3 +105,7 @@ def test_the_view_follows_a_stream_in_its_own_thread(capsys: pytest.CaptureFixtu
                 view.show(event)
         view.close()
     assert "left hip" in capsys.readouterr().out
+
+
+def test_a_curve_that_is_unknown_is_drawn_as_a_flat_line() -> None:
+    assert len(set(sparkline(np.full(180, np.nan, np.float32)))) == 1

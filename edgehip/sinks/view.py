@@ -23,6 +23,11 @@ from edgehip.runtime import Stream, StreamEvent
 REFRESH_S: Final = 0.25
 CURVE_CELLS: Final = 22
 FORCES_SHOWN: Final = 6
+HIP_WIDTH: Final = 64
+HIP_ROWS: Final = 7
+"""Of a hip without its muscles and without what is estimated right now."""
+OTHER_ROWS: Final = 5
+"""Header (which may wrap), note, and where the cursor stays."""
 _STATE_STYLE: Final = {
     LinkState.WAITING: "yellow",
     LinkState.LIVE: "green",
@@ -82,14 +87,22 @@ class LiveView:
         with self._live:
             while True:
                 closing = self._closing.wait(REFRESH_S)
-                self._live.update(draw(self._state, self._stream), refresh=True)
+                shown = forces_shown(*self._live.console.size, with_now=self._state.now is not None)
+                self._live.update(draw(self._state, self._stream, shown), refresh=True)
                 if closing:
                     return
 
 
-def draw(state: ViewState, stream: Stream) -> RenderableType:
-    """Return the whole view as something rich can print."""
-    hips = [_hip(side, state.last.get(side), state.now) for side in SIDES]
+def forces_shown(width: int, height: int, *, with_now: bool) -> int:
+    """Return for how many muscles a terminal has room, with both hips in sight."""
+    side_by_side = width > 2 * HIP_WIDTH
+    rows = (height - OTHER_ROWS) // (1 if side_by_side else 2) - HIP_ROWS - (2 if with_now else 0)
+    return min(max(rows, 0), FORCES_SHOWN)
+
+
+def draw(state: ViewState, stream: Stream, forces: int = FORCES_SHOWN) -> RenderableType:
+    """Return the whole view, with so many muscles, as something rich can print."""
+    hips = [_hip(side, state.last.get(side), state.now, forces) for side in SIDES]
     return Group(_header(state, stream), Columns(hips), Text(state.note, style="dim"))
 
 
@@ -115,7 +128,7 @@ def _header(state: ViewState, stream: Stream) -> RenderableType:
 
 
 def _cadence(state: ViewState) -> str:
-    strides = [estimate.cadence_spm for estimate in state.last.values()]
+    strides = [estimate.cadence_spm for estimate in list(state.last.values())]
     return f"cadence {sum(strides) / len(strides):.0f} steps/min" if strides else "cadence –"
 
 
@@ -130,11 +143,13 @@ def _zero(stream: Stream) -> str:
     return f"measuring ({waiting.method})" if waiting else stream.pipeline.zero
 
 
-def _hip(side: Side, estimate: HipEstimate | None, now: HipSampleEstimate | None) -> Panel:
+def _hip(
+    side: Side, estimate: HipEstimate | None, now: HipSampleEstimate | None, forces_shown: int
+) -> Panel:
     current = _now(side, now)
     if estimate is None:
         waiting = Text("waiting for a stride", style="dim")
-        return Panel(Group(waiting, *current), title=_SIDE_NAME[side], width=64)
+        return Panel(Group(waiting, *current), title=_SIDE_NAME[side], width=HIP_WIDTH)
     table = Table.grid(padding=(0, 1))
     table.add_row(*(Text(head, style="dim") for head in ("Nm/kg", "", "max at %", "min at %")))
     for name in MOMENTS:
@@ -148,7 +163,7 @@ def _hip(side: Side, estimate: HipEstimate | None, now: HipSampleEstimate | None
                 f"{low.value:+.2f} {low.gait_cycle_percent:3.0f}",
             )
     forces = estimate.forces_n_per_kg
-    strongest = sorted(forces, key=lambda name: -float(np.max(forces[name])))[:FORCES_SHOWN]
+    strongest = sorted(forces, key=lambda name: -float(np.max(forces[name])))[:forces_shown]
     mass_kg = estimate.body_mass_kg
     if strongest:
         in_newton = "" if mass_kg is None else f"N ({mass_kg:g} kg)"
@@ -168,7 +183,7 @@ def _hip(side: Side, estimate: HipEstimate | None, now: HipSampleEstimate | None
         f"{_SIDE_NAME[side]}  {estimate.stride_s:.2f} s"
         f"{'' if stance is None else f', stance {stance:.0f} %'}"
     )
-    return Panel(Group(table, *current), title=title, subtitle=subtitle, width=64)
+    return Panel(Group(table, *current), title=title, subtitle=subtitle, width=HIP_WIDTH)
 
 
 def _now(side: Side, now: HipSampleEstimate | None) -> list[Text]:
@@ -185,6 +200,7 @@ def sparkline(curve: NDArray[np.float32], cells: int = CURVE_CELLS) -> str:
     points = np.interp(
         np.linspace(0, len(curve) - 1, 2 * cells), np.arange(len(curve)), curve.astype(float)
     )
+    points = np.nan_to_num(points)  # a line at zero is no curve; the records say that it is unknown
     span = float(points.max() - points.min()) or 1.0
     levels = np.round(3 * (points - points.min()) / span).astype(int)
     left, right = (0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08)
