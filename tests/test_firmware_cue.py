@@ -21,6 +21,7 @@ from edgehip.wire import Cue, Frame, FrameDecoder, Message, Stop
 from tests.pty_device import PtyDevice
 
 LED_REGISTER = 0x40028000
+CUE_LED, MOMENT_LED = 1, 2
 PATIENCE_S = 30.0
 
 
@@ -71,7 +72,9 @@ def board(tmp_path: Path) -> Iterator[tuple[str, Monitor]]:
         monitor.close()
 
 
-def test_a_cue_lights_the_devices_led_until_the_host_dies(board: tuple[str, Monitor]) -> None:
+def test_cue_and_estimates_light_the_devices_leds_until_the_host_dies(
+    board: tuple[str, Monitor],
+) -> None:
     port, monitor = board
     assert monitor.leds() == 0
     command = [sys.executable, "-m", "edgehip", "stream", "--port", port, "--send", port]
@@ -85,7 +88,7 @@ def test_a_cue_lights_the_devices_led_until_the_host_dies(board: tuple[str, Moni
         while (record := json.loads(host.stdout.readline()))["record"] != "cue":
             pass
         assert record["on"]
-        monitor.wait_for(1)
+        monitor.wait_for(CUE_LED | MOMENT_LED)
         host.kill()
         host.communicate()
     monitor.wait_for(0)

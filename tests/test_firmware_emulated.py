@@ -221,11 +221,11 @@ def test_a_high_moment_lights_the_second_led_unless_it_is_not_to_be_acted_upon(
         )
         return leds(device)
 
-    assert leds_after(1.2, flags=0) == "01"
-    assert leds_after(0.8, flags=0) == "00"
-    assert leds_after(1.2, flag_bits([Flag.NO_ZERO, Flag.SAMPLES_LOST])) == "01"
+    assert leds_after(0.6, flags=0) == "01"
+    assert leds_after(0.4, flags=0) == "00"
+    assert leds_after(0.6, flag_bits([Flag.NO_ZERO, Flag.SAMPLES_LOST])) == "01"
     for flag in DISTRUST:
-        assert leds_after(1.2, flag_bits([flag])) == "00"
+        assert leds_after(0.6, flag_bits([flag])) == "00"
     assert leds_after(float("nan"), flags=0) == "00"
 
 

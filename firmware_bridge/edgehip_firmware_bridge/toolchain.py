@@ -68,7 +68,8 @@ def require(*tools: str) -> None:
         raise ToolchainError(why)
     if not LIBRARY.is_dir():
         raise ToolchainError(
-            f"{LIBRARY}: not there; firmware is built from a checkout of edgehip's repository"
+            f"{LIBRARY}: not there; firmware is built in a checkout of edgehip's repository, "
+            "installed with 'pip install -e .'"
         )
 
 

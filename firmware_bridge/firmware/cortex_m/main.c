@@ -22,7 +22,7 @@
 
 #define LED_CUE 1u
 #define LED_MOMENT 2u
-#define HIGH_MOMENT_NM_PER_KG_X1000 1000
+#define HIGH_MOMENT_NM_PER_KG_X1000 500
 /* When the host is silent for so long, everything goes off: nothing stays on because a host died. */
 #define SILENCE_TICKS (2u * CLOCK_HZ)
 

@@ -1,4 +1,5 @@
-// The shortest device: one knee's angle from a potentiometer on A0, a hundred times a second.
+// The shortest device: one knee's angle from a potentiometer (270 degrees) on A0, a hundred times a
+// second. The LED is the host's first cue.
 #include <EdgeHip.h>
 
 EdgeHip hip(Serial, "potentiometer", "1.0");
@@ -12,7 +13,10 @@ void setup() {
 
 void loop() {
   if (hip.sampleDue()) {
-    hip.setAngle(EDGEHIP_ANGLE_KNEE_ANGLE_R, analogRead(A0) * 0.2639f - 135.0f);
+    hip.setAngle(EDGEHIP_ANGLE_KNEE_ANGLE_R, analogRead(A0) * 270.0f / 1023.0f - 135.0f);
     hip.send();
+  }
+  if (hip.silentMs() > 2000) {
+    digitalWrite(LED_BUILTIN, LOW); // a host that died cannot switch it off
   }
 }

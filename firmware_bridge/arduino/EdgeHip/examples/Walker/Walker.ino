@@ -9,7 +9,7 @@
 
 static const uint8_t LED_CUE = LED_BUILTIN;
 static const uint8_t LED_MOMENT = 12;
-static const int16_t HIGH_MOMENT_NM_PER_KG_X1000 = 1000;
+static const int16_t HIGH_MOMENT_NM_PER_KG_X1000 = 500;
 static const uint32_t SILENCE_MS = 2000;
 
 static char firmware[] = "1.0 leds=00";
