@@ -9,6 +9,7 @@ the bytes before it, so a truncated or altered file is recognised without any in
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -164,12 +165,19 @@ class ModelCard:
                     float(zero["strength"]),
                 )
             card = cls(**plain)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            _check(card, where)
+        except (
+            ArithmeticError,  # a number too large for a float
+            AttributeError,
+            KeyError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise ModelFileError(
                 f"{where}: its card cannot be read ({type(error).__name__}: {error}): "
                 "export the model again"
             ) from error
-        _check(card, where)
         return card
 
     def input(self, name: str) -> TensorCard | None:
@@ -199,7 +207,9 @@ def _check(card: ModelCard, where: str) -> None:
         problem = f"it is of unknown kind {card.kind!r}"
     elif card.side not in ("l", "r"):
         problem = f"its side is {card.side!r}, not 'l' or 'r'"
-    elif card.kind == "cycle" and not (card.samples_per_cycle and card.samples_per_cycle > 1):
+    elif card.kind == "cycle" and not (
+        isinstance(card.samples_per_cycle, int) and card.samples_per_cycle > 1
+    ):
         problem = "it is of kind 'cycle' without samples_per_cycle"
     elif card.kind == "sample" and not (card.rate_hz and card.rate_hz > 0):
         problem = "it is of kind 'sample' without rate_hz"
@@ -223,6 +233,14 @@ def _check(card: ModelCard, where: str) -> None:
                     problem = f"the shape of {tensor.name} is {tensor.shape}, it must be (1, 1)"
             elif tensor.name.partition(".")[0] != "state":
                 problem = f"it has a tensor {tensor.name!r} that this edgehip does not know"
+    for name, span in card.ranges.items():
+        width = len(CHANNELS_OF.get(name, ("",)))
+        if len(span.low) != width or len(span.high) != width:
+            problem = f"the range of {name} is not one of {width} numbers"
+    if card.zero is not None:
+        degrees = card.zero.standing_deg + card.zero.stride_mean_deg
+        if len(degrees) != 2 * len(ANGLES) or not all(map(math.isfinite, degrees)):
+            problem = f"its zero is not one of {len(ANGLES)} angles, standing and walking"
     if problem is not None:
         raise ModelFileError(f"{where}: its card contradicts itself: {problem}")
 
