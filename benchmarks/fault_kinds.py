@@ -86,12 +86,17 @@ def _clock(walk: Walk, device_s: np.ndarray, first: int = 0, **expected: int) ->
     return Plan(actions, _known(walk, device_s), len(walk), Delivery(**expected))
 
 
-def _damaged(walk: Walk, injected: Injected, device_s: np.ndarray) -> Plan:
-    """Return a plan of pieces that are sent as frames would be, the last ones all at once."""
-    last = len(walk) - 1
-    times = [float(walk.time_s[min(i, last)]) for i in range(len(injected.pieces))]
+def _damaged(walk: Walk, frames: list[bytes], injected: Injected, device_s: np.ndarray) -> Plan:
+    """Return a plan of pieces, each sent when the last good frame in it is due."""
+    number_of = {frame[:-1]: i for i, frame in enumerate(frames)}
+    timed: Timed = []
+    at = 0
+    for piece in injected.pieces:
+        for run in piece.split(b"\0"):
+            at = max(at, number_of.get(run, at))
+        timed.append((float(walk.time_s[at]), piece))
     return Plan(
-        list(zip(times, injected.pieces, strict=True)),
+        timed,
         _known(walk, device_s),
         len(injected.delivered),
         Delivery(
@@ -115,7 +120,7 @@ def _each(
         for i in range(2, len(frames) - 3, 2):
             if rng.random() < 2 * SHARE:
                 change(pieces, i, rng)
-        return _damaged(walk, witnessed(frames, pieces), walk.time_s)
+        return _damaged(walk, frames, witnessed(frames, pieces), walk.time_s)
 
     return plan
 
@@ -227,8 +232,8 @@ def _wrap(walk: Walk) -> Plan:
 def _together(walk: Walk) -> Plan:
     """Drop, repeat, swap, flip and babble, across a wrap, on a clock that drifts, cut anywhere."""
     device_s = 1.001 * walk.time_s + WRAP / 1e6 - 3.0
-    injected = hurt(_frames(walk, device_s, WRAP - 200), 2, share=SHARE)
-    plan = _damaged(walk, injected, device_s)
+    frames = _frames(walk, device_s, WRAP - 200)
+    plan = _damaged(walk, frames, hurt(frames, 2, share=SHARE), device_s)
     rng = np.random.default_rng(3)
     cut: Timed = []
     carried = b""
