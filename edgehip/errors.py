@@ -22,7 +22,15 @@ exception: it is counted (see :mod:`edgehip.events`).
 
 
 class EdgehipError(Exception):
-    """Base of every error edgehip raises on purpose; its text is meant for a person."""
+    """Base of every error edgehip raises on purpose; its text is meant for a person.
+
+    Messages quote files and devices, which may hold anything: what would break the line or act on a
+    terminal appears as a question mark.
+    """
+
+    def __str__(self) -> str:
+        """Return the message, in one line."""
+        return "".join(c if c.isprintable() else "?" for c in super().__str__())
 
 
 class MissingExtraError(EdgehipError):

@@ -51,10 +51,13 @@ class Recorder:
     def close(self) -> str | None:
         """Write what waits and close; return what went wrong, or None."""
         self._outbox.close(timeout_s=10.0)
+        deleted = os.fstat(self._file.fileno()).st_nlink == 0
         self._file.close()
         error, dropped = self._outbox.error, self._outbox.dropped
         if error is not None:
             return f"{self.path}: recording ended early: {error.strerror}"
+        if deleted:
+            return f"{self.path}: was deleted while it was being written; nothing of it is left"
         if dropped:
             return f"{self.path}: the disk was too slow, {dropped} chunks were not recorded"
         return None
