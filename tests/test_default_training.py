@@ -1,0 +1,172 @@
+"""The pieces that edgehip's own models are trained and judged with."""
+
+import numpy as np
+import pytest
+import torch
+from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
+from edgehip_export.default_evaluate import folds, zeroed
+from edgehip_export.default_fit import chances
+from edgehip_export.default_linear import LinearProtocol, fit_linear
+from edgehip_export.default_sample import RATE_HZ, SEEN, SampleNetwork, SampleStep
+from edgehip_export.default_spread import COVERAGE, fit_spread
+from edgehip_export.default_walks import at_phase, walk, with_standing
+from edgehip_export.strides import POINTS, Strides, close_cycles, load_strides
+
+from edgehip.channels import MIRROR, MUSCLES
+from tests.shared_data import SHARED, needs_shared_data
+
+OUTPUTS = 17
+
+
+def made_up(people_of: dict[str, int], each: int = 4, seed: int = 0) -> Strides:
+    """Return strides of a few laboratories whose loads are linear in few movements."""
+    rng = np.random.default_rng(seed)
+    lab = np.repeat(list(people_of), [n * each for n in people_of.values()])
+    person = np.array([f"{name}/{i // each}" for i, name in enumerate(lab)])
+    n = len(lab)
+    phase = np.linspace(0, 2 * np.pi, POINTS)[None, :, None]
+    movement = rng.standard_normal((n, 1, 10))
+    angles = (10 + 3 * movement) * np.cos(phase + np.arange(10)) + 5 * movement
+    loads = np.sin(phase + np.arange(OUTPUTS)) * (1 + 0.3 * movement[..., :1]) + 2.0
+    return Strides(
+        angles.astype(np.float32),
+        loads[..., :3].astype(np.float32),
+        loads[..., 3:].astype(np.float32),
+        rng.uniform(0.9, 1.3, n).astype(np.float32),
+        lab,
+        person,
+        np.full(n, "walk"),
+        np.full(n, "r"),
+    )
+
+
+def batch(strides: Strides) -> Batch:
+    loads = np.concatenate([strides.moments, strides.forces], -1)
+    return Batch(
+        torch.from_numpy(close_cycles(strides.angles_deg)),
+        torch.from_numpy(close_cycles(loads)),
+        torch.from_numpy(strides.stride_s),
+    )
+
+
+@needs_shared_data
+def test_every_stride_is_seen_from_its_own_leg() -> None:
+    strides = load_strides(SHARED / "data")
+    own_knee, other_knee = strides.angles_deg[..., 6], strides.angles_deg[..., 8]
+    # At a leg's own contact its knee is nearly straight; the other leg is about to push off.
+    assert (own_knee[:, 10:60].mean(1) < own_knee[:, 110:150].mean(1)).all()
+    assert (other_knee[:, 30:60].mean(1) > own_knee[:, 30:60].mean(1)).all()
+    assert set(strides.leg) == {"l", "r"}
+    assert (strides.moments[:, 20:60, 1].mean(1) < 0).all()  # abductors hold the pelvis in stance
+
+
+def test_closed_cycles_end_where_they_begin_and_keep_their_mean() -> None:
+    curves = np.random.default_rng(0).standard_normal((3, POINTS, 5)).cumsum(1)
+    closed = close_cycles(curves)
+    np.testing.assert_allclose(closed[:, 0], closed[:, -1], atol=1e-4)
+    np.testing.assert_allclose(closed.mean(1), curves.mean(1), atol=1e-4)
+
+
+def test_folds_leave_every_stride_out_once_and_small_laboratories_whole() -> None:
+    strides = made_up({"large": 5, "small": 2})
+    every = list(folds(strides))
+    assert (np.sum([fold.held for fold in every], axis=0) == 1).all()
+    assert sum(fold.name == "small" for fold in every) == 1
+    assert len(every) == 6
+    assert len(list(folds(strides, people_at_once=3))) == 3
+
+
+def test_a_person_with_many_strides_is_drawn_no_more_often_than_one_with_few() -> None:
+    strides = made_up({"one": 1, "four": 4})
+    chance = chances(strides)
+    assert chance.sum() == pytest.approx(1.0)
+    of_lab = {lab: chance[strides.lab == lab].sum() for lab in strides.labs}
+    assert of_lab["four"] == pytest.approx(2 * of_lab["one"])
+
+
+def test_the_whole_personal_zero_takes_a_constant_error_out() -> None:
+    strides = made_up({"lab": 3})
+    common = torch.zeros(10)
+    wrong = Strides(strides.angles_deg + np.float32(7.0), *list(vars(strides).values())[1:])
+    shown, shown_wrong = (zeroed(s, common, 1.0) for s in (strides, wrong))
+    torch.testing.assert_close(shown, shown_wrong, atol=1e-4, rtol=0)
+
+
+def test_a_mixture_of_a_stride_with_itself_is_the_stride() -> None:
+    one = batch(made_up({"lab": 3}))
+    mixed = mix(one, one, Augmentation(mixed=1.0), torch.Generator().manual_seed(0))
+    torch.testing.assert_close(mixed.loads, one.loads)
+    torch.testing.assert_close(mixed.stride_s, one.stride_s)
+
+
+def test_disturbed_strides_keep_their_loads_and_move_by_what_was_asked() -> None:
+    one = batch(made_up({"lab": 50}))
+    how = Augmentation(offset_deg=5.0, gain=0.0, noise_deg=0.0, person_share=0.0)
+    moved = disturb(one, torch.zeros(10), how, torch.Generator().manual_seed(0))
+    shift = moved.angles_deg - one.angles_deg
+    assert float(shift.std(1).max()) < 1e-4
+    assert float(shift.mean(1).std()) == pytest.approx(5.0, rel=0.1)
+    torch.testing.assert_close(moved.loads, one.loads)
+
+
+def test_a_walk_repeats_with_its_stride_and_standing_is_still() -> None:
+    one = batch(made_up({"lab": 2}))
+    angles, loads = walk(one, torch.tensor([0.3] * 8), 400, RATE_HZ)
+    again = at_phase(one.angles_deg, 0.3 + torch.arange(400) / RATE_HZ / one.stride_s[:, None] + 1)
+    torch.testing.assert_close(angles, again, atol=1e-2, rtol=0)
+    pose = torch.full((8, 10), 3.0), torch.zeros(8, OUTPUTS)
+    _, resting = with_standing((angles, loads), pose, RATE_HZ, torch.Generator().manual_seed(0))
+    assert bool((resting.abs() <= loads.abs() + 1e-5).all())
+    assert bool((resting == 0).any())
+
+
+def test_the_linear_member_finds_a_linear_law_and_survives_a_wrong_zero() -> None:
+    strides = made_up({"a": 20, "b": 20})
+    member = fit_linear(strides, chances(strides), LinearProtocol(10, 1e-4, offset_deg=0.0))
+    reference = batch(strides).loads
+    stride_s = torch.from_numpy(strides.stride_s)[:, None]
+    found = member(torch.from_numpy(strides.angles_deg), stride_s)
+    assert float((found - reference).std()) < 0.05 * float(reference.std())
+    offset = 5.0 * torch.randn(len(strides), 1, 10, generator=torch.Generator().manual_seed(0))
+    shown = torch.from_numpy(strides.angles_deg) + offset
+    careful = fit_linear(strides, chances(strides), LinearProtocol(10, 1e-4, offset_deg=5.0))
+    missed = [float((m(shown, stride_s) - reference).std()) for m in (member, careful)]
+    assert missed[1] < 0.8 * missed[0]
+
+
+def test_the_spread_covers_what_it_states_though_errors_grow_with_the_load() -> None:
+    strides = made_up({"a": 8, "b": 8})
+    rng = np.random.default_rng(0)
+    reference = np.abs(rng.standard_normal((len(strides), POINTS, OUTPUTS))).astype(np.float32) * 3
+    error = rng.standard_normal(reference.shape) * (0.2 + 0.3 * reference)
+    estimate = (reference + error).astype(np.float32)
+    reference[: len(strides) // 4, :, 3:] = np.nan
+    half = np.arange(len(strides)) % 2 == 0
+    spread = fit_spread(estimate[half], reference[half], strides.take(half))
+    width = spread.half_width(torch.from_numpy(estimate[~half])).numpy()
+    missed = np.abs(estimate - reference)[~half]
+    inside = np.where(np.isfinite(missed), missed <= width, np.nan)
+    assert np.nanmean(inside) == pytest.approx(COVERAGE, abs=0.03)
+
+
+def test_stepping_sample_by_sample_equals_the_whole_sequence() -> None:
+    torch.manual_seed(0)
+    networks = [SampleNetwork(8).eval() for _ in range(2)]
+    step = SampleStep(networks).eval()
+    angles = torch.randn(1, 200, 10).cumsum(1)
+    whole = torch.stack([network(angles) for network in networks]).mean(0)
+    hidden, before = (torch.zeros(1, size) for size in step.state_sizes.values())
+    assert before.shape[1] == SEEN + 1
+    for i in range(angles.shape[1]):
+        moments, forces, hidden, before = step(angles[:, i : i + 1], hidden, before)
+        torch.testing.assert_close(moments[0, 0], whole[0, i, :3], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(forces[0, 0], whole[0, i, 3:].relu(), atol=1e-5, rtol=1e-4)
+    assert forces.shape[-1] == len(MUSCLES)
+
+
+def test_a_mirrored_foot_path_is_the_other_foots() -> None:
+    from edgehip_export.default_features import foot_path
+
+    angles = torch.randn(5, 10) * 20
+    path, mirrored = foot_path(angles), foot_path(angles[:, list(MIRROR)])
+    torch.testing.assert_close(path[:, :4], mirrored[:, 4:])
