@@ -117,8 +117,8 @@ class CycleEstimate:
 
     ``side`` is 0 for left and 1 for right, ``flags`` are the bits of :data:`ESTIMATE_FLAGS`,
     ``start_us`` is on the device's own clock. Peaks follow ``MOMENTS`` and ``MUSCLES``; each has
-    its place in percent of the gait cycle. What is not known (an output the model does not give, the
-    stance when foot off was not seen) is NaN.
+    its place in percent of the gait cycle. What is not known (an output the model does not give,
+    the stance when foot off was not seen) is NaN.
     """
 
     side: int
