@@ -26,6 +26,11 @@ class Program:
         The far end of its port.
     options
         Of ``edgehip stream``, beyond the port.
+
+    Attributes
+    ----------
+    rest
+        What was still unread when it ended.
     """
 
     def __init__(self, device: PtyDevice, *options: str) -> None:
@@ -42,6 +47,7 @@ class Program:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._out, selectors.EVENT_READ)
         self._pending = b""
+        self.rest = b""
 
     def await_greeting(self) -> None:
         """Wait until it asks the device to start: the port is open and the models are loaded.
@@ -95,11 +101,12 @@ class Program:
             on_line(line, read_ns)
 
     def finish(self) -> str:
-        """Press Ctrl-C; return what was said on standard error."""
+        """Press Ctrl-C, read to the end (:attr:`rest`); return what was said on standard error."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         os.set_blocking(self._out, True)
-        _, err = self.process.communicate(timeout=PATIENCE_S)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
+        self.rest = self._pending + out
         return err.decode()
 
     def kill(self) -> None:

@@ -1,0 +1,105 @@
+"""The page of results, and its plots, from the programs' JSON. Never edited by hand."""
+
+import contextlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.report import shown, verdict
+
+TITLE: Final = """# Results
+
+Written by `python -m benchmarks`; never edited by hand. Each section is one program's answer; run
+it by itself with the command above its tables. Timings depend on the machine and on what else ran
+there (`load` is its load average when the program ended): ratios within one table say more.
+"""
+
+
+def write_page(results: Path, order: Sequence[str], folder: Path) -> None:
+    """Write ``RESULTS.md`` and ``plots/`` into a folder, from ``results/*.json``."""
+    found = []
+    for name in order:
+        with contextlib.suppress(FileNotFoundError):
+            found.append(json.loads((results / f"{name}.json").read_text()))
+    plots = _draw(found, folder / "plots")
+    parts = [TITLE, _overview(found)]
+    parts += [_section(result, plots.get(result["program"])) for result in found]
+    (folder / "RESULTS.md").write_text("\n".join(parts))
+
+
+def _overview(found: list[dict[str, Any]]) -> str:
+    rows = []
+    for result in found:
+        checks = result.get("checks", [])
+        held = sum(check["held"] for check in checks)
+        claims = f"{held} of {len(checks)} held" if checks else ""
+        form = "quick" if result["quick"] else "full"
+        rows.append([f"[{result['program']}](#{result['program']})", result["question"], claims])
+        rows[-1] += [form, f"{result['took_s']:.0f}"]
+    return _markdown(("program", "question", "claims", "form", "took (s)"), rows)
+
+
+def _section(result: dict[str, Any], plot: str | None) -> str:
+    command = f"python -m benchmarks.{result['program']}{' --quick' if result['quick'] else ''}"
+    where = ", ".join(f"{key} {value}" for key, value in result["environment"].items())
+    parts = [f"## {result['program']}\n", f"{result['question']}\n", f"```sh\n{command}\n```\n"]
+    parts.append(f"{where}\n")
+    if plot:
+        parts.append(f"![{result['program']}]({plot})\n")
+    for table in result.get("tables", []):
+        parts += [f"### {table['title']}\n", _markdown(table["columns"], table["rows"])]
+        if table["note"]:
+            parts.append(f"{table['note'].capitalize()}.\n")
+    if "printed" in result:
+        parts.append(f"```\n{result['printed'].strip()}\n```\n")
+    for check in result.get("checks", []):
+        parts.append(f"- {verdict(check['held'])}: {check['claim']}: {check['found']}")
+    parts += [f"- left out: {reason}" for reason in result.get("left_out", [])]
+    return "\n".join(parts) + "\n"
+
+
+def _markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    cells = [[shown(cell).replace("|", "\\|") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"
+
+
+def _draw(found: list[dict[str, Any]], folder: Path) -> dict[str, str]:
+    """Draw distributions as bars from p50 to p99.9; return each program's picture, if any."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return {}
+    drawn: dict[str, str] = {}
+    for result in found:
+        tables = [t for t in result.get("tables", []) if "p50" in t["columns"]]
+        if not tables:
+            continue
+        heights = [1.0 + 0.3 * len(table["rows"]) for table in tables]
+        figure = Figure(figsize=(9, sum(heights)), layout="constrained")
+        panels = figure.subplots(len(tables), 1, squeeze=False, height_ratios=heights)
+        for panel, table in zip(panels[:, 0], tables, strict=True):
+            _panel(panel, table)
+        folder.mkdir(exist_ok=True)
+        figure.savefig(folder / f"{result['program']}.png", dpi=110)
+        drawn[result["program"]] = f"plots/{result['program']}.png"
+    return drawn
+
+
+def _panel(panel: Any, table: dict[str, Any]) -> None:
+    first = table["columns"].index("p50")
+    labels = [", ".join(shown(cell) for cell in row[:first]) for row in table["rows"]]
+    for place, row in enumerate(table["rows"]):
+        p50, _, p99, p999, most = row[first : first + 5]
+        panel.plot([p50, p999], [place, place], color="tab:blue", linewidth=6, alpha=0.35)
+        panel.plot([p50], [place], "o", color="tab:blue", label="p50" if not place else None)
+        panel.plot([p99], [place], "|", color="tab:blue", markersize=12)
+        panel.plot([most], [place], "x", color="tab:red", label="max" if not place else None)
+    panel.set_yticks(range(len(labels)), labels, fontsize=7)
+    panel.invert_yaxis()
+    panel.set_xscale("log")
+    panel.set_xlabel(table["note"].partition(",")[0].partition(";")[0], fontsize=7)
+    panel.set_title(table["title"], fontsize=9, loc="left")
+    panel.grid(axis="x", which="both", alpha=0.2)
+    panel.legend(fontsize=7, loc="lower right")
