@@ -1,6 +1,7 @@
 """The loop of ``edgehip stream``: what each event is handed to, and how it is stopped."""
 
 import contextlib
+import gc
 import signal
 import time
 from collections.abc import Iterator
@@ -35,6 +36,9 @@ class Run:
 
     def until(self, ends_s: float | None) -> None:
         """Stream until the source ends, the reader is gone, or the time is up."""
+        # What start-up made stays: a full collection that walked it would take several samples.
+        gc.collect()
+        gc.freeze()
         for event in self.streaming:
             if event is not None:
                 self._handle(event)
