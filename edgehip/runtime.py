@@ -33,6 +33,8 @@ from edgehip.zero import Method, Profile
 
 TICK_S: Final = 0.05
 DEFAULT_DEADLINE_MS: Final = 20.0
+HOPELESS_S: Final = 3.0
+"""For so long a device may send what is of no use before it is given up."""
 HOPELESS_BYTES: Final = 2000
 """So many bytes without one valid frame are no frames at all (50 frames' worth)."""
 HOPELESS_SAMPLES: Final = 50
@@ -132,6 +134,7 @@ class Stream:
         self.stopped = False
         self._bytes = 0
         self._printable = True
+        self._first_byte_ns = 0
         self._first_sample: tuple[float, int] | None = None
         self._overruns = 0
 
@@ -257,6 +260,9 @@ class Stream:
         if not intake.samples:
             self._bytes += len(chunk.data)
             self._printable &= chunk.data.isascii() and b"\0" not in chunk.data
+            self._first_byte_ns = self._first_byte_ns or chunk.received_ns
+            if chunk.received_ns - self._first_byte_ns < HOPELESS_S * 1e9:
+                return  # sensors and baud rates take a while to settle
             if self.link.faults[Fault.INCOMPLETE] >= HOPELESS_SAMPLES:
                 raise DeviceError(_lacks(intake.missing_channels))
             if self._bytes >= HOPELESS_BYTES:

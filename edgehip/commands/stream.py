@@ -136,7 +136,8 @@ from edgehip.zero import Method
 @click.option(
     "--send",
     metavar="URL",
-    help="Write estimates as frames to this port; the same URL as --port answers the device.",
+    help="Write estimates as frames to this port; the same URL as --port answers the device. "
+    "Estimates of every sample at 100 Hz want 230400 baud.",
 )
 @click.option(
     "--deadline",
@@ -223,6 +224,7 @@ def stream(
             recorder = Recorder(record_path, _about(port, format_, source.devices))
             streaming.recorder = recorder.add
         shown = open_output(output, streaming, port, curves=curves, outputs=wanted)
+        stack.callback(shown.close)  # whatever happens, the terminal is left as it was
         greeted = device if format_ == "frames" else None
         run = Run(streaming, shown, greeted, target, rate_hz, profile_path)
         problem: EdgehipError | None = None

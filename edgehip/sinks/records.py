@@ -5,12 +5,12 @@ The fields are documented in ``docs/records.md``; a test holds that page and thi
 
 import csv
 import io
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from edgehip.channels import MOMENTS, MUSCLES, SIDES
@@ -154,8 +154,12 @@ def link_record(change: LinkChange) -> dict[str, Any]:
 
 
 def to_json_line(record: Mapping[str, Any]) -> bytes:
-    """Return a record as one line of JSON."""
-    return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    """Return a record as one line of JSON; what is not a number is null.
+
+    A record with curves holds some ten thousand numbers, and is written between two samples of a
+    live stream: the standard library's encoder would take longer than all the rest.
+    """
+    return orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
 
 
 CSV_COLUMNS: Final = (
@@ -221,15 +225,11 @@ def _csv_line(cells: Sequence[Any]) -> bytes:
     return text.getvalue().encode()
 
 
-def _curves(curves: Curves, factor: float = 1.0) -> dict[str, list[float | None]]:
-    return {name: _rounded_curve(curve, factor) for name, curve in curves.items()}
-
-
-def _rounded_curve(curve: NDArray[np.float32], factor: float) -> list[float | None]:
-    numbers: list[float | None] = np.round(curve.astype(np.float64) * factor, DECIMALS).tolist()
-    if np.isfinite(curve).all():
-        return numbers
-    return [_rounded(number, DECIMALS) for number in numbers]
+def _curves(curves: Curves, factor: float = 1.0) -> dict[str, NDArray[np.float64]]:
+    return {
+        name: np.round(curve.astype(np.float64) * factor, DECIMALS)
+        for name, curve in curves.items()
+    }
 
 
 def _peak(curve: NDArray[np.float32], extremum: Any) -> dict[str, float | None]:

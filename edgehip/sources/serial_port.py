@@ -121,7 +121,11 @@ class SerialSource:
 def _open(url: str, baud: int) -> Any:
     try:
         return serial.serial_for_url(
-            url, baudrate=baud, timeout=READ_TIMEOUT_S, write_timeout=WRITE_TIMEOUT_S
+            url,
+            baudrate=baud,
+            timeout=READ_TIMEOUT_S,
+            write_timeout=WRITE_TIMEOUT_S,
+            exclusive=True,  # two programs on one port would share its bytes out between them
         )
     except Exception as error:
         # What pySerial lets through when a port vanishes under its hands has no common base:
