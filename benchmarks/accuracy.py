@@ -16,6 +16,9 @@ from typing import Final
 
 import numpy as np
 import torch
+from torch import Tensor
+
+from edgehip.channels import MOMENTS, MUSCLES
 from edgehip_export.default_evaluate import (
     Curves,
     errors,
@@ -30,9 +33,6 @@ from edgehip_export.default_spread import COVERAGE, fit_spread
 from edgehip_export.default_teacher import released_answers
 from edgehip_export.default_train import JUDGED_MEMBERS, Workshop
 from edgehip_export.strides import Strides
-from torch import Tensor
-
-from edgehip.channels import MOMENTS, MUSCLES
 
 OFFSET_SD_DEG: Final = 5.0
 OFFSET_DRAWS: Final = 4

@@ -6,7 +6,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from edgehip.wire import Angles, encode
+from edgehip.messages import Angles
+from edgehip.wire import encode
 from tests.streams import Injected, Walk, hurt, witnessed
 
 Action = bytes | Literal["unplug", "plug in"]

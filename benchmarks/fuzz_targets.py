@@ -15,12 +15,13 @@ from edgehip import snapshot
 from edgehip.channels import ANGLES
 from edgehip.events import Chunk, PortLost, PortOpened
 from edgehip.lines import LineDecoder
+from edgehip.messages import Cue, Describe, Description
 from edgehip.model import bundled_models, load_model
 from edgehip.model_card import ModelCard, read_model, write_model
 from edgehip.pipeline import Pipeline
 from edgehip.profiles import load_profile
 from edgehip.recording import RecordingReader, header, record
-from edgehip.wire import Cue, Describe, Description, FrameDecoder, encode
+from edgehip.wire import FrameDecoder, encode
 from edgehip.zero import Profile
 from tests.streams import synthetic_walk
 
@@ -154,6 +155,7 @@ def _snapshot() -> Target:
 
 def _workstation(folder: Path) -> list[Target]:
     import torch
+
     from edgehip_export.npz import read_npz
     from edgehip_export.safe_load import load_tensors
 

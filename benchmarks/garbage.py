@@ -20,9 +20,10 @@ from typing import Any
 from benchmarks.device import sample_models
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from edgehip.events import Chunk
+from edgehip.messages import Angles
 from edgehip.model import load_model
 from edgehip.pipeline import Pipeline
-from edgehip.wire import Angles, encode
+from edgehip.wire import encode
 from tests.streams import synthetic_walk
 
 SETTLED = 10_000

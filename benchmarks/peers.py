@@ -24,6 +24,7 @@ def torch_windows() -> dict[str, Callable[[], object]]:
         If PyTorch is not installed.
     """
     import torch
+
     from edgehip_export.networks.transformer import Transformer
 
     torch.set_num_threads(1)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+from benchmarks.quantization_table import HEADER, line
 from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.export import run_module
 from edgehip_export.export_model import Form, Labelled, Limits, export_module
@@ -21,8 +23,6 @@ from edgehip_export.forms import TYPICAL_STRIDE_S, cycle_form, step_form
 from edgehip_export.parity import inputs_of, latency_us
 from edgehip_export.quantize import PRECISIONS
 from edgehip_export.trained import TrainedModel
-
-from benchmarks.quantization_table import HEADER, line
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 FAMILIES = ("Transformer", "LSTM", "Mamba")

@@ -14,8 +14,9 @@ from edgehip.events import (
 )
 from edgehip.lines import LineDecoder
 from edgehip.merge import Merger
+from edgehip.messages import Description
 from edgehip.receiver import Receiver
-from edgehip.wire import Description, FrameDecoder
+from edgehip.wire import FrameDecoder
 
 
 class Intake:

@@ -13,7 +13,8 @@ from typing import Final, Literal
 
 from edgehip.channels import ANGLES
 from edgehip.events import Chunk, Fault, LinkFault
-from edgehip.wire import Angles, Description, Frame
+from edgehip.messages import Angles, Description
+from edgehip.wire import Frame
 
 MAX_LINE: Final = 512
 MAX_TIME_US: Final = 2.0**53

@@ -30,10 +30,11 @@ from edgehip.events import (
 )
 from edgehip.intake import Intake
 from edgehip.lines import LineDecoder
+from edgehip.messages import Description
 from edgehip.model import Model
 from edgehip.receiver import MAX_ANGLE_DEG
 from edgehip.segmentation import GaitSegmenter
-from edgehip.wire import Description, FrameDecoder
+from edgehip.wire import FrameDecoder
 from edgehip.zero import Calibration, Method, Profile
 
 RESET_GAP_S: Final = 0.25

@@ -8,9 +8,10 @@ from typing import Final
 from edgehip.channels import ANGLES
 from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault, PortLost, PortOpened
 from edgehip.lines import LineDecoder
+from edgehip.messages import Angles, Description
 from edgehip.sequence import Order, SequenceTracker
 from edgehip.timebase import DeviceClock, Timebase
-from edgehip.wire import Angles, Description, Frame, FrameDecoder
+from edgehip.wire import Frame, FrameDecoder
 
 MAX_ANGLE_DEG: Final = 180.0
 """No joint angle of a walking person lies beyond."""

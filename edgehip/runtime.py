@@ -24,11 +24,12 @@ from edgehip.events import (
 from edgehip.latency import LatencyMeter, Out, Percentiles
 from edgehip.lines import LineDecoder, TimeUnit
 from edgehip.link import LinkMonitor
+from edgehip.messages import Description
 from edgehip.model import Model
 from edgehip.pipeline import Event, Pipeline
 from edgehip.recording import SourceItem
 from edgehip.sources import Source
-from edgehip.wire import Description, FrameDecoder
+from edgehip.wire import FrameDecoder
 from edgehip.zero import Method, Profile
 
 TICK_S: Final = 0.05

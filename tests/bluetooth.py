@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from edgehip_firmware_bridge.private_bus import BUS_VARIABLE, private_bus
 
 needs_dbus_daemon = pytest.mark.skipif(

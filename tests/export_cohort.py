@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from edgehip_export.dataset import COLUMNS
-from edgehip_export.trained import Target
 
 from edgehip.channels import ANGLES
+from edgehip_export.dataset import COLUMNS
+from edgehip_export.trained import Target
 
 SIXTY = tuple(f"H{number:02d}" for number in range(1, 61))
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from edgehip.channels import ANGLES
 from edgehip.events import Chunk, JointAngleSample
+from edgehip.messages import Angles
 from edgehip.walker import Walker, WalkerParameters
-from edgehip.wire import Angles, encode
+from edgehip.wire import encode
 from tests.shared_data import SHARED
 
 

@@ -11,14 +11,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from edgehip_firmware_bridge.ble_peripheral import Peripheral
-from edgehip_firmware_bridge.private_bus import BUS_VARIABLE, NO_PERMISSION
-from edgehip_firmware_bridge.simulated_bluez import SimulatedBluez
 from serial.tools import list_ports
 
 from edgehip.commands import devices
 from edgehip.errors import MissingExtraError, SourceError
 from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault, PortLost, PortOpened
+from edgehip.messages import Angles, Description
 from edgehip.receiver import Receiver
 from edgehip.recording import SourceItem
 from edgehip.sources import ble, split_pair
@@ -26,7 +24,10 @@ from edgehip.sources.ble import BleSource
 from edgehip.sources.ble_link import Target, Timing
 from edgehip.sources.inbox import Inbox
 from edgehip.walker import Walker, WalkerParameters
-from edgehip.wire import Angles, Description, Frame, FrameDecoder, encode
+from edgehip.wire import Frame, FrameDecoder, encode
+from edgehip_firmware_bridge.ble_peripheral import Peripheral
+from edgehip_firmware_bridge.private_bus import BUS_VARIABLE, NO_PERMISSION
+from edgehip_firmware_bridge.simulated_bluez import SimulatedBluez
 from tests.bluetooth import needs_dbus_daemon, system_bus
 
 pytestmark = needs_dbus_daemon

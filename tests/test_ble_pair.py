@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgehip_firmware_bridge.ble_peripheral import Peripheral
-from edgehip_firmware_bridge.ble_walker import BleWalker
-from edgehip_firmware_bridge.simulated_bluez import SimulatedBluez
 
 from edgehip import Stream, load_model, open_source
 from edgehip.channels import ANGLES
 from edgehip.events import Flag, HipEstimate, LinkChange, LinkState
 from edgehip.runtime import StreamEvent
 from edgehip.sources import split_pair
+from edgehip_firmware_bridge.ble_peripheral import Peripheral
+from edgehip_firmware_bridge.ble_walker import BleWalker
+from edgehip_firmware_bridge.simulated_bluez import SimulatedBluez
 from tests.bluetooth import needs_dbus_daemon, system_bus
 
 pytestmark = needs_dbus_daemon

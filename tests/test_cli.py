@@ -14,8 +14,9 @@ import pytest
 
 from edgehip.channels import ANGLES
 from edgehip.events import PortOpened
+from edgehip.messages import Angles, Description
 from edgehip.sinks.recorder import Recorder
-from edgehip.wire import Angles, Description, encode
+from edgehip.wire import encode
 from edgehip.zero import Profile
 from tests.pty_device import PtyDevice
 from tests.streams import synthetic_walk

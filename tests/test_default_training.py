@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+
+from edgehip.channels import MIRROR, MUSCLES
 from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
 from edgehip_export.default_evaluate import folds, zeroed
 from edgehip_export.default_fit import chances
@@ -11,8 +13,6 @@ from edgehip_export.default_sample import RATE_HZ, SEEN, SampleNetwork, SampleSt
 from edgehip_export.default_spread import COVERAGE, fit_spread
 from edgehip_export.default_walks import at_phase, walk, with_standing
 from edgehip_export.strides import POINTS, Strides, close_cycles, load_strides
-
-from edgehip.channels import MIRROR, MUSCLES
 from tests.shared_data import SHARED, needs_shared_data
 
 OUTPUTS = 17

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
+from edgehip.channels import ANGLES, MOMENTS, MUSCLES
+from edgehip.errors import ModelFileError
 from edgehip_export.checkpoint import import_checkpoint, import_checkpoints
 from edgehip_export.networks import FAMILIES, build
 from edgehip_export.split import hold_out
 from edgehip_export.trained import load_trained, save_trained
-
-from edgehip.channels import ANGLES, MOMENTS, MUSCLES
-from edgehip.errors import ModelFileError
 from tests.shared_data import SHARED, needs_shared_data
 
 RELEASED = SHARED / "data" / "gait2hip60"

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from edgehip_export import parity
-from edgehip_export.commands import evaluate, export, import_, train
 
 from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ModelInputError, ParityError
 from edgehip.model import load_model
 from edgehip.model_report import describe
+from edgehip_export import parity
+from edgehip_export.commands import evaluate, export, import_, train
 from tests.export_cohort import SIXTY, write_cohort
 from tests.test_export_checkpoint import synthetic
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edgehip_export.dataset import COLUMNS, read_cohort
-from edgehip_export.npz import read_npz
-from edgehip_export.split import folds, hold_out
 
 from edgehip.channels import ANGLES
 from edgehip.errors import DatasetError
+from edgehip_export.dataset import COLUMNS, read_cohort
+from edgehip_export.npz import read_npz
+from edgehip_export.split import folds, hold_out
 from tests.export_cohort import SIXTY, cohort_arrays, write_cohort
 
 PUBLISHED_TEST = [f"H{number:02d}" for number in (29, 56, 19, 25, 8, 18, 28, 51, 60, 40, 45, 6)]

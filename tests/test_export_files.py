@@ -7,6 +7,9 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
+
+from edgehip.errors import ModelFileError
+from edgehip.model import load_model
 from edgehip_export import parity
 from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.export import run_module
@@ -16,9 +19,6 @@ from edgehip_export.networks import CausalNetwork, unroll
 from edgehip_export.parity import answers, normal_strides, normalised_error
 from edgehip_export.quantize import PRECISIONS
 from edgehip_export.trained import TrainedModel
-
-from edgehip.errors import ModelFileError
-from edgehip.model import load_model
 from tests.test_export_checkpoint import synthetic
 
 STRIDES = normal_strides(3)

@@ -6,12 +6,13 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
-from edgehip_export.networks import FAMILIES, CausalNetwork, Lstm, Mamba, Transformer, build, unroll
-from edgehip_export.networks.mamba import MambaBlock
-from edgehip_export.networks.scan import chunked_scan, sequential_scan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from edgehip_export.networks import FAMILIES, CausalNetwork, Lstm, Mamba, Transformer, build, unroll
+from edgehip_export.networks.mamba import MambaBlock
+from edgehip_export.networks.scan import chunked_scan, sequential_scan
 
 Array = NDArray[np.float64]
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
+from edgehip.errors import DatasetError, TrainingError
 from edgehip_export.dataset import Cohort, read_cohort
 from edgehip_export.fit import Recipe
 from edgehip_export.metrics import Errors, by_cadence, per_output, subject_mean
 from edgehip_export.train import Progress, Protocol, train
 from edgehip_export.trained import TrainedModel, load_trained
-
-from edgehip.errors import DatasetError, TrainingError
 from tests.export_cohort import SIXTY, write_cohort
 from tests.shared_data import SHARED, needs_shared_data
 

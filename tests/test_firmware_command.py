@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from edgehip_firmware_bridge import boards, emulate, toolchain
 
 EDGEHIP = [sys.executable, "-m", "edgehip", "emulate"]

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgehip_firmware_bridge import boards, emulate
-from edgehip_firmware_bridge.emulate import Emulator
 
 from edgehip.events import Chunk
+from edgehip.messages import Cue, Message, Stop
 from edgehip.sinks import device
 from edgehip.sinks.device import DeviceLink
 from edgehip.sources import open_source
-from edgehip.wire import Cue, Frame, FrameDecoder, Message, Stop
+from edgehip.wire import Frame, FrameDecoder
+from edgehip_firmware_bridge import boards, emulate
+from edgehip_firmware_bridge.emulate import Emulator
 from tests.pty_device import PtyDevice
 
 LED_REGISTER = 0x40028000

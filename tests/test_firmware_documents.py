@@ -4,14 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from edgehip_firmware_bridge import toolchain
-from edgehip_firmware_bridge.c_library import OVERHEAD
-from edgehip_firmware_bridge.generate import ROOT
 
 from edgehip.channels import ANGLES
 from edgehip.events import Chunk
 from edgehip.lines import LineDecoder
-from edgehip.wire import LAYOUTS, Angles, Cue, CycleEstimate, Frame, FrameDecoder, encode
+from edgehip.messages import LAYOUTS, Angles, Cue, CycleEstimate
+from edgehip.wire import Frame, FrameDecoder, encode
+from edgehip_firmware_bridge import toolchain
+from edgehip_firmware_bridge.c_library import OVERHEAD
+from edgehip_firmware_bridge.generate import ROOT
 
 README = (ROOT / "README.md").read_text()
 PROTOCOL = (ROOT / "PROTOCOL.md").read_text()

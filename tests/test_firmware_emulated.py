@@ -8,31 +8,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 import serial
-from edgehip_firmware_bridge import boards, emulate, walking
-from edgehip_firmware_bridge.boards import Board
-from edgehip_firmware_bridge.emulate import Emulator
-from edgehip_firmware_bridge.toolchain import ToolchainError
 from numpy.typing import NDArray
 
 from edgehip.cues import DISTRUST
 from edgehip.events import Chunk, Flag, InitialContact, JointAngleSample, LinkFault
-from edgehip.receiver import Receiver
-from edgehip.segmentation import GaitSegmenter
-from edgehip.sinks.device import flag_bits
-from edgehip.wire import (
+from edgehip.messages import (
     Angles,
     Cue,
     CycleEstimate,
     Describe,
     Description,
-    Frame,
-    FrameDecoder,
     Message,
     Rate,
     Start,
     Stop,
-    encode,
 )
+from edgehip.receiver import Receiver
+from edgehip.segmentation import GaitSegmenter
+from edgehip.sinks.device import flag_bits
+from edgehip.wire import Frame, FrameDecoder, encode
+from edgehip_firmware_bridge import boards, emulate, walking
+from edgehip_firmware_bridge.boards import Board
+from edgehip_firmware_bridge.emulate import Emulator
+from edgehip_firmware_bridge.toolchain import ToolchainError
 
 PATIENCE_S = 30.0
 STRIDE_US = walking.STRIDE_SAMPLES * walking.SAMPLE_US

@@ -4,10 +4,10 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+
+from edgehip.messages import LAYOUTS
 from edgehip_firmware_bridge import footprint, fuzz, generate, toolchain, walking
 from edgehip_firmware_bridge.vectors import VECTORS, pack, read
-
-from edgehip.wire import LAYOUTS
 
 CASES = read(VECTORS)
 

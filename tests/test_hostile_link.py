@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edgehip import Pipeline, load_model
 from edgehip.cycles import MAX_BRIDGED_GAP_S
 from edgehip.events import Chunk, Fault, HipEstimate, LinkFault
-from edgehip.wire import Description
+from edgehip.messages import Description
 from tests.streams import Injected, Walk, hurt, recut, synthetic_walk
 
 GARBLED = (

@@ -26,6 +26,7 @@ PURE = (
     "lines",
     "link",
     "merge",
+    "messages",
     "model_report",
     "normal_gait",
     "pipeline",

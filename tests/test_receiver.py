@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from edgehip.channels import ANGLES
 from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault, PortLost, PortOpened
 from edgehip.lines import LineDecoder, TimeUnit
+from edgehip.messages import Angles, Description, Start
 from edgehip.receiver import Receiver
-from edgehip.wire import Angles, Description, Start, encode
+from edgehip.wire import encode
 
 ZEROS = (0.0,) * 10
 MS = 1_000_000

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgehip import Pipeline, load_model, snapshot
-from edgehip.channels import MIRROR
+from edgehip.channels import MIRROR, SIDES
 from edgehip.cues import Cues, parse_cue
 from edgehip.errors import CueError, ModelInputError
 from edgehip.estimators.sample import SampleEstimator
@@ -31,7 +31,7 @@ def traces(estimates: list[HipSampleEstimate]) -> tuple[np.ndarray, np.ndarray]:
     times = np.array([e.time_s for e in estimates])
     rows = [
         np.concatenate(
-            [part[side] for side in "lr" for part in (e.moments_nm_per_kg, e.forces_n_per_kg)]
+            [part[side] for side in SIDES for part in (e.moments_nm_per_kg, e.forces_n_per_kg)]
         )
         for e in estimates
     ]
@@ -268,7 +268,7 @@ def test_a_peak_cue_follows_strides_and_ends_with_the_walk() -> None:
 
 
 def test_json_knows_no_other_flags_than_the_frames() -> None:
-    from edgehip.wire import ESTIMATE_FLAGS
+    from edgehip.messages import ESTIMATE_FLAGS
 
     assert tuple(str(flag) for flag in Flag) == ESTIMATE_FLAGS
     assert json.dumps(list(Flag)) == json.dumps(list(ESTIMATE_FLAGS))

@@ -13,16 +13,8 @@ import pytest
 
 from edgehip import Pipeline, load_model
 from edgehip.events import Chunk, HipEstimate
-from edgehip.wire import (
-    CycleEstimate,
-    Describe,
-    Description,
-    Frame,
-    FrameDecoder,
-    Start,
-    Stop,
-    encode,
-)
+from edgehip.messages import CycleEstimate, Describe, Description, Start, Stop
+from edgehip.wire import Frame, FrameDecoder, encode
 from tests.pty_device import PtyDevice
 from tests.shared_data import needs_shared_data
 from tests.streams import Walk, recorded_walk, synthetic_walk

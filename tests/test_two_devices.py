@@ -12,8 +12,9 @@ from edgehip import Stream, load_model, open_source
 from edgehip.channels import ANGLES
 from edgehip.errors import SourceError
 from edgehip.events import HipEstimate, LinkChange, LinkState
+from edgehip.messages import Angles
 from edgehip.sinks.recorder import Recorder
-from edgehip.wire import Angles, encode
+from edgehip.wire import encode
 from tests.pty_device import PtyDevice
 from tests.streams import Walk, synthetic_walk
 

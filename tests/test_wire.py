@@ -6,32 +6,34 @@ import zlib
 from typing import Any
 
 import pytest
-from edgehip_firmware_bridge.vectors import WALK, event_of, lines, pack, read, seal, unpack
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edgehip.channels import ANGLES
 from edgehip.events import Chunk, Fault, LinkFault
-from edgehip.wire import (
-    DELIMITER,
-    HEADER,
+from edgehip.messages import (
     LAYOUTS,
-    MAX_FRAME,
     Angles,
     Cue,
     CycleEstimate,
     Description,
-    Frame,
-    FrameDecoder,
     Layout,
     Rate,
     SampleEstimate,
     Start,
+    side_code,
+)
+from edgehip.wire import (
+    DELIMITER,
+    HEADER,
+    MAX_FRAME,
+    Frame,
+    FrameDecoder,
     cobs_decode,
     cobs_encode,
     encode,
-    side_code,
 )
+from edgehip_firmware_bridge.vectors import WALK, event_of, lines, pack, read, seal, unpack
 
 RANGES = {"u8": (0, 2**8 - 1), "u16": (0, 2**16 - 1), "u32": (0, 2**32 - 1), "i16": (-32768, 32767)}
 U32 = st.integers(0, 2**32 - 1)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+
 from edgehip_firmware_bridge import emulate as emulator
 
 

@@ -9,9 +9,7 @@ from typing import Final
 from edgehip.channels import MOMENTS, MUSCLES, Side
 from edgehip.estimators.cycle import maximum, minimum
 from edgehip.events import CueChange, Extremum, Flag, HipEstimate, HipSampleEstimate
-from edgehip.sinks.outbox import Outbox
-from edgehip.sources import Source
-from edgehip.wire import (
+from edgehip.messages import (
     ESTIMATE_FLAGS,
     Cue,
     CycleEstimate,
@@ -21,9 +19,11 @@ from edgehip.wire import (
     SampleEstimate,
     Start,
     Stop,
-    encode,
     side_code,
 )
+from edgehip.sinks.outbox import Outbox
+from edgehip.sources import Source
+from edgehip.wire import encode
 
 CAPACITY: Final = 16
 """Frames that may wait for a slow device; an older estimate is worth less than a newer."""
@@ -89,7 +89,7 @@ class DeviceLink:
 
 
 def flag_bits(flags: Iterable[Flag]) -> int:
-    """Return flags as the bits of :data:`edgehip.wire.ESTIMATE_FLAGS`."""
+    """Return flags as the bits of :data:`edgehip.messages.ESTIMATE_FLAGS`."""
     return sum(1 << ESTIMATE_FLAGS.index(flag) for flag in flags)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from edgehip.errors import RecordingError, SourceError
 from edgehip.events import Chunk
 from edgehip.lines import MAX_LINE, LineDecoder, TimeUnit
+from edgehip.messages import Angles
 from edgehip.recording import MAGIC, RecordingReader, SourceItem
 from edgehip.sources.options import parse_speed, split_options
-from edgehip.wire import Angles, Frame
+from edgehip.wire import Frame
 
 
 def open_url(rest: str, time_unit: TimeUnit = "ms") -> "ReplaySource":

@@ -23,10 +23,11 @@ import numpy as np
 from edgehip.channels import ANGLES
 from edgehip.errors import SourceError
 from edgehip.events import Chunk, PortOpened
+from edgehip.messages import Angles, Describe, Description, Message
 from edgehip.recording import SourceItem
 from edgehip.sources.options import parse_speed, split_options
 from edgehip.walker import Walker, WalkerParameters
-from edgehip.wire import Angles, Describe, Description, Frame, FrameDecoder, Message, encode
+from edgehip.wire import Frame, FrameDecoder, encode
 
 NAME: Final = "edgehip synthetic"
 ALL_CHANNELS: Final = (1 << len(ANGLES)) - 1

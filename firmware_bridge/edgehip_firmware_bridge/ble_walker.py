@@ -14,19 +14,9 @@ from typing import Final
 
 from edgehip.channels import ANGLES
 from edgehip.events import Chunk
+from edgehip.messages import Angles, Describe, Description, Message, Rate, Start, Stop
 from edgehip.walker import Walker, WalkerParameters
-from edgehip.wire import (
-    Angles,
-    Describe,
-    Description,
-    Frame,
-    FrameDecoder,
-    Message,
-    Rate,
-    Start,
-    Stop,
-    encode,
-)
+from edgehip.wire import Frame, FrameDecoder, encode
 from edgehip_firmware_bridge.ble_peripheral import Peripheral
 from edgehip_firmware_bridge.private_bus import BUS_VARIABLE, private_bus
 from edgehip_firmware_bridge.simulated_bluez import SimulatedBluez

@@ -1,4 +1,4 @@
-"""The generated parts of the C library, from :data:`edgehip.wire.LAYOUTS`."""
+"""The generated parts of the C library, from :data:`edgehip.messages.LAYOUTS`."""
 
 import re
 import textwrap
@@ -8,18 +8,8 @@ from typing import Final
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
 from edgehip.cues import DISTRUST
-from edgehip.wire import (
-    CHECKSUM,
-    ESTIMATE_FLAGS,
-    HEADER,
-    LAYOUTS,
-    MAX_FRAME,
-    UNKNOWN,
-    VERSION,
-    Field,
-    Kind,
-    Layout,
-)
+from edgehip.messages import ESTIMATE_FLAGS, LAYOUTS, UNKNOWN, Field, Kind, Layout
+from edgehip.wire import CHECKSUM, HEADER, MAX_FRAME, VERSION
 
 C_TYPES: Final[dict[Kind, str]] = {
     "u8": "uint8_t",

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgehip.events import Chunk, LinkFault
-from edgehip.wire import HEADER, LAYOUTS, MAX_PAYLOAD, VERSION, FrameDecoder, encode
+from edgehip.messages import LAYOUTS
+from edgehip.wire import HEADER, MAX_PAYLOAD, VERSION, FrameDecoder, encode
 from edgehip_firmware_bridge.toolchain import BUILD, CHECKS, LIBRARY, SANITIZE, compile_c, run
 from edgehip_firmware_bridge.vectors import seal
 

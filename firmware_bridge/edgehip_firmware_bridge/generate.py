@@ -1,4 +1,4 @@
-"""Writes the generated parts of the C library and of PROTOCOL.md from :data:`edgehip.wire.LAYOUTS`.
+"""Writes the generated parts of the C library and of PROTOCOL.md from the messages' layouts.
 
 ``python -m edgehip_firmware_bridge.generate`` replaces what stands between the "generated" marks
 and copies the library into the Arduino library, which must be whole by itself.

@@ -1,4 +1,4 @@
-"""The generated parts of PROTOCOL.md, from :data:`edgehip.wire.LAYOUTS`."""
+"""The generated parts of PROTOCOL.md, from :data:`edgehip.messages.LAYOUTS`."""
 
 import inspect
 import math
@@ -8,17 +8,8 @@ from typing import Final
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
 from edgehip.cues import DISTRUST
-from edgehip.wire import (
-    CHECKSUM,
-    ESTIMATE_FLAGS,
-    HEADER,
-    LAYOUTS,
-    Angles,
-    Field,
-    Layout,
-    cobs_decode,
-    encode,
-)
+from edgehip.messages import ESTIMATE_FLAGS, LAYOUTS, Angles, Field, Layout
+from edgehip.wire import CHECKSUM, HEADER, cobs_decode, encode
 from edgehip_firmware_bridge.c_library import OVERHEAD, plain
 
 ORDERS: Final = {"ANGLES": ANGLES, "MOMENTS": MOMENTS, "MUSCLES": MUSCLES}

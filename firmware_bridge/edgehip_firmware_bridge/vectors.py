@@ -17,18 +17,13 @@ from typing import Any, Final
 
 from edgehip.channels import ANGLES, MUSCLES
 from edgehip.events import Fault, LinkFault
-from edgehip.wire import (
-    CHECKSUM,
-    DELIMITER,
-    HEADER,
+from edgehip.messages import (
     LAYOUTS,
-    VERSION,
     Angles,
     Cue,
     CycleEstimate,
     Describe,
     Description,
-    Frame,
     Kind,
     Layout,
     Message,
@@ -36,6 +31,13 @@ from edgehip.wire import (
     SampleEstimate,
     Start,
     Stop,
+)
+from edgehip.wire import (
+    CHECKSUM,
+    DELIMITER,
+    HEADER,
+    VERSION,
+    Frame,
     cobs_decode,
     cobs_encode,
     encode,
