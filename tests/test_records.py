@@ -12,6 +12,7 @@ import pytest
 
 from edgehip import Stream, load_model, open_source
 from edgehip.channels import MOMENTS, MUSCLES
+from edgehip.cues import DISTRUST
 from edgehip.events import Flag, HipEstimate, Hop, LinkState
 from edgehip.sinks.records import (
     CSV_COLUMNS,
@@ -44,6 +45,12 @@ def test_every_field_flag_and_hop_is_documented(estimate: HipEstimate) -> None:
     told = record(estimate)
     for name in [*told, *Flag, *told["latency_ms"], *LinkState]:
         assert f"`{name}`" in PAGE, name
+
+
+def test_the_flags_that_forbid_acting_are_told() -> None:
+    (sentence,) = (part for part in PAGE.split("\n\n") if "forbid acting" in part)
+    head = sentence.partition("forbid acting")[0]
+    assert {flag for flag in Flag if f"`{flag}`" in head} == DISTRUST
 
 
 def test_newtons_are_newtons_per_kg_times_mass(estimate: HipEstimate) -> None:

@@ -3,12 +3,14 @@
 import contextlib
 import gc
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Final
 
 from edgehip.channels import SIDES
 from edgehip.events import CueChange, HipEstimate, HipSampleEstimate, PortOpened
@@ -17,6 +19,8 @@ from edgehip.runtime import Stream, StreamEvent
 from edgehip.sinks.device import DeviceLink, cue_message, estimate_message, sample_message
 from edgehip.sinks.output import Output
 from edgehip.zero import Profile
+
+SWITCH_S: Final = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Run:
         # What start-up made stays: a full collection that walked it would take several samples.
         gc.collect()
         gc.freeze()
+        # A drawing or writing thread gives way to a sample within this time (usually 5 ms).
+        sys.setswitchinterval(SWITCH_S)
         for event in self.streaming:
             if event is not None:
                 self._handle(event)
