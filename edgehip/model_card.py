@@ -296,6 +296,8 @@ def read_model(path: str | Path) -> tuple[ModelCard, bytes, Format]:
             f"{path}: a model file ends in .onnx or .tflite; a PyTorch checkpoint becomes one "
             "with 'edgehip import' and 'edgehip export'"
         )
+    if path.exists() and not path.is_file():
+        raise ModelFileError(f"{path}: cannot be read: it is not a file")
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -53,6 +53,8 @@ class ReplaySource:
         self.overruns = 0
         self.path = path
         self.speed = speed
+        if Path(path).exists() and not Path(path).is_file():
+            raise RecordingError(f"{path}: cannot be read: it is not a file")
         try:
             with Path(path).open("rb") as file:
                 is_recording = file.read(len(MAGIC)) == MAGIC

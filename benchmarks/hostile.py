@@ -1,0 +1,199 @@
+"""What hostile files and values do: refused in one line, in bounded time and memory.
+
+``python -m benchmarks.hostile [--quick] [--json FILE]`` makes each of them and hands it to the real
+``edgehip`` in a process of its own, whose time and memory are watched.
+"""
+
+import argparse
+import json
+import os
+import resource
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from benchmarks.machine import ROOT
+from benchmarks.report import Cell, Check, Report, Table, run_program
+from edgehip.model import bundled_models
+from edgehip.model_card import ModelCard, read_model, write_model
+from edgehip.recording import MAGIC, header
+from edgehip.zero import Profile
+
+AT_MOST_S: Final = 10.0
+AT_MOST_MIB: Final = 500.0
+HOSTILE_LINES: Final = b"0,nan,inf,-inf,1e999,1,2,3,4,5,6\n-1,1,2,3,4,5,6,7,8,9,10\n" * 99
+WALK: Final = "synthetic:?speed=max&duration_s=4"
+
+
+def measure(arguments: argparse.Namespace) -> Report:
+    """Try everything."""
+    rows: list[list[Cell]] = []
+    report = Report()
+    with TemporaryDirectory() as name:
+        for what, command in _cases(Path(name)):
+            status, told, took_s, most_mib = _try(command)
+            said = told.rpartition("\n")[2]  # after what a stream that began says at its end
+            rows.append([what, status, took_s, most_mib, said.replace(name, "...")])
+            held = status in (1, 2) and said.startswith("edgehip: ")
+            held &= "Traceback" not in told
+            held &= took_s < AT_MOST_S and most_mib < AT_MOST_MIB
+            claim = f"{what}: refused in one line, in bounded time and memory"
+            report.checks.append(Check(claim, held, f"{took_s:.1f} s, {most_mib:.0f} MiB"))
+    columns = ("what", "exit", "s", "MiB at most", "told")
+    report.tables.append(Table("Hostile input to the command", columns, rows))
+    return report
+
+
+def _try(command: list[str]) -> tuple[int, str, float, float]:
+    """Return exit status, what was told, seconds, and the most memory in MiB."""
+    began_s = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgehip", *command],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        preexec_fn=_bounded,
+    )
+    assert process.stderr is not None
+    said = process.stderr.read().decode(errors="replace").strip()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    return process.returncode, said, time.monotonic() - began_s, usage.ru_maxrss / 1024
+
+
+def _bounded() -> None:
+    """End a process that would run for ever."""
+    resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+
+
+def _cases(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    def file(name: str, content: bytes) -> str:
+        (folder / name).write_bytes(content)
+        return str(folder / name)
+
+    def stream(*options: str, port: str = WALK) -> list[str]:
+        return ["stream", "--port", port, "--output", "jsonl", *options]
+
+    card, content, _ = read_model(next(p for p in bundled_models() if p.suffix == ".tflite"))
+    for what, changed in _cards(card):
+        write = _write_unchecked(folder / f"{what.replace(' ', '-')}.tflite", content, changed)
+        yield f"model with {what}", stream("--model", write)
+    yield "model cut short", stream("--model", file("cut.tflite", content[: len(content) // 2]))
+    yield "model of 3 bytes", stream("--model", file("tiny.onnx", b"abc"))
+    yield "model that is a folder", stream("--model", folder_at(folder / "folder.onnx"))
+    yield "model that never ends", stream("--model", link_at(folder / "zero.onnx", "/dev/zero"))
+    for what, made in _graphs(folder, card):
+        yield what, stream("--model", made)
+    profile = Profile("standing", (0.0,) * 10, 300)
+    for what, text in _profiles(profile):
+        yield f"profile with {what}", stream("--profile", file("p.json", text.encode()))
+    yield "profile that never ends", stream("--profile", link_at(folder / "p2.json", "/dev/zero"))
+    recordings: dict[str, bytes] = {
+        "recording without items": header({}),
+        "recording with a header of 1 MB": MAGIC + b"{" * 1_000_000,
+        "recording of one record of 4 GB": header({}) + struct.pack("<IQB", 2**32 - 1, 0, 0) * 9,
+    }
+    for what, held in recordings.items():
+        yield what, stream(port=f"replay:{file('r.rec', held)}?speed=max")
+    yield "recording that never ends", stream(port=f"replay:{link_at(folder / 'z', '/dev/zero')}")
+    yield (
+        "angles that are not numbers",
+        stream("--format", "lines", port=f"replay:{file('nan.csv', HOSTILE_LINES)}?speed=max"),
+    )
+    for option in ("--body-mass", "--body-height", "--duration", "--deadline", "--rate"):
+        for value in ("nan", "-1e308"):
+            yield f"{option} {value}", stream(option, value)
+
+
+def folder_at(path: Path) -> str:
+    """Make a folder where a file should be."""
+    path.mkdir()
+    return str(path)
+
+
+def link_at(path: Path, target: str) -> str:
+    """Make a link to a device that is no file."""
+    path.symlink_to(target)
+    return str(path)
+
+
+def _cards(card: ModelCard) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a card, and its JSON."""
+    plain = json.loads(card.to_json())
+
+    def changed(change: Callable[[dict[str, object]], object]) -> str:
+        copy = json.loads(json.dumps(plain))
+        change(copy)
+        return json.dumps(copy)
+
+    huge = [1, 2**40, 10]
+    yield "a huge shape", changed(lambda c: c["inputs"][0].update(shape=huge))  # type: ignore[index]
+    yield "a huge cycle", changed(lambda c: c.update(samples_per_cycle=10**15))
+    yield (
+        "a range of NaN",
+        changed(
+            lambda c: c.update(ranges={"angles_deg": {"low": [float("nan")] * 3, "high": [0.0]}})
+        ),
+    )
+    yield "nested brackets", "[" * 500_000
+
+
+def _write_unchecked(path: Path, content: bytes, card_json: str) -> str:
+    """Write a model file whose card was never checked."""
+    from edgehip import model_card as inside
+
+    graph_size, _ = inside._split(content, "")
+    body = inside._metadata_entry(inside.CARD_KEY, card_json.encode())
+    digits = str(graph_size).zfill(inside.OFFSET_DIGITS).encode()
+    trailer = inside._metadata_entry(inside.OFFSET_KEY, digits)
+    path.write_bytes(content[:graph_size] + body + trailer)
+    return str(path)
+
+
+def _graphs(folder: Path, card: ModelCard) -> Iterator[tuple[str, str]]:
+    """Yield ONNX graphs that want more than there is, or files beside themselves."""
+    try:
+        from onnx import NodeProto, TensorProto, helper
+    except ImportError:
+        return
+    inputs = [helper.make_tensor_value_info(t.name, 1, t.shape) for t in card.inputs]
+    outputs = [helper.make_tensor_value_info(t.name, 1, t.shape) for t in card.outputs]
+
+    def model(nodes: Sequence[NodeProto], weights: Sequence[TensorProto]) -> str:
+        graph = helper.make_graph(nodes, "hostile", inputs, outputs, weights)
+        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+        made.ir_version = 10
+        path = folder / f"graph{len(list(folder.iterdir()))}.onnx"
+        write_model(path, made.SerializeToString(), replace(card))
+        return str(path)
+
+    outside = TensorProto(name="w", data_type=1, dims=[1])
+    outside.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", "/etc/passwd"), ("offset", "0"), ("length", "4")):
+        outside.external_data.add(key=key, value=value)
+    passed = [helper.make_node("Identity", ["w"], [t.name]) for t in card.outputs]
+    yield "graph with weights in /etc/passwd", model(passed, [outside])
+    shape = helper.make_tensor("s", TensorProto.INT64, [2], [2**20, 2**20])
+    many = [helper.make_node("ConstantOfShape", ["s"], [t.name]) for t in card.outputs]
+    yield "graph that makes 4 TB of zeros", model(many, [shape])
+
+
+def _profiles(profile: Profile) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a profile, and its text."""
+    text = profile.to_json()
+    yield "NaN", text.replace("0.0", "NaN", 1)
+    yield "infinity", text.replace("0.0", "1e999", 1)
+    yield "a huge number", text.replace("0.0", "9" * 5000, 1)
+    yield "a foreign method", text.replace("standing", "../../etc/passwd")
+    yield "nested brackets", "[" * 60_000
+
+
+if __name__ == "__main__":
+    run_program(__name__, measure)
