@@ -1,0 +1,112 @@
+"""The benchmarks' own machinery, and what they once found."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.fault_kinds import CASES, unlike
+from benchmarks.machine import ROOT, environment
+from benchmarks.page import write_page
+from benchmarks.report import Check, Report, Table, text_of
+from benchmarks.timing import distribution, in_turns
+from edgehip import load_model
+from edgehip.errors import EdgehipError, ModelFileError, RecordingError
+from edgehip.events import Chunk
+from edgehip.sinks.recorder import Recorder
+from edgehip.sources import open_source
+from tests.streams import synthetic_walk
+
+
+def test_a_distribution_names_calls_that_happened() -> None:
+    assert distribution([float(n) for n in range(1, 1001)]) == [501.0, 951.0, 991.0, 1000.0, 1000.0]
+
+
+def test_calls_in_turns_are_all_counted() -> None:
+    calls: list[str] = []
+    found = in_turns([lambda: calls.append("a"), lambda: calls.append("b")], 2, in_a_row=3)
+    assert [len(durations) for durations in found] == [6, 6]
+    assert "".join(calls) == "aaaaabbbbb" * 2
+
+
+def test_a_report_says_what_did_not_hold() -> None:
+    table = Table("Title", ("what", "ms"), [["one", 0.12345], ["two", 123456.0]], "note")
+    text = text_of(Report([table], [Check("claim", False, "found")], ["reason"]))
+    assert "0.123" in text
+    assert "123456" in text
+    assert "NOT HELD: claim: found" in text
+    assert "left out: reason" in text
+
+
+def test_the_page_shows_every_result(tmp_path: Path) -> None:
+    result = {
+        "program": "latency",
+        "question": "How long?",
+        "quick": True,
+        "took_s": 1.0,
+        "environment": environment(),
+        "tables": [
+            {
+                "title": "Times",
+                "columns": ["what", "p50", "p95", "p99", "p99.9", "max"],
+                "rows": [["a|b", 1.0, 2.0, 3.0, 4.0, 5.0]],
+                "note": "microseconds",
+            }
+        ],
+        "checks": [{"claim": "fast", "held": True, "found": "yes", "timing": True}],
+        "left_out": [],
+    }
+    (tmp_path / "latency.json").write_text(json.dumps(result))
+    write_page(tmp_path, ["latency", "absent"], tmp_path)
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert "1 of 1 held" in page
+    assert "a\\|b | 1 | 2 | 3 | 4 | 5 |" in page
+    assert environment()["commit"] in page
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_fault_leaves_frames_in_the_order_of_time(case: object) -> None:
+    walk = unlike(synthetic_walk(4.0, stand_s=0.2))
+    plan = case.plan(walk)  # type: ignore[attr-defined]
+    assert len(plan.device_s) == len(walk)
+    assert plan.deliverable <= len(walk)
+    assert all(isinstance(action, bytes | str) for _, action in plan.actions)
+
+
+def test_a_program_runs_and_writes_its_results(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.garbage", "--quick", "--json", "found.json"]
+    done = subprocess.run(
+        [*command[:-1], str(tmp_path / "found.json")], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["program"] == "garbage"
+    assert found["checks"][0]["held"]
+
+
+# What benchmarks found
+
+
+def test_a_message_never_acts_on_the_terminal() -> None:
+    assert str(EdgehipError("file 'a\nb\x1b[2J'")) == "file 'a?b?[2J'"
+
+
+def test_a_recording_deleted_meanwhile_is_told(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "walk.rec", {})
+    recorder.add(Chunk(b"abc", 1))
+    (tmp_path / "walk.rec").unlink()
+    trouble = recorder.close()
+    assert trouble is not None
+    assert "was deleted" in trouble
+
+
+def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
+    for name in ("endless.onnx", "endless.rec"):
+        os.symlink("/dev/zero", tmp_path / name)
+    with pytest.raises(ModelFileError, match="not a file"):
+        load_model(tmp_path / "endless.onnx")
+    with pytest.raises(RecordingError, match="not a file"):
+        open_source(f"replay:{tmp_path / 'endless.rec'}")
