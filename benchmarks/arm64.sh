@@ -35,7 +35,8 @@ python3 -m pip install --quiet --target "$site" --only-binary=:all: --python-ver
 # The tests as they are, against the wheel as it is: the checkout's own packages stay out of reach.
 rm -rf "$folder/run"
 mkdir "$folder/run"
-cp -r tests "$folder/run/"
+cp -r tests benchmarks "$folder/run/"
+cp -r firmware_bridge/vectors "$site/"
 cd "$folder/run"
 emulated() {
     env -i HOME="$folder" PATH=/usr/bin PYTHONPATH="$site" PYTHONDONTWRITEBYTECODE=1 \
