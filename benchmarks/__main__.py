@@ -7,6 +7,7 @@ minutes and writes no page unless ``--results`` is given. ``--page`` only writes
 """
 
 import argparse
+import ast
 import json
 import os
 import subprocess
@@ -104,7 +105,7 @@ def _run(program: Program, quick: bool, folder: Path) -> bool:
     if not program.own_json and not process.returncode:
         plain = {
             "program": program.name,
-            "question": said.partition("\n")[0],
+            "question": _question(program.name),
             "quick": quick,
             "took_s": round(time.monotonic() - began_s, 1),
             "environment": environment(),
@@ -113,6 +114,12 @@ def _run(program: Program, quick: bool, folder: Path) -> bool:
         written.write_text(json.dumps(plain, indent=1) + "\n")
     print(f"=== {program.name} took {time.monotonic() - began_s:.0f} s", flush=True)
     return process.returncode == 0
+
+
+def _question(name: str) -> str:
+    """Return the first line of a program's documentation."""
+    source = (ROOT / "benchmarks" / f"{name}.py").read_text()
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
 
 if __name__ == "__main__":

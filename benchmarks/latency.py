@@ -65,7 +65,7 @@ def _engines(models: list[Model], quick: bool) -> Report:
         rounds = 15 if quick else 500
         rows.append([*what, "back to back", *distribution(in_turns([call], rounds)[0])])
         for rate_hz in RATES_HZ:
-            durations, _ = paced(call, rate_hz, 1.0 if quick else 30.0)
+            durations, _ = paced(call, rate_hz, 0.5 if quick else 30.0)
             rows.append([*what, f"{rate_hz:g} Hz", *distribution(durations)])
     columns = ("model", "engine", "precision", "calls", *COLUMNS)
     note = "microseconds; a whole-cycle model is called once a stride, whatever the sample rate"
@@ -119,7 +119,7 @@ def _against(model: Model, quick: bool) -> Report:
         calls |= {f"PyTorch window, {k}": v for k, v in peers.torch_windows().items()}
     except ImportError:
         report.left_out.append("the paper's Transformer in PyTorch: torch is not installed")
-    found = dict(zip(calls, in_turns(list(calls.values()), 5 if quick else 100), strict=True))
+    found = dict(zip(calls, in_turns(list(calls.values()), 3 if quick else 100), strict=True))
     ours, engine, *_ = (float(np.median(durations)) for durations in found.values())
     rows: list[list[Cell]] = [
         [what, *distribution(durations), float(np.median(durations)) / ours]
@@ -154,7 +154,7 @@ def _against(model: Model, quick: bool) -> Report:
 
 def _at_pace(model: Model, quick: bool) -> Report:
     """Time the per-sample path at 100 Hz, beside an idle and a busy core."""
-    name, rate_hz, duration_s = Path(model.path).name, 100.0, 3.0 if quick else 60.0
+    name, rate_hz, duration_s = Path(model.path).name, 100.0, 2.0 if quick else 60.0
     rows: list[list[Cell]] = []
     report = Report()
     call = engine_call(model)

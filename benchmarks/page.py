@@ -102,4 +102,4 @@ def _panel(panel: Any, table: dict[str, Any]) -> None:
     panel.set_xlabel(table["note"].partition(",")[0].partition(";")[0], fontsize=7)
     panel.set_title(table["title"], fontsize=9, loc="left")
     panel.grid(axis="x", which="both", alpha=0.2)
-    panel.legend(fontsize=7, loc="lower right")
+    panel.legend(fontsize=7, ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0), frameon=False)

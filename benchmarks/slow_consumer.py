@@ -23,7 +23,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def measure(arguments: argparse.Namespace) -> Report:
     """Stream to a reader that reads, and to one that sleeps."""
-    walk = synthetic_walk(10.0 if arguments.quick else 60.0, stand_s=0.5)
+    walk = synthetic_walk(7.0 if arguments.quick else 60.0, stand_s=0.5)
     models = sample_models(arguments.sample_model)[:1]
     kinds = "cycle,sample" if models else "cycle"
     chosen = [text for model in models for text in ("--sample-model", str(model))]
