@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,9 +33,11 @@ class Program:
 
     def __init__(self, device: PtyDevice, *options: str) -> None:
         command = [sys.executable, "-m", "edgehip", "stream", "--port", str(device.port)]
+        # A file is a reader that is never slow; finish closes it.
+        self.output = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
             [*command, "--output", "jsonl", "--no-curves", *options],
-            stdout=subprocess.PIPE,
+            stdout=self.output,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -48,10 +51,13 @@ class Program:
         """Press Ctrl-C; return the records and what was said on standard error."""
         time.sleep(0.12)
         self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=20)
+        _, err = self.process.communicate(timeout=20)
+        with self.output as output:
+            output.seek(0)
+            records = [json.loads(line) for line in output]
         assert self.process.returncode == 0, err
         assert "Traceback" not in err
-        return [json.loads(line) for line in out.splitlines()], err
+        return records, err
 
 
 def estimates(records: list[dict[str, Any]]) -> list[tuple[str, float, float]]:
