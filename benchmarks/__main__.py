@@ -21,16 +21,21 @@ from typing import Final
 from benchmarks.machine import ROOT, environment
 from benchmarks.page import write_page
 
+DATA: Final = ROOT.parent / "shared" / "data"
 RESULTS: Final = ROOT / "benchmarks" / "results"
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A benchmark; ``heavy`` ones train or convert networks and have no form of seconds."""
+    """A benchmark.
+
+    Those on ``recordings`` need them beside the checkout, and keep what they print instead of
+    tables; ``heavy`` ones train or convert networks and have no form of seconds.
+    """
 
     name: str
+    recordings: bool = False
     heavy: bool = False
-    own_json: bool = True
 
 
 PROGRAMS: Final = (
@@ -44,9 +49,9 @@ PROGRAMS: Final = (
     Program("hostile"),
     Program("fuzz"),
     Program("soak"),
-    Program("segmentation", own_json=False),
-    Program("accuracy", heavy=True, own_json=False),
-    Program("quantization", heavy=True, own_json=False),
+    Program("segmentation", recordings=True),
+    Program("accuracy", recordings=True, heavy=True),
+    Program("quantization", recordings=True, heavy=True),
 )
 QUICK_LIMIT_S: Final = 120.0
 LIMIT_S: Final = 3 * 3600.0
@@ -71,6 +76,9 @@ def main() -> None:
                 continue
             if program.heavy and arguments.quick:
                 continue
+            if program.recordings and not DATA.is_dir():
+                print(f"\n=== {program.name} left out: it needs the recordings in ../shared/data")
+                continue
             if not _run(program, arguments.quick, folder):
                 failed.append(program.name)
         if keep:
@@ -84,7 +92,7 @@ def _run(program: Program, quick: bool, folder: Path) -> bool:
     command = [sys.executable, "-m", f"benchmarks.{program.name}"]
     command += ["--quick"] if quick else []
     written = folder / f"{program.name}.json"
-    if program.own_json:
+    if not program.recordings:
         command += ["--json", str(written)]
     print(f"\n=== {' '.join(['python', *command[1:3]])}", flush=True)
     began_s = time.monotonic()
@@ -102,7 +110,7 @@ def _run(program: Program, quick: bool, folder: Path) -> bool:
             process.kill()
             print("took too long and was ended")
     print(said, flush=True)
-    if not program.own_json and not process.returncode:
+    if program.recordings and not process.returncode:
         plain = {
             "program": program.name,
             "question": _question(program.name),
