@@ -1,5 +1,7 @@
 """Everything in edgehip that reads bytes it did not write, with good examples to start from."""
 
+import contextlib
+import hashlib
 import io
 import json
 import tempfile
@@ -145,8 +147,13 @@ def _snapshot() -> Target:
     fresh = snapshot.save(Pipeline(model))
 
     def read(data: bytes) -> None:
-        restored = Pipeline(model)
-        snapshot.restore(restored, data.decode(errors="replace"))
+        text = data.decode(errors="replace")
+        with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+            # As somebody would who alters a state and its hash.
+            plain = json.loads(text)
+            digest = hashlib.sha256(json.dumps(plain["rooms"]).encode()).hexdigest()
+            text = json.dumps(plain | {"sha256": digest})
+        snapshot.restore(Pipeline(model), text)
 
     return Target(
         "saved state", read, (fresh.encode(), saved.encode()), JSON.map(json.dumps).map(str.encode)

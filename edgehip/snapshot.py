@@ -6,6 +6,7 @@ so a saved state from elsewhere cannot run code.
 """
 
 import dataclasses
+import hashlib
 import json
 from collections import deque
 from typing import Any, Final
@@ -74,11 +75,13 @@ _DAMAGE: Final = (
 
 def save(pipeline: Pipeline) -> str:
     """Return everything a pipeline remembers, as JSON (a few tens of kilobytes)."""
+    rooms = {name: _plain(room.state) for name, room in _rooms(pipeline).items()}
     return json.dumps(
         {
             "edgehip_snapshot": FORMAT,
             "models": _models(pipeline),
-            "rooms": {name: _plain(room.state) for name, room in _rooms(pipeline).items()},
+            "sha256": _digest(rooms),
+            "rooms": rooms,
         }
     )
 
@@ -100,6 +103,8 @@ def restore(pipeline: Pipeline, text: str) -> None:
             raise SnapshotError("the saved state is of another edgehip version: start afresh")
         if plain["models"] != _models(pipeline):
             raise SnapshotError("the saved state belongs to other models: load those")
+        if plain["sha256"] != _digest(plain["rooms"]):
+            raise ValueError("it is not what was saved")
         states = {name: _value(value) for name, value in plain["rooms"].items()}
     except _DAMAGE as error:
         raise _damaged(error) from error
@@ -121,6 +126,11 @@ def restore(pipeline: Pipeline, text: str) -> None:
 def _damaged(error: Exception) -> SnapshotError:
     reason = f"{type(error).__name__}: {error}"
     return SnapshotError(f"the saved state is damaged ({reason}): start afresh")
+
+
+def _digest(rooms: dict[str, Any]) -> str:
+    """Return a hash: a state altered inside would fail at some later sample only."""
+    return hashlib.sha256(json.dumps(rooms).encode()).hexdigest()
 
 
 def _models(pipeline: Pipeline) -> list[str | None]:
