@@ -15,7 +15,8 @@ from typing import Final
 
 from edgehip.latency import Histogram
 
-IDLE_S: Final = 0.2
+ASK_S: Final = 0.2
+"""How often a loop that waits for room asks whether it still should."""
 
 
 class Outbox:
@@ -29,8 +30,6 @@ class Outbox:
         Items that may wait; the oldest is dropped (and counted) to make room.
     waits
         Asked while there is no room: whether to wait for it instead of dropping.
-    idle
-        Called in the outbox's thread about every :data:`IDLE_S` and at the end (to sync a file).
 
     Attributes
     ----------
@@ -47,12 +46,10 @@ class Outbox:
         *,
         capacity: int,
         waits: Callable[[], bool] = lambda: False,
-        idle: Callable[[], object] = lambda: None,
     ) -> None:
         self.error: OSError | None = None
         self.written = Histogram()
         self._deliver = deliver
-        self._idle = idle
         self._waits = waits
         self._taken = 0
         self._delivered = 0
@@ -73,7 +70,7 @@ class Outbox:
         self._taken += 1
         while self.error is None:
             try:
-                self._items.put((item, received_ns), timeout=IDLE_S if self._waits() else 0)
+                self._items.put((item, received_ns), timeout=ASK_S if self._waits() else 0)
                 return
             except queue.Full:
                 if not self._waits():
@@ -93,22 +90,13 @@ class Outbox:
         self._thread.join(max(0.0, deadline_s - time.monotonic()))
 
     def _run(self) -> None:
-        idled_s = time.monotonic()
         try:
-            while True:
-                with contextlib.suppress(queue.Empty):
-                    entry = self._items.get(timeout=IDLE_S)
-                    if entry is None:
-                        break
-                    item, received_ns = entry
-                    self._deliver(item)
-                    self._delivered += 1
-                    if received_ns:
-                        self.written.add(time.monotonic_ns() - received_ns)
-                if time.monotonic() - idled_s > IDLE_S:
-                    self._idle()
-                    idled_s = time.monotonic()
-            self._idle()
+            while (entry := self._items.get()) is not None:
+                item, received_ns = entry
+                self._deliver(item)
+                self._delivered += 1
+                if received_ns:
+                    self.written.add(time.monotonic_ns() - received_ns)
         except OSError as error:
             self.error = error
 
