@@ -9,8 +9,7 @@ cd "$(dirname "$0")/.."
 folder=$(mkdir -p "${1:-build/arm64}" && cd "${1:-build/arm64}" && pwd)
 root=$folder/debian site=$folder/site
 core="tests/test_wire.py tests/test_timebase.py tests/test_receiver.py tests/test_segmentation.py
-    tests/test_cycles.py tests/test_merge.py tests/test_hostile_link.py tests/test_pipeline.py
-    tests/test_sample_estimates.py tests/test_recording.py tests/test_walker.py"
+    tests/test_cycles.py tests/test_pipeline.py tests/test_walker.py"
 
 if [ ! -x "$root/usr/bin/python3.11" ]; then
     mmdebstrap --quiet --variant=extract --architectures=arm64 \
@@ -44,6 +43,6 @@ emulated() {
 }
 emulated -c 'import platform; print("emulated:", platform.machine(), platform.python_version())'
 # shellcheck disable=SC2086
-emulated -m pytest -q -p no:cacheprovider --import-mode=importlib -o timeout=600 $core
+emulated -m pytest -v -p no:cacheprovider --import-mode=importlib -o timeout=600 $core
 emulated -m edgehip stream --port 'synthetic:?duration_s=10&speed=max' --no-curves | tail -1
 echo "the wheel works on emulated arm64; this says nothing of its speed there"

@@ -12,7 +12,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -81,14 +81,33 @@ class DistantWalker(SyntheticSource):
 
 @dataclass(slots=True)
 class Part:
-    """What was seen in one part of the day."""
+    """What was seen in one part of the day, in sums: a list of strides would grow like a leak."""
 
     until_h: float
     memory_mib: float = 0.0
     clock_ms: float = 0.0
-    peaks: list[float] = field(default_factory=list)
+    strides: int = 0
+    peak_sum: float = 0.0
+    peak_square_sum: float = 0.0
     sample_sum: float = 0.0
     samples: int = 0
+
+    def add_peak(self, value: float) -> None:
+        """Take a stride's peak."""
+        self.strides += 1
+        self.peak_sum += value
+        self.peak_square_sum += value**2
+
+    @property
+    def peak(self) -> float:
+        """Mean of the strides' peaks."""
+        return self.peak_sum / max(1, self.strides)
+
+    @property
+    def peak_error(self) -> float:
+        """Standard error of that mean."""
+        variance = self.peak_square_sum / max(1, self.strides) - self.peak**2
+        return math.sqrt(max(0.0, variance) / max(1, self.strides))
 
 
 def measure(arguments: argparse.Namespace) -> Report:
@@ -115,7 +134,7 @@ def _walk(stream: Stream, source: DistantWalker, hours: float) -> Iterator[Part]
     for event in stream:
         match event:
             case HipEstimate():
-                part.peaks.append(float(event.forces_n_per_kg["glmed"].max()))
+                part.add_peak(float(event.forces_n_per_kg["glmed"].max()))
             case HipSampleEstimate():
                 part.sample_sum += float(event.forces_n_per_kg["r"][10])
                 part.samples += 1
@@ -125,7 +144,7 @@ def _walk(stream: Stream, source: DistantWalker, hours: float) -> Iterator[Part]
                 if not ends_h:
                     return
                 part = Part(ends_h.pop(0))
-    if part.peaks:
+    if part.strides:
         _look(part, stream)
         yield part
 
@@ -143,8 +162,8 @@ def _table(parts: list[Part], hours: float, speed: float) -> Table:
         [
             part.until_h,
             part.memory_mib,
-            len(part.peaks),
-            float(np.mean(part.peaks)) if part.peaks else None,
+            part.strides,
+            part.peak if part.strides else None,
             part.sample_sum / part.samples if part.samples else None,
             part.clock_ms,
         ]
@@ -171,9 +190,8 @@ def _checks(stream: Stream, source: DistantWalker, parts: list[Part]) -> list[Ch
     memory = np.array([part.memory_mib for part in parts[SETTLED:]])
     slope = float(np.polyfit(hours, memory, 1)[0])
     grown = float(memory[-1] - memory[0])
-    first, last = (np.array(part.peaks) for part in (parts[0], parts[-1]))
-    error = math.hypot(*(peaks.std() / math.sqrt(len(peaks)) for peaks in (first, last)))
-    moved = float(last.mean() - first.mean())
+    error = math.hypot(parts[0].peak_error, parts[-1].peak_error)
+    moved = parts[-1].peak - parts[0].peak
     return [
         Check("every sample is taken or counted as lost", exact, counted),
         Check(
