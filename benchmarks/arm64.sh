@@ -43,6 +43,6 @@ emulated() {
 }
 emulated -c 'import platform; print("emulated:", platform.machine(), platform.python_version())'
 # shellcheck disable=SC2086
-emulated -m pytest -v -p no:cacheprovider --import-mode=importlib -o timeout=600 $core
+emulated -m pytest -q -p no:cacheprovider --import-mode=importlib -o timeout=600 $core
 emulated -m edgehip stream --port 'synthetic:?duration_s=10&speed=max' --no-curves | tail -1
 echo "the wheel works on emulated arm64; this says nothing of its speed there"
