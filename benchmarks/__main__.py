@@ -115,6 +115,7 @@ def _run(program: Program, quick: bool, folder: Path) -> bool:
             "program": program.name,
             "question": _question(program.name),
             "quick": quick,
+            "command": " ".join(["python", *command[1:]]),
             "took_s": round(time.monotonic() - began_s, 1),
             "environment": environment(),
             "printed": said,

@@ -159,6 +159,7 @@ def _troubles(folder: Path) -> Report:
     for name, case in cases.items():
         try:
             code, said = case()
+            said = said.replace(str(folder), "...")
         except OSError as error:
             report.left_out.append(f"{name}: cannot be had here ({error})")
             continue

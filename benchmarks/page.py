@@ -41,7 +41,7 @@ def _overview(found: list[dict[str, Any]]) -> str:
 
 
 def _section(result: dict[str, Any], plot: str | None) -> str:
-    command = f"python -m benchmarks.{result['program']}{' --quick' if result['quick'] else ''}"
+    command = result["command"]
     where = ", ".join(f"{key} {value}" for key, value in result["environment"].items())
     parts = [f"## {result['program']}\n", f"{result['question']}\n", f"```sh\n{command}\n```\n"]
     parts.append(f"{where}\n")

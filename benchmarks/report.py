@@ -85,6 +85,15 @@ def verdict(held: bool) -> str:
     return "held" if held else "NOT HELD"
 
 
+def _command(name: str, given: Sequence[str]) -> str:
+    """Return how the program was called, but for where its JSON goes."""
+    words = list(given)
+    if "--json" in words:
+        at = words.index("--json")
+        del words[at : at + 2]
+    return " ".join([f"python -m benchmarks.{name}", *words])
+
+
 def run_program(
     module: str,
     measure: Callable[[argparse.Namespace], Report],
@@ -117,6 +126,7 @@ def run_program(
             "program": name,
             "question": question,
             "quick": arguments.quick,
+            "command": _command(name, sys.argv[1:]),
             "took_s": round(time.monotonic() - began_s, 1),
             "environment": environment(),
         }

@@ -46,6 +46,7 @@ def test_the_page_shows_every_result(tmp_path: Path) -> None:
         "program": "latency",
         "question": "How long?",
         "quick": True,
+        "command": "python -m benchmarks.latency --quick",
         "took_s": 1.0,
         "environment": environment(),
         "tables": [
