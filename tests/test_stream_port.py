@@ -32,8 +32,8 @@ def device(tmp_path: Path) -> Iterator[PtyDevice]:
 class Program:
     """``edgehip stream`` in a process of its own."""
 
-    def __init__(self, device: PtyDevice, *options: str) -> None:
-        command = [sys.executable, "-m", "edgehip", "stream", "--port", str(device.port)]
+    def __init__(self, device: PtyDevice, *options: str, port: str | None = None) -> None:
+        command = [sys.executable, "-m", "edgehip", "stream", "--port", port or str(device.port)]
         # A file is a reader that is never slow; finish closes it.
         self.output = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(

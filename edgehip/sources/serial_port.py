@@ -14,10 +14,12 @@ from edgehip.events import Chunk, PortLost, PortOpened
 from edgehip.recording import SourceItem
 from edgehip.sources import DEFAULT_CAPACITY
 from edgehip.sources.inbox import Inbox
+from edgehip.sources.network import Rfc2217Port, check_address, notice_silence
 
 READ_TIMEOUT_S: Final = 0.05
 WRITE_TIMEOUT_S: Final = 0.05
 REOPEN_EVERY_S: Final = 0.5
+CLOSE_WITHIN_S: Final = 1.0
 MAX_CHUNK: Final = 4096
 
 
@@ -84,7 +86,7 @@ class SerialSource:
     def close(self) -> None:
         """Stop reading and close the port."""
         self._closing.set()
-        self._thread.join()
+        self._thread.join(CLOSE_WITHIN_S)  # it may be waiting for a server that does not answer
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -119,14 +121,20 @@ class SerialSource:
 
 
 def _open(url: str, baud: int) -> Any:
+    check_address(url)
     try:
-        return serial.serial_for_url(
-            url,
-            baudrate=baud,
-            timeout=READ_TIMEOUT_S,
-            write_timeout=WRITE_TIMEOUT_S,
-            exclusive=True,  # two programs on one port would share its bytes out between them
-        )
+        if url.lower().startswith("rfc2217://"):
+            port: Any = Rfc2217Port(url, baud, timeout=READ_TIMEOUT_S)
+        else:
+            port = serial.serial_for_url(
+                url,
+                baudrate=baud,
+                timeout=READ_TIMEOUT_S,
+                write_timeout=WRITE_TIMEOUT_S,
+                exclusive=True,  # two programs on one port would share its bytes out between them
+            )
+        notice_silence(port)
+        return port
     except Exception as error:
         # What pySerial lets through when a port vanishes under its hands has no common base:
         # SerialException, OSError, termios.error, TypeError, ValueError, OverflowError.
@@ -147,6 +155,12 @@ def _advice(error: Exception, url: str) -> str:
         return f"{text}; see 'edgehip stream --help' for the kinds of port"
     if "Connection refused" in text:
         return "nobody listens there; start the server first"
+    if "Name or service" in text or "No address" in text or "name resolution" in text:
+        return "there is no host of that name; check it, and the network"
+    if "timed out" in text or "No route" in text or "unreachable" in text:
+        return "the host does not answer; check its address, and the network"
+    if "RFC2217" in text:
+        return "the server does not speak RFC 2217; try socket://"
     return _reason(error)
 
 

@@ -1,0 +1,102 @@
+"""A device behind a network: the program itself, over plain TCP and over RFC 2217."""
+
+import itertools
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import serial
+
+from edgehip.errors import SourceError
+from edgehip.sources import open_source
+from edgehip.sources.network import Rfc2217Port
+from tests.port_server import PortServer
+from tests.pty_device import PtyDevice
+from tests.streams import synthetic_walk
+from tests.test_stream_port import Program
+
+SCHEMES = ("rfc2217", "socket")
+# pySerial's client names and daemonizes its thread in the old way.
+pytestmark = pytest.mark.filterwarnings("ignore:set.* is deprecated:DeprecationWarning")
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[PtyDevice]:
+    device = PtyDevice(tmp_path)
+    yield device
+    device.close()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_server_may_go_away_and_come_back(scheme: str, device: PtyDevice) -> None:
+    walk = synthetic_walk(9.0, stand_s=0.5)
+    timed = list(zip(walk.time_s.tolist(), walk.frames(), strict=True))
+    server = PortServer(str(device.port), scheme)
+    program = Program(device, port=server.url)
+    device.play(timed[:300], speed=8)
+    time.sleep(0.3)  # silence, before the server goes
+    server.go_away()
+    server = PortServer(str(device.port), scheme, server.port)
+    while b"\0" not in device.read():  # greeted again
+        assert program.process.poll() is None
+        time.sleep(0.01)
+    device.play([(t - 4.0, frame) for t, frame in timed[400:]], speed=8)
+    records, err = program.finish()
+    server.go_away()
+    links = [r["link"] for r in records if r["record"] == "link"]
+    # A busy machine may let the walk itself pause long enough to be stale.
+    assert [state for state, _ in itertools.groupby(links) if state != "stale"] == [
+        *("live", "lost", "live")
+    ]
+    assert links[links.index("lost") - 1] == "stale"
+    assert f"samples    {len(walk) - 100}; frames lost 100 " in err
+    assert {r["side"] for r in records if r.get("start_s", 0.0) > 4.0} == {"l", "r"}
+
+
+def test_what_came_before_the_server_hung_up_is_given(device: PtyDevice) -> None:
+    server = PortServer(str(device.port), "rfc2217")
+    port = Rfc2217Port(server.url, timeout=0.05)
+    sent = bytes(range(256)) * 2  # with every byte that telnet has a meaning for
+    device.write(sent)
+    while port.in_waiting < len(sent):
+        time.sleep(0.01)
+    server.go_away()
+    time.sleep(0.1)
+    assert port.read(len(sent) + 10) == sent
+    with pytest.raises(serial.SerialException, match="hung up"):
+        port.read()
+    port.close()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_system_watches_a_silent_server(scheme: str, device: PtyDevice) -> None:
+    """One that lost its power never says so; unasked, it would be waited for for ever."""
+    server = PortServer(str(device.port), scheme)
+    source = open_source(server.url)
+    time.sleep(0.2)  # until the last bytes written are acknowledged
+    connections = Path("/proc/net/tcp").read_text().splitlines()
+    (ours,) = (
+        c
+        for c in connections
+        if c.split()[2] == f"0100007F:{server.port:04X}" and c.split()[3] == "01"
+    )
+    assert ours.split()[5].startswith("02:")  # the keepalive timer runs
+    source.close()
+    server.go_away()
+
+
+def test_a_server_that_does_not_speak_rfc_2217_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(SourceError, match=r"does not speak RFC 2217.* try socket://"):
+            open_source(f"rfc2217://127.0.0.1:{port}?timeout=0.2")
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("place", ["", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999"])
+def test_an_address_without_a_port_is_told(scheme: str, place: str) -> None:
+    with pytest.raises(SourceError, match=f"written {scheme}://HOST:PORT"):
+        open_source(f"{scheme}://{place}")
