@@ -1,12 +1,14 @@
 """What hostile files and values do: refused in one line, in bounded time and memory.
 
 ``python -m benchmarks.hostile [--quick] [--json FILE]`` makes each of them and hands it to the real
-``edgehip`` in a process of its own, whose time and memory are watched.
+``edgehip`` in a process of its own, whose time and memory are watched. Hostile values amid a good
+walk are not refused but left out and counted, and the walk is estimated all the same.
 """
 
 import argparse
 import json
 import os
+import re
 import resource
 import struct
 import subprocess
@@ -16,18 +18,28 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import IO, Final
 
 from benchmarks.machine import ROOT
 from benchmarks.report import Cell, Check, Report, Table, run_program
-from edgehip.model import bundled_models
+from edgehip.model import DEFAULT_SAMPLE_MODEL, bundled_models
 from edgehip.model_card import ModelCard, read_model, write_model
 from edgehip.recording import MAGIC, header
 from edgehip.zero import Profile
+from tests.streams import synthetic_walk
 
 AT_MOST_S: Final = 10.0
 AT_MOST_MIB: Final = 500.0
 HOSTILE_LINES: Final = b"0,nan,inf,-inf,1e999,1,2,3,4,5,6\n-1,1,2,3,4,5,6,7,8,9,10\n" * 99
+TEN: Final = ",1,2,3,4,5,6,7,8,9,10"
+AMID: Final = {
+    "angles of NaN and infinity": "{between_ms},nan,inf,-inf,1,2,3,4,5,6,7",
+    "angles of 1e308 degrees": "{between_ms}" + 10 * ",1e308",
+    "time stamps of 1e300": f"1e300{TEN}",
+    "time stamps of -1e18": f"-1e18{TEN}",
+    "time stamps of NaN": f"nan{TEN}",
+    "lines of 100 kB": "1," * 50_000,
+}
 WALK: Final = "synthetic:?speed=max&duration_s=4"
 
 
@@ -45,17 +57,60 @@ def measure(arguments: argparse.Namespace) -> Report:
             held &= took_s < AT_MOST_S and most_mib < AT_MOST_MIB
             claim = f"{what}: refused in one line, in bounded time and memory"
             report.checks.append(Check(claim, held, f"{took_s:.1f} s, {most_mib:.0f} MiB"))
-    columns = ("what", "exit", "s", "MiB at most", "told")
-    report.tables.append(Table("Hostile input to the command", columns, rows))
+        columns = ("what", "exit", "s", "MiB at most", "told")
+        report.tables.append(Table("Hostile input to the command", columns, rows))
+        report.add(_amid_a_walk(Path(name)))
     return report
 
 
-def _try(command: list[str]) -> tuple[int, str, float, float]:
+def _amid_a_walk(folder: Path) -> Report:
+    """Hide hostile lines in a good walk: they are left out, and nothing else is."""
+    rows: list[list[Cell]] = []
+    report = Report()
+    walk = synthetic_walk(12.0, stand_s=0.5)
+    good = [
+        ",".join(map(str, [1e3 * t, *angles]))
+        for t, angles in zip(walk.time_s.tolist(), walk.angles_deg.tolist(), strict=True)
+    ]
+    for what, line in AMID.items():
+        lines = [
+            text
+            for t_s, row in zip(walk.time_s.tolist(), good, strict=True)
+            for text in (row, line.format(between_ms=1e3 * t_s + 5))
+        ]
+        path, out = folder / "amid.csv", folder / "amid.jsonl"
+        path.write_text("\n".join(lines) + "\n")
+        with out.open("wb") as kept:
+            command = ["stream", "--port", f"replay:{path}?speed=max", "--format", "lines"]
+            tried = _try([*command, "--estimates", "cycle,sample", "--output", "jsonl"], kept)
+        status, told, took_s, most_mib = tried
+        # No number in a record may be anything that JSON does not know.
+        records = [json.loads(text, parse_constant=_refuse) for text in out.open()]
+        times_s = [one["time_s"] for one in records if one["record"] == "sample"]
+        strides = sum(one["record"] == "estimate" for one in records)
+        said = " ".join(re.findall(r"samples +(.*)", told))
+        rows.append([what, len(good), len(times_s), strides, took_s, most_mib, said])
+        held = status == 0 and "Traceback" not in told and len(times_s) == len(good)
+        held &= times_s == sorted(set(times_s)) and strides > 0
+        held &= took_s < AT_MOST_S and most_mib < AT_MOST_MIB
+        claim = f"{what} after every sample of a walk: every sample is estimated, they are not"
+        text = f"{len(times_s)} of {len(good)} estimated, {strides} strides, exit {status}"
+        report.checks.append(Check(claim, held, text))
+    columns = ("what", "samples", "estimated", "strides", "s", "MiB at most", "told")
+    report.tables.append(Table("Hostile lines amid a walk", columns, rows))
+    return report
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"a record holds {constant}")
+
+
+def _try(command: list[str], out: IO[bytes] | None = None) -> tuple[int, str, float, float]:
     """Return exit status, what was told, seconds, and the most memory in MiB."""
     began_s = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "edgehip", *command],
-        stdout=subprocess.DEVNULL,
+        stdout=out or subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         cwd=ROOT,
         preexec_fn=_bounded,
@@ -91,10 +146,17 @@ def _cases(folder: Path) -> Iterator[tuple[str, list[str]]]:
     yield "model that never ends", stream("--model", link_at(folder / "zero.onnx", "/dev/zero"))
     for what, made in _graphs(folder, card):
         yield what, stream("--model", made)
+    sample = next(p for p in bundled_models() if p.name == f"{DEFAULT_SAMPLE_MODEL}.tflite")
+    for what, changed in _rates(sample):
+        write = _write_unchecked(folder / f"{what}.tflite", sample.read_bytes(), changed)
+        yield f"model with {what}", stream("--estimates", "sample", "--sample-model", write)
     profile = Profile("standing", (0.0,) * 10, 300)
     for what, text in _profiles(profile):
         yield f"profile with {what}", stream("--profile", file("p.json", text.encode()))
     yield "profile that never ends", stream("--profile", link_at(folder / "p2.json", "/dev/zero"))
+    yield "profile at ../../etc/passwd", stream("--profile", f"{folder}/../../etc/passwd")
+    yield "profile over /etc/passwd", stream("--calibrate", "standing", "--profile", "/etc/passwd")
+    yield "profile that is a folder", stream("--profile", str(folder))
     recordings: dict[str, bytes] = {
         "recording without items": header({}),
         "recording with a header of 1 MB": MAGIC + b"{" * 1_000_000,
@@ -142,7 +204,19 @@ def _cards(card: ModelCard) -> Iterator[tuple[str, str]]:
             lambda c: c.update(ranges={"angles_deg": {"low": [float("nan")] * 3, "high": [0.0]}})
         ),
     )
+    state = {"name": "state.x", "shape": [2**20, 2**20], "channels": []}
+    yield "a state of 4 TB", changed(lambda c: c["inputs"].append(state))  # type: ignore[attr-defined]
+    state_2 = state | {"shape": [9] * 100_000}
+    yield "a state of 100000 axes", changed(lambda c: c["inputs"].append(state_2))  # type: ignore[attr-defined]
     yield "nested brackets", "[" * 500_000
+
+
+def _rates(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield absurd rates of a per-sample model, and its card's JSON."""
+    card, _, _ = read_model(path)
+    for rate_hz in (1e300, 1e-300, float("nan")):
+        plain = json.loads(card.to_json()) | {"rate_hz": rate_hz}
+        yield f"a rate of {rate_hz:g} Hz", json.dumps(plain)
 
 
 def _write_unchecked(path: Path, content: bytes, card_json: str) -> str:

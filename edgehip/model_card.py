@@ -22,6 +22,11 @@ CARD_KEY: Final = b"edgehip.card"
 OFFSET_KEY: Final = b"edgehip.card_offset"
 OFFSET_DIGITS: Final = 12
 MAX_CARD_BYTES: Final = 1 << 20
+MAX_TENSOR_AXES: Final = 8
+MAX_TENSOR_NUMBERS: Final = 1 << 22
+"""A tensor of more numbers (16 MiB) is no gait cycle and no state, but a way to fill a memory."""
+MAX_RATE_HZ: Final = 10_000.0
+"""A network that steps faster would take a core for itself."""
 
 Kind = Literal["cycle", "sample"]
 Format = Literal["onnx", "tflite"]
@@ -211,15 +216,17 @@ def _check(card: ModelCard, where: str) -> None:
         isinstance(card.samples_per_cycle, int) and card.samples_per_cycle > 1
     ):
         problem = "it is of kind 'cycle' without samples_per_cycle"
-    elif card.kind == "sample" and not (card.rate_hz and card.rate_hz > 0):
-        problem = "it is of kind 'sample' without rate_hz"
+    elif card.kind == "sample" and not (card.rate_hz and 1.0 <= card.rate_hz <= MAX_RATE_HZ):
+        problem = f"it is of kind 'sample' without a rate_hz of 1 to {MAX_RATE_HZ:g}"
     elif angles is None:
         problem = "it takes no angles_deg"
     elif card.output("moments_nm_per_kg") is None and card.output("forces_n_per_kg") is None:
         problem = "it gives neither moments_nm_per_kg nor forces_n_per_kg"
     else:
         for tensor in card.inputs + card.outputs:
-            if (channels := CHANNELS_OF.get(tensor.name)) is not None:
+            if not _computable(tensor.shape):
+                problem = f"{tensor.name} has no shape, or one beyond {MAX_TENSOR_NUMBERS} numbers"
+            elif (channels := CHANNELS_OF.get(tensor.name)) is not None:
                 wanted: tuple[int, ...] = (1, steps or 1, len(channels))
                 if tensor.channels != channels:
                     problem = (
@@ -243,6 +250,14 @@ def _check(card: ModelCard, where: str) -> None:
             problem = f"its zero is not one of {len(ANGLES)} angles, standing and walking"
     if problem is not None:
         raise ModelFileError(f"{where}: its card contradicts itself: {problem}")
+
+
+def _computable(shape: tuple[int, ...]) -> bool:
+    return (
+        len(shape) <= MAX_TENSOR_AXES
+        and all(n > 0 for n in shape)
+        and math.prod(shape) <= MAX_TENSOR_NUMBERS
+    )
 
 
 def _metadata_entry(key: bytes, value: bytes) -> bytes:

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from benchmarks.timing import distribution, in_turns
 from edgehip import load_model
 from edgehip.errors import EdgehipError, ModelFileError, RecordingError
 from edgehip.events import Chunk
+from edgehip.model_card import ModelCard, TensorCard
 from edgehip.sinks.recorder import Recorder
 from edgehip.sources import open_source
 from tests.streams import synthetic_walk
@@ -111,3 +114,24 @@ def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
         load_model(tmp_path / "endless.onnx")
     with pytest.raises(RecordingError, match="not a file"):
         open_source(f"replay:{tmp_path / 'endless.rec'}")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"rate_hz": 1e300}, "rate_hz of 1 to 10000"),
+        ({"rate_hz": 1e-300}, "rate_hz of 1 to 10000"),
+        ({"rate_hz": float("nan")}, "rate_hz of 1 to 10000"),
+        ({"inputs": (TensorCard("state.x", (2**20, 2**20)),)}, "state.x has no shape, or one"),
+        ({"inputs": (TensorCard("state.x", (9,) * 100_000),)}, "state.x has no shape, or one"),
+        ({"inputs": (TensorCard("state.x", (1, 0)),)}, "state.x has no shape, or one"),
+    ],
+)
+def test_a_card_nobody_could_obey_is_refused(change: dict[str, Any], problem: str) -> None:
+    card = load_model("hip-sample").card
+    changed = replace(
+        card, **{k: v if k == "rate_hz" else card.inputs + v for k, v in change.items()}
+    )
+    with pytest.raises(ModelFileError, match=problem) as caught:
+        ModelCard.from_json(changed.to_json().encode(), "card")
+    assert len(str(caught.value)) < 200
