@@ -2,6 +2,7 @@
 
 import itertools
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,10 +89,19 @@ def test_the_system_watches_a_silent_server(scheme: str, device: PtyDevice) -> N
 
 
 def test_a_server_that_does_not_speak_rfc_2217_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    def babble() -> None:
+        client, _ = listener.accept()
+        with client:
+            client.sendall(b"\xff\xf0")  # to telnet, the end of something that never began
+            while client.recv(1024):
+                pass
+
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+        thread = threading.Thread(target=babble)
+        thread.start()
         with pytest.raises(SourceError, match=r"does not speak RFC 2217.* try socket://"):
-            open_source(f"rfc2217://127.0.0.1:{port}?timeout=0.2")
+            open_source(f"rfc2217://127.0.0.1:{listener.getsockname()[1]}?timeout=0.2")
+        thread.join()
     assert capfd.readouterr().err == ""
 
 
