@@ -168,6 +168,8 @@ def _workstation(folder: Path) -> list[Target]:
 
     arrays = io.BytesIO()
     np.savez(arrays, X=np.zeros((2, 3), np.float32), subject=np.array(["a", "b"]))
+    texts = io.BytesIO()
+    np.savez_compressed(texts, subject=np.array(["a", "b"] * 9, dtype=object))
     tensors = io.BytesIO()
     torch.save({"weights": torch.zeros(2), "mean": np.zeros(2, np.float32)}, tensors)
 
@@ -181,6 +183,6 @@ def _workstation(folder: Path) -> list[Target]:
         return write_and_read
 
     return [
-        Target("NPZ data set", from_file("a.npz", read_npz), (arrays.getvalue(),)),
+        Target("NPZ data set", from_file("a.npz", read_npz), (arrays.getvalue(), texts.getvalue())),
         Target("PyTorch checkpoint", from_file("c.pt", load_tensors), (tensors.getvalue(),)),
     ]

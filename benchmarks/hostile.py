@@ -16,10 +16,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Final
 
+from benchmarks import npz_bombs
 from benchmarks.machine import ROOT
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from edgehip.model import DEFAULT_SAMPLE_MODEL, bundled_models
@@ -48,7 +50,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     rows: list[list[Cell]] = []
     report = Report()
     with TemporaryDirectory() as name:
-        for what, command in _cases(Path(name)):
+        for what, command in _cases(Path(name), arguments.quick):
             status, told, took_s, most_mib = _try(command)
             said = told.rpartition("\n")[2]  # after what a stream that began says at its end
             rows.append([what, status, took_s, most_mib, said.replace(name, "...")])
@@ -128,7 +130,7 @@ def _bounded() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
 
 
-def _cases(folder: Path) -> Iterator[tuple[str, list[str]]]:
+def _cases(folder: Path, quick: bool) -> Iterator[tuple[str, list[str]]]:
     def file(name: str, content: bytes) -> str:
         (folder / name).write_bytes(content)
         return str(folder / name)
@@ -169,6 +171,14 @@ def _cases(folder: Path) -> Iterator[tuple[str, list[str]]]:
         "angles that are not numbers",
         stream("--format", "lines", port=f"replay:{file('nan.csv', HOSTILE_LINES)}?speed=max"),
     )
+    if find_spec("torch") is not None:
+        for what, write_bomb in list(npz_bombs.HOSTILE.items())[:: 5 if quick else 1]:
+            write_bomb(folder / "bomb.npz")
+            evaluate = ["evaluate", "hip-cycle", str(folder / "bomb.npz")]
+            yield f"data set with {what}", [*evaluate, "-o", str(folder / "evaluated")]
+        npz_bombs.HOSTILE["1 GiB of zeros"](folder / "bomb.pt")
+        imports = ["import", str(folder / "bomb.pt"), "-o", str(folder / "imported.pt")]
+        yield "checkpoint with 1 GiB of zeros", imports
     for option in ("--body-mass", "--body-height", "--duration", "--deadline", "--rate"):
         for value in ("nan", "-1e308"):
             yield f"{option} {value}", stream(option, value)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.npz_bombs import HOSTILE
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
 from edgehip.errors import ModelFileError
 from edgehip_export.checkpoint import import_checkpoint, import_checkpoints
@@ -177,3 +178,10 @@ def test_other_files_are_refused(tmp_path: Path, load: Any) -> None:
 def test_released_checkpoint_is_no_trained_model(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="becomes one with 'edgehip import'"):
         load_trained(synthetic(tmp_path / "a.pt"))
+
+
+def test_a_compressed_checkpoint_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.pt"
+    HOSTILE["1 GiB of zeros"](path)
+    with pytest.raises(ModelFileError, match="it may unpack to any size"):
+        import_checkpoint(path)

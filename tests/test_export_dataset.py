@@ -1,16 +1,18 @@
 """A data set of the published shape is read; anything else is refused in one telling line."""
 
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks.npz_bombs import HOSTILE
 from edgehip.channels import ANGLES
 from edgehip.errors import DatasetError
 from edgehip_export.dataset import COLUMNS, read_cohort
-from edgehip_export.npz import read_npz
+from edgehip_export.npz import read_npz, texts
 from edgehip_export.split import folds, hold_out
 from tests.export_cohort import SIXTY, cohort_arrays, write_cohort
 
@@ -75,6 +77,22 @@ def test_pickle_bomb_does_not_go_off(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"it would run posix\.mkdir"):
         read_cohort(path)
     assert not crater.exists()
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_what_would_fill_a_memory_is_refused_before_it_does(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "bomb.npz"
+    HOSTILE[what](path)
+    assert path.stat().st_size < 1_200_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetError, match=r"plain arrays|holds a text of") as caught:
+            texts(read_npz(path)["X"])
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "\n" not in str(caught.value)
+    assert most < 32e6
 
 
 def bad_nan() -> Any:

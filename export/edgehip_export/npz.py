@@ -1,30 +1,33 @@
-"""Reading NPZ files of unknown origin: numbers and texts, never code."""
+"""Reading NPZ files of unknown origin: numbers and texts, never code, in bounded memory.
 
+A file of kilobytes can hold petabytes of zeros, state any shape, or pickle what unfolds without
+end. So all sizes are added up before anything is unpacked, a shape must be that of the bytes that
+are there, and texts that NumPy stored as a pickle are read by a reader that makes nothing else.
+"""
+
+import io
+import math
 import pickle
 import zipfile
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgehip.errors import DatasetError
 
-_HARMLESS: Final = {
-    ("numpy", "dtype"),
-    ("numpy", "ndarray"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-}
+MOST_BYTES: Final = 1 << 28
+"""Of all arrays together: ten times the released data set."""
 
+MOST_PICKLED_BYTES: Final = 1 << 20
+"""Of a column of Python texts."""
 
-class _TextUnpickler(pickle.Unpickler):
-    """Unpickles arrays of plain values. NumPy stores columns of Python texts as a pickle."""
+LONGEST_TEXT: Final = 200
+"""Of an id, a label or the name of a column; NumPy gives every text the room of the longest."""
 
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _HARMLESS:
-            raise pickle.UnpicklingError(f"it would run {module}.{name}")
-        return super().find_class(module, name)
+PACKINGS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What NumPy writes. The others' decompressors cannot be told when to stop."""
 
 
 def read_npz(path: str | Path) -> dict[str, NDArray[Any]]:
@@ -33,40 +36,111 @@ def read_npz(path: str | Path) -> dict[str, NDArray[Any]]:
     Raises
     ------
     DatasetError
-        If the file cannot be read, is no NPZ file, or would run code on loading.
+        If the file cannot be read, is no NPZ file, would run code on loading, or would unpack to
+        more than :data:`MOST_BYTES`.
     """
-    arrays = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            for member in archive.namelist():
-                with archive.open(member) as file:
-                    arrays[member.removesuffix(".npy")] = _read_array(file)
+            members = archive.infolist()
+            unpacked = sum(member.file_size for member in members)
+            if unpacked > MOST_BYTES:
+                raise ValueError(
+                    f"it would unpack to {unpacked / 2**20:.0f} MiB, more than the "
+                    f"{MOST_BYTES >> 20} MiB that are read"
+                )
+            return {
+                member.filename.removesuffix(".npy"): _read_array(archive, member)
+                for member in members
+            }
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
     except Exception as error:  # what a hostile or damaged file raises has no common base
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DatasetError(f"{path}: is not a NumPy .npz file of plain arrays: {reason}") from error
-    return arrays
 
 
-def _read_array(file: IO[bytes]) -> NDArray[Any]:
-    version = np.lib.format.read_magic(file)
-    header = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }.get(version)
-    if header is None:
-        raise ValueError(f"it holds an array of format {version}")
-    shape, _, dtype = header(file)
-    if not dtype.hasobject:
-        file.seek(0)
-        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
-    return np.asarray(_TextUnpickler(file).load(), dtype=object).reshape(shape)
+def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    if member.compress_type not in PACKINGS:
+        raise ValueError(f"{member.filename} is packed in a way that NumPy does not pack")
+    with archive.open(member) as file:  # ends after as many bytes as the directory states
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):  # others are for headers of structures, as long as they like
+            raise ValueError(f"{member.filename} is an array of format {version}")
+        shape, columns_first, dtype = np.lib.format.read_array_header_1_0(file)
+        left = member.file_size - file.tell()
+        if dtype.hasobject:
+            if left > MOST_PICKLED_BYTES:
+                raise ValueError(f"{member.filename} holds more than a column of texts")
+            return _texts(file.read()).reshape(shape)
+        if math.prod(shape) * dtype.itemsize != left:
+            raise ValueError(f"{member.filename} states a shape that its bytes do not fill")
+        array = np.frombuffer(file.read(), dtype)
+        return array.reshape(shape, order="F" if columns_first else "C")
+
+
+class _Column:
+    """Stands for the array in a pickle, and takes its values if they are plain ones."""
+
+    def __init__(self, *_: object) -> None:
+        self.values: list[str | bytes | int | float] = []
+
+    def __setstate__(self, state: Any) -> None:
+        values = state[-1]
+        plain = isinstance(values, list) and all(
+            type(value) in (str, bytes, int, float) for value in values
+        )
+        if not plain:
+            raise pickle.UnpicklingError("a column holds something other than texts and numbers")
+        self.values = values
+
+
+class _Dtype:
+    """Stands for the type of that array, which is known."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def __setstate__(self, state: object) -> None: ...
+
+
+_STAND_INS: Final = {
+    ("numpy", "dtype"): _Dtype,
+    ("numpy", "ndarray"): _Dtype,
+    ("numpy.core.multiarray", "_reconstruct"): _Column,
+    ("numpy._core.multiarray", "_reconstruct"): _Column,
+}
+
+
+class _TextUnpickler(pickle._Unpickler):
+    """Unpickles a column of plain values, calling nothing but the stand-ins.
+
+    The one in Python, for the one in C reserves whatever memory a file asks for.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _STAND_INS:
+            raise pickle.UnpicklingError(f"it would run {module}.{name}")
+        return _STAND_INS[module, name]
+
+
+def _texts(pickled: bytes) -> NDArray[Any]:
+    column = _TextUnpickler(io.BytesIO(pickled)).load()
+    if not isinstance(column, _Column):
+        raise pickle.UnpicklingError("it holds no column")
+    return np.array(column.values, dtype=object)
 
 
 def texts(array: NDArray[Any]) -> tuple[str, ...]:
-    """Return a column of texts, however it was stored."""
-    return tuple(
+    """Return a column of texts, however it was stored.
+
+    Raises
+    ------
+    DatasetError
+        If one is longer than :data:`LONGEST_TEXT`.
+    """
+    found = tuple(
         item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)
         for item in array.ravel().tolist()
     )
+    if (longest := max(map(len, found), default=0)) > LONGEST_TEXT:
+        raise DatasetError(f"holds a text of {longest} characters where an id or a name should be")
+    return found

@@ -1,5 +1,6 @@
 """Reading PyTorch files of unknown origin: tensors and plain values, never code."""
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
@@ -29,6 +30,11 @@ def load_tensors(path: str | Path) -> Mapping[str, Any]:
     """
     if not Path(path).is_file():
         raise ModelFileError(f"{path}: no such file")
+    if _is_packed(path):
+        raise ModelFileError(
+            f"{path}: refused, because PyTorch does not compress its checkpoints and this one is "
+            "compressed: it may unpack to any size"
+        )
     try:
         with torch.serialization.safe_globals(list(PERMITTED)):
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -37,6 +43,16 @@ def load_tensors(path: str | Path) -> Mapping[str, Any]:
     if not isinstance(content, dict):
         raise ModelFileError(f"{path}: holds a {type(content).__name__}, not a model")
     return cast(Mapping[str, Any], content)
+
+
+def _is_packed(path: str | Path) -> bool:
+    """Return whether a zip file holds more than it has bytes."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            held = sum(member.file_size for member in archive.infolist())
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return False  # the older format, or no checkpoint at all: for PyTorch to say
+    return held > Path(path).stat().st_size
 
 
 def _why_not_loaded(path: str | Path) -> str:
