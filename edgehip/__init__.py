@@ -1,22 +1,26 @@
 """Hip muscle forces and joint moments from ten leg joint angles, live, on a Raspberry Pi."""
 
-from edgehip.channels import ANGLES, MOMENTS, MUSCLES
-from edgehip.errors import EdgehipError
-from edgehip.events import (
-    BrokenCycle,
-    Chunk,
-    FootOff,
-    HipEstimate,
-    InitialContact,
-    JointAngleSample,
-    LinkChange,
-    LinkFault,
-)
-from edgehip.model import Model, load_model
-from edgehip.pipeline import Pipeline
-from edgehip.runtime import Stream
-from edgehip.sources import open_source
-from edgehip.zero import Profile
+import importlib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edgehip.channels import ANGLES, MOMENTS, MUSCLES
+    from edgehip.errors import EdgehipError
+    from edgehip.events import (
+        BrokenCycle,
+        Chunk,
+        FootOff,
+        HipEstimate,
+        InitialContact,
+        JointAngleSample,
+        LinkChange,
+        LinkFault,
+    )
+    from edgehip.model import Model, load_model
+    from edgehip.pipeline import Pipeline
+    from edgehip.runtime import Stream
+    from edgehip.sources import open_source
+    from edgehip.zero import Profile
 
 __version__ = "0.1.0"
 
@@ -41,3 +45,38 @@ __all__ = [
     "load_model",
     "open_source",
 ]
+
+_ROOMS = {
+    "channels": ("ANGLES", "MOMENTS", "MUSCLES"),
+    "errors": ("EdgehipError",),
+    "events": (
+        "BrokenCycle",
+        "Chunk",
+        "FootOff",
+        "HipEstimate",
+        "InitialContact",
+        "JointAngleSample",
+        "LinkChange",
+        "LinkFault",
+    ),
+    "model": ("Model", "load_model"),
+    "pipeline": ("Pipeline",),
+    "runtime": ("Stream",),
+    "sources": ("open_source",),
+    "zero": ("Profile",),
+}
+
+
+if not TYPE_CHECKING:  # which knows the names above, and that there are no others
+
+    def __getattr__(name):
+        """Import a public name when it is first used: whoever needs one waits for no other."""
+        for room, names in _ROOMS.items():
+            if name in names:
+                value = globals()[name] = getattr(importlib.import_module(f"edgehip.{room}"), name)
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

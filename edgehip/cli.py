@@ -1,96 +1,35 @@
-"""The command line: ``edgehip COMMAND``. Commands are loaded when called, heavy ones lazily."""
+"""The way into the command line: it loads next to nothing until Ctrl-C is taken care of."""
 
-import difflib
-import importlib
+import os
+import signal
 import sys
-from typing import Final
+from types import FrameType
 
-import click
-
-from edgehip import __version__
-from edgehip.errors import EdgehipError, MissingExtraError
-
-COMMANDS: Final = {
-    "stream": "edgehip.commands.stream:stream",
-    "devices": "edgehip.commands.devices:devices",
-    "models": "edgehip.commands.models:models",
-    "emulate": "edgehip.commands.emulate:emulate",
-    "train": "edgehip_export.commands:train",
-    "evaluate": "edgehip_export.commands:evaluate",
-    "import": "edgehip_export.commands:import_",
-    "export": "edgehip_export.commands:export",
-}
-
-
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are needed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands' names in the order a user meets them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
-        try:
-            command = getattr(importlib.import_module(module), attribute)
-        except ModuleNotFoundError as error:
-            if module.startswith("edgehip_export") and error.name:
-                raise MissingExtraError(error.name, "export", f"edgehip {cmd_name}") from error
-            raise
-        assert isinstance(command, click.Command)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or suggest the one that was meant."""
-        close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-        if args[0] not in COMMANDS and close:
-            ctx.fail(f"No such command '{args[0]}' (did you mean '{close[0]}'?)")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, HELP[name]) for name in COMMANDS])
-
-
-HELP: Final = {
-    "stream": "Estimate hip moments and muscle forces live, from a port, a recording or a walker.",
-    "devices": "List the ports and Bluetooth devices, with what is known of them.",
-    "models": "List the bundled models, or show what a model file says of itself.",
-    "emulate": "Emulate a device: Cortex-M, Arduino or Bluetooth; stream from it at once.",
-    "train": "Train the published networks by their protocol (workstation).",
-    "evaluate": "Evaluate a model on a cohort, with tables and plots (workstation).",
-    "import": "Import released checkpoints (workstation).",
-    "export": "Export a model to ONNX and TFLite, quantized (workstation).",
-}
-
-
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="edgehip")
-def edgehip() -> None:
-    """Hip muscle forces and joint moments from ten leg joint angles, live."""
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it: 128 and the signal's number."""
 
 
 def main() -> None:
-    """Run the command line; an error is one line (exit status 1, or 2 for a wrong call)."""
+    """Run the command line."""
+    # While packages load and when all is done there is nothing to close, and an exception in the
+    # middle of an import may come out as anything. In between, commands have Python's handler.
+    signal.signal(signal.SIGINT, _leave)
+    sys.unraisablehook = _unraisable
+    from edgehip.commands.group import run
+
     try:
-        sys.exit(edgehip(standalone_mode=False))
-    except click.UsageError as error:
-        _complain(error.format_message(), error.ctx)
-        sys.exit(2)
-    except click.Abort:
-        sys.exit(130)
-    except EdgehipError as error:
-        _complain(str(error), None)
-        sys.exit(1)
+        status = run()
+    finally:
+        signal.signal(signal.SIGINT, _leave)
+    sys.exit(status)
 
 
-def _complain(problem: str, context: click.Context | None) -> None:
-    """Write one line to standard error."""
-    where = f"; see '{context.command_path} --help'" if context else ""
-    sys.stderr.write(f"edgehip: {problem.rstrip('.')}{where}\n")
+def _leave(number: int, frame: FrameType | None) -> None:
+    os._exit(INTERRUPTED)
+
+
+def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Leave on a Ctrl-C that came where nothing can be raised, and so would be lost."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        os._exit(INTERRUPTED)
+    sys.__unraisablehook__(unraisable)

@@ -2,6 +2,7 @@
 
 import math
 import os
+import random
 import re
 import signal
 import subprocess
@@ -274,6 +275,30 @@ def test_ctrl_c_ends_a_stream_whose_reader_has_stopped_reading() -> None:
     written = sum(int(n) for n in re.findall(r"(\d+) (?:left|right)", err)) + 1  # and link: live
     dropped = int(re.findall(r"(\d+) records dropped", err)[0])
     assert whole + dropped == written
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.03, 0.08, 0.13, 0.18, 0.24, 0.33, 0.5])
+def test_ctrl_c_is_quiet_at_any_moment(delay_s: float) -> None:
+    """From the moment Python itself has started, packages still loading or not."""
+    code = (
+        "import sys\n"
+        "from edgehip.cli import main\n"
+        "sys.argv = ['edgehip', 'stream', '--port', 'synthetic:']\n"
+        "sys.stderr.write('here\\n')\n"
+        "main()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        time.sleep(0.005 + delay_s * random.uniform(0.9, 1.1))
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read().decode().strip()
+    # Once it streams, it stops and sums up.
+    assert (process.returncode, told) == (130, "") or (
+        process.returncode == 0 and told.startswith("strides")
+    )
 
 
 @pytest.mark.parametrize("command", ["stream", "devices", "models", "emulate", "--version"])

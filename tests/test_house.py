@@ -67,7 +67,7 @@ def test_pure_rooms_do_no_io_read_no_clock_and_start_no_thread(room: str) -> Non
 def test_the_runtime_never_imports_the_workstation_side() -> None:
     for path in ROOT.rglob("*.py"):
         text = path.read_text()
-        if path.name == "cli.py":
+        if path.name == "group.py":
             continue  # it reaches the workstation's commands by name, when they are called
         assert "edgehip_export" not in text, path
         assert "import torch" not in text, path
@@ -112,6 +112,20 @@ def test_the_public_names_are_these() -> None:
         "open_source",
     ]
     assert all(hasattr(edgehip, name) for name in edgehip.__all__)
+    assert set(edgehip.__all__) <= set(dir(edgehip))
+    assert not hasattr(edgehip, "Streem")
+
+
+@pytest.mark.parametrize("module", ["edgehip", "edgehip.cli"])
+def test_nothing_is_loaded_before_it_is_wanted(module: str) -> None:
+    code = (
+        f"import sys; before = {{*sys.modules}}; import {module}; print(*{{*sys.modules}} - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {
+        name for name in done.stdout.split() if name.startswith(("edgehip", "numpy", "click"))
+    }
+    assert loaded == {"edgehip", module}
 
 
 def test_mirroring_exchanges_the_legs_and_nothing_else() -> None:

@@ -214,6 +214,7 @@ def stream(
             body_height_m=body_height_m,
             deadline_ms=deadline_ms,
         )
+        stack.enter_context(stopped_by_signals(streaming))
         answers = send in pair
         device = DeviceLink(source) if source.live and (answers or format_ == "frames") else None
         target = device if answers else None
@@ -228,11 +229,10 @@ def stream(
         greeted = device if format_ == "frames" else None
         run = Run(streaming, shown, greeted, target, rate_hz, profile_path)
         problem: EdgehipError | None = None
-        with stopped_by_signals(streaming):
-            try:
-                run.until(None if duration_s is None else time.monotonic() + duration_s)
-            except EdgehipError as error:
-                problem = error  # told after what was received is safe and summed up
+        try:
+            run.until(None if duration_s is None else time.monotonic() + duration_s)
+        except EdgehipError as error:
+            problem = error  # told after what was received is safe and summed up
         told = summary_lines(streaming.summary()) + shown.close()
         if isinstance(source, ReplaySource) and source.torn_bytes:
             told.append(f"replay     {source.torn_bytes} bytes at the end are torn and were left")

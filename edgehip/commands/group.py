@@ -1,0 +1,100 @@
+"""``edgehip COMMAND``: finds and loads the command, and says in one line what went wrong."""
+
+import difflib
+import importlib
+import signal
+import sys
+from typing import Final
+
+import click
+
+from edgehip import __version__
+from edgehip.cli import INTERRUPTED
+from edgehip.errors import EdgehipError, MissingExtraError
+
+COMMANDS: Final = {
+    "stream": "edgehip.commands.stream:stream",
+    "devices": "edgehip.commands.devices:devices",
+    "models": "edgehip.commands.models:models",
+    "emulate": "edgehip.commands.emulate:emulate",
+    "train": "edgehip_export.commands:train",
+    "evaluate": "edgehip_export.commands:evaluate",
+    "import": "edgehip_export.commands:import_",
+    "export": "edgehip_export.commands:export",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands' names in the order a user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        try:
+            command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if module.startswith("edgehip_export") and error.name:
+                raise MissingExtraError(error.name, "export", f"edgehip {cmd_name}") from error
+            raise
+        assert isinstance(command, click.Command)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have things to close
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or suggest the one that was meant."""
+        close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and close:
+            ctx.fail(f"No such command '{args[0]}' (did you mean '{close[0]}'?)")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, HELP[name]) for name in COMMANDS])
+
+
+HELP: Final = {
+    "stream": "Estimate hip moments and muscle forces live, from a port, a recording or a walker.",
+    "devices": "List the ports and Bluetooth devices, with what is known of them.",
+    "models": "List the bundled models, or show what a model file says of itself.",
+    "emulate": "Emulate a device: Cortex-M, Arduino or Bluetooth; stream from it at once.",
+    "train": "Train the published networks by their protocol (workstation).",
+    "evaluate": "Evaluate a model on a cohort, with tables and plots (workstation).",
+    "import": "Import released checkpoints (workstation).",
+    "export": "Export a model to ONNX and TFLite, quantized (workstation).",
+}
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="edgehip")
+def edgehip() -> None:
+    """Hip muscle forces and joint moments from ten leg joint angles, live."""
+
+
+def run() -> int | None:
+    """Run the command line; an error is one line. Return the exit status."""
+    try:
+        status: int | None = edgehip(standalone_mode=False)
+    except click.UsageError as error:
+        _complain(error.format_message(), error.ctx)
+        return 2
+    except click.Abort:
+        return INTERRUPTED
+    except EdgehipError as error:
+        _complain(str(error), None)
+        return 1
+    return status
+
+
+def _complain(problem: str, context: click.Context | None) -> None:
+    """Write one line to standard error."""
+    where = f"; see '{context.command_path} --help'" if context else ""
+    sys.stderr.write(f"edgehip: {problem.rstrip('.')}{where}\n")
