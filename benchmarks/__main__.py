@@ -40,6 +40,7 @@ class Program:
 
 PROGRAMS: Final = (
     Program("latency"),
+    Program("peers"),
     Program("end_to_end"),
     Program("garbage"),
     Program("cost"),

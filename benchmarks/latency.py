@@ -1,22 +1,23 @@
-"""How long an estimate takes, back to back and at a true pace, beside its alternatives.
+"""How long an estimate takes, back to back and at a true pace.
 
-``python -m benchmarks.latency [--quick] [--json FILE] [--model FILE ...]`` times every bundled
-model (and those given) on one thread, then the whole per-sample path from a decoded sample to both
-hips' estimates: against its own engine calls, against the paper's Transformer run in PyTorch on the
-last 180 samples, and against a plain NumPy loop, in turns in one run.
+``python -m benchmarks.latency [--quick] [--json FILE] [--model FILE ...]`` times one call of every
+bundled model, of the released networks in every engine, precision and form (exported first, which
+takes some minutes, and kept), and of the models given, on one thread. Then it times the whole
+per-sample path, from a decoded sample to both hips' estimates, beside an idle and a busy core.
 """
 
 import argparse
 import dataclasses
 import itertools
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from benchmarks import peers
 from benchmarks.machine import cores, neighbour
+from benchmarks.released import released_models
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from benchmarks.timing import COLUMNS, distribution, in_turns, paced
 from edgehip.errors import EdgehipError
@@ -26,11 +27,10 @@ from edgehip.model import Model, bundled_models, load_model
 from edgehip.walker import Walker, WalkerParameters
 
 RATES_HZ: Final = (100.0, 200.0)
-MOST_OVER_ENGINE: Final = 3.0
-LEAST_UNDER_TORCH: Final = 50.0
 DEADLINE_US: Final = 2000.0
-UNITS_PER_NETWORK: Final = 64
-"""Of the NumPy loop, which has as many units as the model's hidden state, in networks so wide."""
+SLOW_S: Final = 0.005
+"""Calls that take longer are timed less often."""
+WHAT: Final = ("model", "engine", "precision", "form")
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -41,35 +41,78 @@ def options(parser: argparse.ArgumentParser) -> None:
 def measure(arguments: argparse.Namespace) -> Report:
     """Time everything."""
     report = Report()
+    quick = arguments.quick
+    bundled = _loaded([*bundled_models(), *arguments.model], report)
+    report.tables += _calls("bundled", bundled, quick, 0.5 if quick else 20.0)
+    if quick:
+        report.left_out.append("the released networks: exporting them takes minutes")
+    else:
+        try:
+            released = _loaded(released_models(), report)
+        except (ImportError, FileNotFoundError) as error:
+            report.left_out.append(f"the released networks: {error}")
+        else:
+            steps = [model for model in released if model.card.kind == "sample"]
+            cycles = [model for model in released if model.card.kind == "cycle"]
+            report.tables += _calls("released step", steps, quick, 3.0)
+            report.tables += _calls("released cycle", cycles, quick, None)
+    for model in bundled:
+        if model.card.kind == "sample":
+            report.add(_at_pace(model, quick))
+    return report
+
+
+def _loaded(paths: Sequence[Path], report: Report) -> list[Model]:
     models = []
-    for path in (*bundled_models(), *arguments.model):
+    for path in paths:
         try:
             models.append(load_model(path))
         except EdgehipError as error:
             report.left_out.append(str(error))
-    report.add(_engines(models, arguments.quick))
-    samples = [model for model in models if model.card.kind == "sample"]
-    if not samples:
-        report.left_out.append("per-sample estimates: no per-sample model is bundled")
-    for model in samples:
-        report.add(_against(model, arguments.quick))
-        report.add(_at_pace(model, arguments.quick))
-    return report
+    return models
 
 
-def _engines(models: list[Model], quick: bool) -> Report:
-    rows: list[list[Cell]] = []
-    for model in models:
-        call = engine_call(model)
-        what = [Path(model.path).name, model.engine.name, model.card.precision]
-        rounds = 15 if quick else 500
-        rows.append([*what, "back to back", *distribution(in_turns([call], rounds)[0])])
-        for rate_hz in RATES_HZ:
-            durations, _ = paced(call, rate_hz, 0.5 if quick else 30.0)
-            rows.append([*what, f"{rate_hz:g} Hz", *distribution(durations)])
-    columns = ("model", "engine", "precision", "calls", *COLUMNS)
+def _calls(group: str, models: list[Model], quick: bool, paced_s: float | None) -> list[Table]:
+    """Time calls of models in turns, then of each at a true pace, if a time for that is given."""
+    what = [_what(model) for model in models]
+    calls = [engine_call(model) for model in models]
+    durations: list[list[float]] = [[] for _ in models]
+    slow = [_seconds(call) > SLOW_S for call in calls]
+    for those, rounds, in_a_row in ((False, 15 if quick else 100, 20), (True, 5, 10)):
+        chosen = [number for number, is_slow in enumerate(slow) if is_slow == those]
+        found = in_turns([calls[number] for number in chosen], rounds, in_a_row)
+        for number, found_us in zip(chosen, found, strict=True):
+            durations[number] = found_us
+    rows: list[list[Cell]] = [
+        [*one, len(found_us), *distribution(found_us)]
+        for one, found_us in zip(what, durations, strict=True)
+    ]
+    tables = [_table(f"One call of a {group} model, back to back, in turns", rows)]
+    for rate_hz in RATES_HZ if paced_s is not None else ():
+        rows = []
+        for one, call in zip(what, calls, strict=True):
+            found_us, _ = paced(call, rate_hz, (paced_s or 0.0) * RATES_HZ[0] / rate_hz)
+            rows.append([*one, len(found_us), *distribution(found_us)])
+        tables.append(_table(f"One call of a {group} model at a true {rate_hz:g} Hz", rows))
+    return tables
+
+
+def _what(model: Model) -> list[Cell]:
+    form = "cycle" if model.card.kind == "cycle" else "step"
+    return [Path(model.path).name, model.engine.name, model.card.precision, form]
+
+
+def _table(title: str, rows: list[list[Cell]]) -> Table:
     note = "microseconds; a whole-cycle model is called once a stride, whatever the sample rate"
-    return Report([Table("One call of a bundled model, one thread", columns, rows, note)])
+    return Table(title, (*WHAT, "calls", *COLUMNS), rows, note)
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    """Return how long a call takes that is not the first."""
+    call()
+    began_s = time.perf_counter()
+    call()
+    return time.perf_counter() - began_s
 
 
 def engine_call(model: Model) -> Callable[[], object]:
@@ -102,59 +145,9 @@ def feeder(model: Model) -> Callable[[], object]:
     return feed
 
 
-def _against(model: Model, quick: bool) -> Report:
-    """Time the per-sample path in turns with what it rests on and what would replace it."""
-    call = engine_call(model)
-    hidden = next((t.shape[-1] for t in model.card.inputs if t.name == "state.hidden"), 0)
-    calls: dict[str, Callable[[], object]] = {
-        "edgehip, sample to both hips": feeder(model),
-        "its two engine calls alone": lambda: (call(), call()),
-    }
-    report = Report()
-    if hidden:
-        loop = peers.NumpyLoop(36, UNITS_PER_NETWORK, max(1, hidden // UNITS_PER_NETWORK))
-        features = np.zeros(36, np.float32)
-        calls["NumPy loop, both hips"] = lambda: (loop.step(features), loop.step(features))
-    try:
-        calls |= {f"PyTorch window, {k}": v for k, v in peers.torch_windows().items()}
-    except ImportError:
-        report.left_out.append("the paper's Transformer in PyTorch: torch is not installed")
-    found = dict(zip(calls, in_turns(list(calls.values()), 3 if quick else 100), strict=True))
-    ours, engine, *_ = (float(np.median(durations)) for durations in found.values())
-    rows: list[list[Cell]] = [
-        [what, *distribution(durations), float(np.median(durations)) / ours]
-        for what, durations in found.items()
-    ]
-    name = Path(model.path).name
-    report.tables.append(
-        Table(
-            f"At every sample, in turns: {name} ({model.engine.name})",
-            ("what", *COLUMNS, "median to edgehip's"),
-            rows,
-            "microseconds; the NumPy loop is a recurrent layer of the same number of units with "
-            "random weights, without the foot paths the model computes itself",
-        )
-    )
-    report.checks.append(
-        Check(
-            f"{name}: both hips take at most {MOST_OVER_ENGINE:g} times the bare engine calls",
-            ours <= MOST_OVER_ENGINE * engine,
-            f"{ours / engine:.2f} times (medians {ours:.1f} and {engine:.1f} microseconds)",
-            timing=True,
-        )
-    )
-    for what, durations in found.items():
-        if what.startswith("PyTorch"):
-            times = float(np.median(durations)) / ours
-            claim = f"{name}: at least {LEAST_UNDER_TORCH:g} times faster than {what}"
-            held = times >= LEAST_UNDER_TORCH
-            report.checks.append(Check(claim, held, f"{times:.0f} times", timing=True))
-    return report
-
-
 def _at_pace(model: Model, quick: bool) -> Report:
     """Time the per-sample path at 100 Hz, beside an idle and a busy core."""
-    name, rate_hz, duration_s = Path(model.path).name, 100.0, 2.0 if quick else 60.0
+    name, rate_hz, duration_s = Path(model.path).name, 100.0, 2.0 if quick else 20.0
     rows: list[list[Cell]] = []
     report = Report()
     call = engine_call(model)

@@ -50,7 +50,7 @@ def _section(result: dict[str, Any], plot: str | None) -> str:
     for table in result.get("tables", []):
         parts += [f"### {table['title']}\n", _markdown(table["columns"], table["rows"])]
         if table["note"]:
-            parts.append(f"{table['note'].capitalize()}.\n")
+            parts.append(f"{table['note'][0].upper()}{table['note'][1:]}.\n")
     if "printed" in result:
         parts.append(f"```\n{result['printed'].strip()}\n```\n")
     for check in result.get("checks", []):

@@ -1,80 +1,118 @@
-"""What a user would do without edgehip, made ready to be timed."""
+"""How much longer an estimate takes the way one would make it without edgehip.
 
+``python -m benchmarks.peers [--quick] [--json FILE]`` times edgehip's per-sample path, from a
+decoded sample to both hips' estimates, in turns and in one run with: its bare engine calls; a plain
+NumPy loop; the paper's prediction code's way, its Transformer in PyTorch on the last 180 samples at
+every sample; and OpenSim's static optimization of one frame (see ``benchmarks/opensim_peer.py`` for
+what that needs).
+"""
+
+import argparse
 from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edgehip.channels import ANGLES, MOMENTS, MUSCLES
+from benchmarks.latency import engine_call, feeder
+from benchmarks.machine import cores, only_core
+from benchmarks.opensim_peer import OpenSim, opensim
+from benchmarks.peer_networks import NumpyLoop, torch_windows
+from benchmarks.report import Cell, Check, Report, Table, run_program
+from benchmarks.timing import COLUMNS, distribution, in_turns
+from edgehip.model import Model, bundled_models, load_model
 
-WINDOW: int = 180
-Floats = NDArray[np.float32]
-
-
-def torch_windows() -> dict[str, Callable[[], object]]:
-    """Return calls of the paper's Transformer on the last 180 samples, in PyTorch on one thread.
-
-    As published: one network for moments and one for forces, each for one hip. The other hip is
-    that of the mirrored body, here the second of a batch. Weights take no part in how long it
-    takes, so they are random.
-
-    Raises
-    ------
-    ImportError
-        If PyTorch is not installed.
-    """
-    import torch
-
-    from edgehip_export.networks.transformer import Transformer
-
-    torch.set_num_threads(1)
-    networks = [Transformer(len(names)).eval() for names in (MUSCLES, MOMENTS)]
-    angles = torch.from_numpy(np.random.default_rng(0).normal(0, 1, (2, WINDOW, len(ANGLES))))
-    window = angles.float()
-
-    def one() -> object:
-        with torch.inference_mode():
-            return networks[0](window[:1])[:, -1].numpy()
-
-    def all_outputs() -> object:
-        with torch.inference_mode():
-            return [network(window)[:, -1].numpy() for network in networks]
-
-    return {"forces of one hip": one, "moments and forces of both hips": all_outputs}
+MOST_OVER_ENGINE: Final = 3.0
+LEAST_UNDER_TORCH: Final = 50.0
+LEAST_UNDER_OPENSIM: Final = 1000.0
+FEATURES: Final = 36
+UNITS_PER_NETWORK: Final = 64
+"""Of the NumPy loop, which has as many units as the model's hidden state, in networks so wide."""
+OURS: Final = "edgehip, sample to both hips"
+ENGINE: Final = "its two engine calls alone"
+OPENSIM: Final = "OpenSim, static optimization of a frame"
 
 
-class NumpyLoop:
-    """A recurrent layer (GRU; Cho et al. 2014) and its outputs, written in NumPy as one would.
+def measure(arguments: argparse.Namespace) -> Report:
+    """Time every bundled per-sample model against everything."""
+    report = Report()
+    models = [load_model(path) for path in bundled_models()]
+    models = [model for model in models if model.card.kind == "sample"]
+    if not models:
+        report.left_out.append("per-sample estimates: no per-sample model is bundled")
+    with ExitStack() as stack:
+        stack.enter_context(only_core(cores()[0]))
+        worker = None
+        try:
+            worker = stack.enter_context(opensim())
+        except ImportError as error:
+            report.left_out.append(f"OpenSim: {error}")
+        for model in models:
+            report.add(_against(model, worker, arguments.quick))
+    return report
 
-    Parameters
-    ----------
-    inputs, width, networks
-        Features, units, and how many such networks are averaged.
-    """
 
-    def __init__(self, inputs: int, width: int, networks: int) -> None:
-        rng = np.random.default_rng(0)
-        outputs = len(MOMENTS) + len(MUSCLES)
-        self.hidden = [np.zeros(width, np.float32) for _ in range(networks)]
-        self.weights = [
-            tuple(
-                rng.normal(0, 0.1, shape).astype(np.float32)
-                for shape in ((3 * width, inputs), (3 * width, width), (outputs, width))
-            )
-            for _ in range(networks)
-        ]
+def _against(model: Model, worker: OpenSim | None, quick: bool) -> Report:
+    call, feed = engine_call(model), feeder(model)
+    calls: dict[str, Callable[[], object]] = {OURS: feed, ENGINE: lambda: (call(), call())}
+    report = Report()
+    hidden = next((t.shape[-1] for t in model.card.inputs if t.name == "state.hidden"), 0)
+    if hidden:
+        loop = NumpyLoop(FEATURES, UNITS_PER_NETWORK, max(1, hidden // UNITS_PER_NETWORK))
+        features = np.zeros(FEATURES, np.float32)
+        calls["NumPy loop, both hips"] = lambda: (loop.step(features), loop.step(features))
+    try:
+        calls |= {f"PyTorch window, {k}": v for k, v in torch_windows().items()}
+    except ImportError:
+        report.left_out.append("the paper's Transformer in PyTorch: torch is not installed")
+    found = dict(zip(calls, in_turns(list(calls.values()), 3 if quick else 100), strict=True))
+    note = (
+        "microseconds, of one core; the NumPy loop is a recurrent layer of the same number of "
+        "units with random weights, without the foot paths the model computes itself"
+    )
+    if worker is not None:
+        # In turns, too, but seldom: a frame takes as long as thousands of samples.
+        rounds, in_a_row = (1, 3) if quick else (10, 10)
+        found[OPENSIM] = in_turns([feed, worker.frame], rounds, in_a_row)[1]
+        note += f"; {worker.problem}, on a synthetic walk with made-up forces on the feet"
+    medians = {what: float(np.median(durations)) for what, durations in found.items()}
+    rows: list[list[Cell]] = [
+        [what, len(durations), *distribution(durations), medians[what] / medians[OURS]]
+        for what, durations in found.items()
+    ]
+    name = Path(model.path).name
+    columns = ("what", "calls", *COLUMNS, "median to edgehip's")
+    title = f"At every sample, in turns: {name} ({model.engine.name})"
+    report.tables.append(Table(title, columns, rows, note))
+    report.checks += _checks(name, medians)
+    return report
 
-    def step(self, features: Floats) -> Floats:
-        """Return the 17 outputs for one sample's features."""
-        answers = []
-        for place, (into, back, leave) in enumerate(self.weights):
-            hidden = self.hidden[place]
-            reset_in, update_in, new_in = np.split(into @ features, 3)
-            reset_back, update_back, new_back = np.split(back @ hidden, 3)
-            reset = 1 / (1 + np.exp(-(reset_in + reset_back)))
-            update = 1 / (1 + np.exp(-(update_in + update_back)))
-            new = np.tanh(new_in + reset * new_back)
-            self.hidden[place] = new + update * (hidden - new)
-            answers.append(leave @ self.hidden[place])
-        mean: Floats = np.mean(answers, axis=0)
-        return mean
+
+def _checks(name: str, medians_us: dict[str, float]) -> list[Check]:
+    ours, engine = medians_us[OURS], medians_us[ENGINE]
+    checks = [
+        Check(
+            f"{name}: both hips take at most {MOST_OVER_ENGINE:g} times the bare engine calls",
+            ours <= MOST_OVER_ENGINE * engine,
+            f"{ours / engine:.2f} times (medians {ours:.1f} and {engine:.1f} microseconds)",
+            timing=True,
+        )
+    ]
+    for what, median in medians_us.items():
+        if what not in (OURS, ENGINE):
+            least = 1.0
+            if what.startswith("PyTorch"):
+                least = LEAST_UNDER_TORCH
+            elif what == OPENSIM:
+                least = LEAST_UNDER_OPENSIM
+            times = median / ours
+            claim = f"{name}: at least {least:g} times faster than {what}"
+            if least == 1.0:
+                claim = f"{name}: faster than {what}"
+            checks.append(Check(claim, times >= least, f"{times:.3g} times", timing=True))
+    return checks
+
+
+if __name__ == "__main__":
+    run_program(__name__, measure)
