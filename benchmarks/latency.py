@@ -28,8 +28,9 @@ from edgehip.walker import Walker, WalkerParameters
 
 RATES_HZ: Final = (100.0, 200.0)
 DEADLINE_US: Final = 2000.0
-SLOW_S: Final = 0.005
-"""Calls that take longer are timed less often."""
+TURNS: Final = ((0.0005, 250, 20), (0.005, 25, 20), (np.inf, 5, 10))
+"""Calls that take up to so many seconds, in how many turns they are timed, how often in each."""
+QUICK_TURNS: Final = ((0.005, 15, 20), (np.inf, 1, 10))
 WHAT: Final = ("model", "engine", "precision", "form")
 
 
@@ -77,9 +78,10 @@ def _calls(group: str, models: list[Model], quick: bool, paced_s: float | None) 
     what = [_what(model) for model in models]
     calls = [engine_call(model) for model in models]
     durations: list[list[float]] = [[] for _ in models]
-    slow = [_seconds(call) > SLOW_S for call in calls]
-    for those, rounds, in_a_row in ((False, 15 if quick else 100, 20), (True, 5, 10)):
-        chosen = [number for number, is_slow in enumerate(slow) if is_slow == those]
+    left = {number: _seconds(call) for number, call in enumerate(calls)}
+    for most_s, rounds, in_a_row in QUICK_TURNS if quick else TURNS:
+        chosen = [number for number, seconds in left.items() if seconds <= most_s]
+        left = {number: seconds for number, seconds in left.items() if seconds > most_s}
         found = in_turns([calls[number] for number in chosen], rounds, in_a_row)
         for number, found_us in zip(chosen, found, strict=True):
             durations[number] = found_us
@@ -108,11 +110,14 @@ def _table(title: str, rows: list[list[Cell]]) -> Table:
 
 
 def _seconds(call: Callable[[], object]) -> float:
-    """Return how long a call takes that is not the first."""
+    """Return how long a call takes that is not the first, at best."""
     call()
-    began_s = time.perf_counter()
-    call()
-    return time.perf_counter() - began_s
+    took_s = []
+    for _ in range(3):
+        began_s = time.perf_counter()
+        call()
+        took_s.append(time.perf_counter() - began_s)
+    return min(took_s)
 
 
 def engine_call(model: Model) -> Callable[[], object]:
