@@ -11,7 +11,11 @@ from benchmarks.gait_recordings import Recording
 from benchmarks.gait_scores import FEWEST, KINDS, Kind, Scores, score_recording
 from edgehip.segmentation import SegmentationParameters
 
-GRID: Final = {"hip_weight": (1.3, 1.5, 1.7, 2.0), "foot_off_horizon_s": (0.03, 0.05, 0.08)}
+GRID: Final = {
+    "hip_weight": (1.5, 1.8, 2.1),
+    "contact_horizon_s": (0.008, 0.016, 0.024),
+    "foot_off_horizon_s": (0.03, 0.05, 0.08),
+}
 
 
 def leave_one_out(

@@ -1,18 +1,22 @@
 """Initial contact and foot off of either foot, online, from hip and knee flexion alone.
 
-Two curves per leg tell nearly everything, and neither depends on where an angle's zero is:
+Both events are zero crossings of one curve each, made of derivatives of these angles, and so
+neither depends on where an angle's zero is:
 
-- **reach**, how far the leg is swung out in front of the other: ``1.5 hip - knee - other hip``, in
-  degrees. It rises through swing and falls through stance, and the foot comes to the ground a
-  moment after the maximum.
-- **knee flexion**. Its speed has a maximum shortly before the foot leaves the ground; the reach has
-  its minimum shortly after. The foot-off curve, ``knee acceleration - reach speed / horizon``,
-  crosses zero between the two.
+- **contact curve**. The reach, ``1.8 hip - knee - other hip - 0.2 other knee``, tells how far the
+  leg is swung out in front of the other. It rises through swing and falls through stance, and the
+  foot comes to the ground about when it is greatest. But there it can be flat for a tenth of a
+  second, above all in slow walking, and where its maximum lies is chance. What the knees do at that
+  moment is not: the swinging one is braked, the other begins to give way. The contact curve,
+  ``reach speed - horizon (knee + other knee acceleration)``, falls steeply through zero.
+- **foot-off curve**. The knee's flexion speed has a maximum shortly before the foot leaves the
+  ground; the reach has its minimum shortly after. ``knee acceleration - reach speed / horizon``
+  crosses zero between the two; its reach is ``1.5 hip - knee - other hip``.
 
-Events are zero crossings of smooth derivatives (see :mod:`edgehip.gait_curve`), interpolated
-between samples, set back by the smoothing's delay and forward by a lead measured against force
-plates. A swing counts as a step if it takes the foot far enough past the other: standing, squatting
-and turning on the spot bring it back to where it was. How well all this works, on whom, says
+The derivatives are smooth (see :mod:`edgehip.gait_curve`); the crossings are interpolated between
+samples, set back by the smoothing's delay and forward by a lead measured against force plates. A
+swing counts as a step if it takes the foot far enough past the other: standing, squatting and
+turning on the spot bring it back to where it was. How well all this works, on whom, says
 ``python -m benchmarks.segmentation``.
 """
 
@@ -21,7 +25,7 @@ from typing import Final
 
 from edgehip.channels import SIDES, Side, angles_of, opposite
 from edgehip.events import FootOff, InitialContact, JointAngleSample
-from edgehip.gait_curve import STAGES, Curve, Gains
+from edgehip.gait_curve import SMOOTHER_STAGES, SOONER_STAGES, Curve, Gains
 
 _LEG: Final = {side: angles_of(side) for side in SIDES}
 
@@ -30,19 +34,26 @@ _LEG: Final = {side: angles_of(side) for side in SIDES}
 class SegmentationParameters:
     """What the detector is tuned to: the same for everybody.
 
-    The first five were chosen for the least scatter against force plates, together with the least
+    The first eight were chosen for the least scatter against force plates, together with the least
     difference between people and laboratories; none of them is critical.
 
     Parameters
     ----------
     hip_weight
         Of a leg's own hip flexion in its reach; its knee and the other hip have -1.
+    other_knee_weight
+        Of the other knee's flexion in the reach, with a minus: while it still straightens, as in
+        the first steps from standing, the foot is not down yet.
+    contact_horizon_s
+        Weight of both knees' acceleration against the reach's speed in the contact curve.
     time_constant_s
-        Of each low-pass. Longer means smoother, and three times as much later.
+        Of each low-pass. Longer means smoother, and three or four times as much later.
     contact_lead_s
-        By how much the maximum of the reach precedes initial contact.
+        By how much the zero of the contact curve precedes initial contact.
     foot_off_lead_s
         By how much the zero of the foot-off curve precedes foot off.
+    foot_off_hip_weight
+        Like ``hip_weight``, in the reach of the foot-off curve.
     foot_off_horizon_s
         Weight of the reach's speed against the knee's acceleration in the foot-off curve.
     foot_off_knee_share
@@ -62,10 +73,13 @@ class SegmentationParameters:
         After a longer time without a sample all that came before is forgotten.
     """
 
-    hip_weight: float = 1.5
+    hip_weight: float = 1.8
+    other_knee_weight: float = 0.2
+    contact_horizon_s: float = 0.016
     time_constant_s: float = 0.017
-    contact_lead_s: float = 0.021
+    contact_lead_s: float = 0.042
     foot_off_lead_s: float = 0.021
+    foot_off_hip_weight: float = 1.5
     foot_off_horizon_s: float = 0.05
     foot_off_knee_share: float = 0.5
     least_step_deg: float = 20.0
@@ -87,12 +101,13 @@ class LegState:
     top speed since the other foot landed, ``last_knee_speed`` what it was a stride earlier.
     """
 
-    reach: Curve
+    hip: Curve
     knee: Curve
+    reach_deg: float = 0.0
     lead_deg: float = 0.0
     low_reach_deg: float = 0.0
     low_lead_deg: float = 0.0
-    reach_speed: float = 0.0
+    contact_curve: float = 0.0
     foot_off_curve: float = 0.0
     swinging: bool = False
     crossing_s: float | None = None
@@ -154,13 +169,13 @@ class GaitSegmenter:
         gains = Gains.over(interval_s, parameters.time_constant_s)
         leak = interval_s / parameters.forget_s
         for side, leg in state.legs.items():
-            reach_deg, knee_deg = self._angles(sample, side)
-            leg.reach.feed(reach_deg, gains)
-            leg.knee.feed(knee_deg, gains)
-        self._measure_lead()
+            hip, _, _, knee, _ = _LEG[side]
+            leg.hip.feed(sample.angles_deg[hip], gains)
+            leg.knee.feed(sample.angles_deg[knee], gains)
+        self._measure()
         for leg in state.legs.values():
             leg.low_lead_deg = _leaky_minimum(leg.low_lead_deg, leg.lead_deg, leak)
-            leg.low_reach_deg = _leaky_minimum(leg.low_reach_deg, leg.reach.third, leak)
+            leg.low_reach_deg = _leaky_minimum(leg.low_reach_deg, leg.reach_deg, leak)
         events: list[InitialContact | FootOff] = []
         for side in state.legs:
             events += self._advance(side, last_s, now_s)
@@ -170,45 +185,38 @@ class GaitSegmenter:
         """Start anew, as if the person had always stood like this."""
         self.state = SegmenterState(time_s=sample.time_s)
         for side in SIDES:
-            reach_deg, knee_deg = self._angles(sample, side)
+            hip, _, _, knee, _ = _LEG[side]
             self.state.legs[side] = LegState(
-                Curve.resting(reach_deg), Curve.resting(knee_deg), low_reach_deg=reach_deg
+                Curve.resting(sample.angles_deg[hip]), Curve.resting(sample.angles_deg[knee])
             )
-        self._measure_lead()
+        self._measure()
         for leg in self.state.legs.values():
-            leg.low_lead_deg = leg.lead_deg
+            leg.low_reach_deg, leg.low_lead_deg = leg.reach_deg, leg.lead_deg
 
-    def _angles(self, sample: JointAngleSample, side: Side) -> tuple[float, float]:
-        """Return a leg's reach and knee flexion."""
-        hip, _, _, knee, _ = _LEG[side]
-        other_hip, _, _, _, _ = _LEG[opposite(side)]
-        angles_deg = sample.angles_deg
-        own_deg = self.parameters.hip_weight * angles_deg[hip] - angles_deg[knee]
-        return own_deg - angles_deg[other_hip], angles_deg[knee]
-
-    def _measure_lead(self) -> None:
-        """Bring the leads up to date; the difference of the reaches weighs the hips differently."""
-        left, right = self.state.legs["l"], self.state.legs["r"]
-        weight = self.parameters.hip_weight
-        reach_deg = left.reach.third - right.reach.third
-        knee_deg = left.knee.third - right.knee.third
-        left.lead_deg = (2.0 * reach_deg - (weight - 1.0) * knee_deg) / (weight + 1.0)
+    def _measure(self) -> None:
+        """Bring reaches and leads up to date."""
+        left, right, parameters = self.state.legs["l"], self.state.legs["r"], self.parameters
+        own, other_knee = parameters.hip_weight, parameters.other_knee_weight
+        left_hip, left_knee = left.hip.third, left.knee.third
+        right_hip, right_knee = right.hip.third, right.knee.third
+        left.reach_deg = own * left_hip - left_knee - right_hip - other_knee * right_knee
+        right.reach_deg = own * right_hip - right_knee - left_hip - other_knee * left_knee
+        left.lead_deg = 2.0 * (left_hip - right_hip) - left_knee + right_knee
         right.lead_deg = -left.lead_deg
 
     def _advance(self, side: Side, last_s: float, now_s: float) -> list[InitialContact | FootOff]:
         """Return what one leg did between the last sample and this one."""
         parameters, state = self.parameters, self.state
         leg, other = state.legs[side], state.legs[opposite(side)]
-        tau = parameters.time_constant_s
-        delay_s = STAGES * tau
-        knee_speed = leg.knee.speed(tau)
-        last_speed, speed = leg.reach_speed, leg.reach.speed(tau)
-        curve = leg.knee.acceleration(tau) - speed / parameters.foot_off_horizon_s
-        last_curve, leg.foot_off_curve = leg.foot_off_curve, curve
-        leg.reach_speed = speed
+        last_contact, last_foot_off = leg.contact_curve, leg.foot_off_curve
+        leg.contact_curve = self._contact_curve(leg, other)
+        leg.foot_off_curve = self._foot_off_curve(leg, other)
+        knee_speed = leg.knee.speed(parameters.time_constant_s)
         other_landed = state.contact_side == opposite(side)
-        if other_landed:
+        if state.contact_side != side:
             leg.knee_speed = max(leg.knee_speed, knee_speed)
+        # A leg that has not swung yet is likely to swing like the other.
+        last_knee_speed = leg.last_knee_speed or other.last_knee_speed
         # The other leg's least lead is this one's greatest, with the opposite sign.
         range_deg = -other.low_lead_deg - leg.low_lead_deg
         least_deg = max(parameters.least_step_deg, parameters.least_step_share * range_deg)
@@ -216,33 +224,58 @@ class GaitSegmenter:
         lifted = False
 
         if not leg.swinging:
-            if last_curve > 0.0 >= curve:
-                zero_s = last_s + (now_s - last_s) * last_curve / (last_curve - curve)
+            if last_foot_off > 0.0 >= leg.foot_off_curve:
+                zero_s = _zero(last_s, last_foot_off, now_s, leg.foot_off_curve)
+                delay_s = SOONER_STAGES * parameters.time_constant_s
                 leg.crossing_s = zero_s - delay_s + parameters.foot_off_lead_s
                 # A walking foot stays down until the other one has come down.
                 lifted = (
                     self.walking
                     and other_landed
-                    and knee_speed >= parameters.foot_off_knee_share * leg.last_knee_speed
+                    and knee_speed >= parameters.foot_off_knee_share * last_knee_speed
                 )
-            if speed > 0.0 and leg.reach.third - leg.low_reach_deg >= parameters.least_step_deg:
+            risen_deg = leg.reach_deg - leg.low_reach_deg
+            if leg.contact_curve > 0.0 and risen_deg >= parameters.least_step_deg:
                 leg.swinging = True
                 if leg.crossing_s is not None and now_s - leg.crossing_s > parameters.lift_s:
                     leg.crossing_s = None
         events: list[InitialContact | FootOff] = []
         if lifted or (leg.swinging and stepping):
             events += self._foot_off(side, leg, now_s)
-        if leg.swinging and last_speed > 0.0 >= speed:
+        if leg.swinging and last_contact > 0.0 >= leg.contact_curve:
             leg.swinging = False
-            leg.low_reach_deg = leg.reach.third
+            leg.low_reach_deg = leg.reach_deg
             if stepping:
-                zero_s = last_s + (now_s - last_s) * last_speed / (last_speed - speed)
+                zero_s = _zero(last_s, last_contact, now_s, leg.contact_curve)
+                delay_s = SMOOTHER_STAGES * parameters.time_constant_s
                 state.contact_s = zero_s - delay_s + parameters.contact_lead_s
                 state.contact_side = side
                 leg.crossing_s = leg.foot_off_s = None
                 leg.last_knee_speed, leg.knee_speed = leg.knee_speed, 0.0
                 events.append(InitialContact(side, state.contact_s, now_s))
         return events
+
+    def _contact_curve(self, leg: LegState, other: LegState) -> float:
+        """Return what falls through zero about when a leg's foot comes down, in degrees/s."""
+        parameters, tau = self.parameters, self.parameters.time_constant_s
+        return (
+            parameters.hip_weight * leg.hip.smoother_speed(tau)
+            - leg.knee.smoother_speed(tau)
+            - other.hip.smoother_speed(tau)
+            - parameters.other_knee_weight * other.knee.smoother_speed(tau)
+            - parameters.contact_horizon_s
+            * (leg.knee.smoother_acceleration(tau) + other.knee.smoother_acceleration(tau))
+        )
+
+    def _foot_off_curve(self, leg: LegState, other: LegState) -> float:
+        """Return what falls through zero about when a leg's foot goes up, in degrees/s^2."""
+        parameters, tau = self.parameters, self.parameters.time_constant_s
+        reach_speed = (
+            parameters.foot_off_hip_weight * leg.hip.speed(tau)
+            - leg.knee.speed(tau)
+            - other.hip.speed(tau)
+        )
+        return leg.knee.acceleration(tau) - reach_speed / parameters.foot_off_horizon_s
 
     def _foot_off(self, side: Side, leg: LegState, now_s: float) -> list[FootOff]:
         """Return the latest crossing as foot off, but only once in a stance."""
@@ -257,3 +290,8 @@ class GaitSegmenter:
 def _leaky_minimum(low: float, value: float, leak: float) -> float:
     """Return the least value so far, drawn a little towards the present one."""
     return min(value, low + leak * (value - low))
+
+
+def _zero(last_s: float, last: float, now_s: float, now: float) -> float:
+    """Return when a straight line through two points is zero."""
+    return last_s + (now_s - last_s) * last / (last - now)
