@@ -31,6 +31,8 @@ class ReceiverState:
 
     lost_before_next: int = 0
     """Samples missing since the last good one."""
+    lost_untold: int = 0
+    """Frames missing so far; told with the next sample, whose time shows if it is a new start."""
     frames_since_reading: int = 0
     """Lost frames since the clock was last read."""
     restarted: bool = False
@@ -121,14 +123,13 @@ class Receiver:
                 found.append(LinkFault(fault, 1, received_ns))
                 return
             state.restarted |= order is Order.RESTART
-            state.lost_before_next += lost
-            state.frames_since_reading += lost
-            if lost:
-                found.append(LinkFault(Fault.LOST, lost, received_ns))
+            state.lost_untold += lost
         if isinstance(message, Description):
             state.missing_channels = tuple(n for n in ANGLES if n not in message.channel_names)
             found.append(message)
             return  # its time may be that of a sample, so it says nothing of the clock
+        if frame.sequence is not None and state.lost_untold:
+            self._lost(frame.sequence, frame, received_ns, found)
         frames = None if frame.sequence is None else state.frames_since_reading + 1
         time_us, leapt = self.clock.feed(
             frame.device_us, received_ns, frame.wrap_us, frames, state.restarted
@@ -140,6 +141,29 @@ class Receiver:
             state.lost_before_next, state.last_time_us = 0, None
         state.restarted, state.frames_since_reading = False, 0
         self._angles(message.angles_deg, time_us, frames is None, received_ns, found)
+
+    def _lost(
+        self,
+        sequence: int,
+        frame: Frame,
+        received_ns: int,
+        found: list[JointAngleSample | Description | LinkFault],
+    ) -> None:
+        """Tell what is missing before a sample, unless its time is that of a device's new start.
+
+        A device that started again counts from zero, but where it was not heard for a while its
+        number may have got beyond the last one heard.
+        """
+        state = self.state
+        lost, state.lost_untold = state.lost_untold, 0
+        went_back = self.clock.goes_back(frame.device_us, received_ns, frame.wrap_us)
+        if went_back and not state.restarted:
+            self.sequence.restart(sequence, frame.device_us)
+            state.restarted = True
+            return
+        found.append(LinkFault(Fault.LOST, lost, received_ns))
+        state.lost_before_next += lost
+        state.frames_since_reading += lost
 
     def _line_order(self, frame: Frame) -> Fault | None:
         """Say what the time of a text line, which has no sequence number, tells of its order."""

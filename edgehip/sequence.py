@@ -6,8 +6,11 @@ from enum import StrEnum
 from typing import Final
 
 MODULUS: Final = 2**32
-WINDOW: Final = 256
-"""How far back a late or repeated frame is recognised; links reorder by a few frames at most."""
+WINDOW: Final = 1024
+"""How far back a late or repeated frame is recognised (10 s at 100 Hz): a device may send again
+what it kept while the link was down."""
+FIRST: Final = 256
+"""A number below, so far behind the last or farther, is of a device that counts from zero again."""
 RESTART_REPEATS: Final = 8
 """Fewer repeats in a row say nothing of their pace."""
 RESTART_PACE: Final = 0.75
@@ -53,10 +56,13 @@ class Repeats:
 
 @dataclass(slots=True)
 class SequenceState:
-    """The last frame in order, and the recent past: (sequence, device_us) seen, and missing."""
+    """The last frame in order, and the recent past: (sequence, device_us) seen, and missing.
+
+    What was seen lies at its sequence number modulo :data:`WINDOW`.
+    """
 
     last: int | None = None
-    seen: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    seen: dict[int, tuple[int, int]] = field(default_factory=dict)
     missing: deque[int] = field(default_factory=lambda: deque(maxlen=WINDOW))
     repeats: Repeats | None = None
 
@@ -88,15 +94,19 @@ class SequenceTracker:
             return Order.NEXT, lost
         if sequence in state.missing:
             state.missing.remove(sequence)
-            state.seen.append((sequence, device_us))
+            state.seen[sequence % WINDOW] = sequence, device_us
             return Order.LATE, 0
-        if (sequence, device_us) in state.seen and not self._starts_again(
-            sequence, device_us, received_ns
-        ):
+        from_zero = sequence < FIRST <= (state.last - sequence) % MODULUS
+        was_seen = state.seen.get(sequence % WINDOW) == (sequence, device_us) and not from_zero
+        if was_seen and not self._starts_again(sequence, device_us, received_ns):
             return Order.DUPLICATE, 0
+        self.restart(sequence, device_us)
+        return Order.RESTART, 0
+
+    def restart(self, sequence: int, device_us: int) -> None:
+        """Begin with this frame, whatever was before."""
         self.state = SequenceState()
         self._accept(sequence, device_us)
-        return Order.RESTART, 0
 
     def _starts_again(self, sequence: int, device_us: int, received_ns: int) -> bool:
         """Say whether a frame that was seen before is one of a device that started again."""
@@ -109,5 +119,5 @@ class SequenceTracker:
 
     def _accept(self, sequence: int, device_us: int) -> None:
         self.state.last = sequence
-        self.state.seen.append((sequence, device_us))
+        self.state.seen[sequence % WINDOW] = sequence, device_us
         self.state.repeats = None

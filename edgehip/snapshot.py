@@ -30,7 +30,7 @@ from edgehip.timebase import DeviceClockState, TimebaseState
 from edgehip.wire import FrameDecoderState
 from edgehip.zero import Calibration, Profile
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _CLASSES: Final[dict[str, Any]] = {
     cls.__name__: cls
     for cls in (

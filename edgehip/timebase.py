@@ -68,10 +68,7 @@ class DeviceClock:
         time_us, leapt = raw_us, False
         if state.last_us is not None:
             host_us = (received_ns - state.last_received_ns) // 1000
-            device_us = raw_us - state.last_raw_us
-            if wrap_us is not None:
-                # Whole turns that passed unseen (a long silence) are had from the host's clock.
-                device_us += wrap_us * round((host_us - device_us) / wrap_us)
+            device_us = self._step_us(raw_us, host_us, wrap_us)
             leapt = not restarted and not self._plausible(device_us, host_us, frames)
             if restarted or leapt:
                 time_us = state.last_us + max(host_us, 1)
@@ -81,9 +78,26 @@ class DeviceClock:
         state.last_raw_us, state.last_us, state.last_received_ns = raw_us, time_us, received_ns
         return time_us, leapt
 
+    def goes_back(self, raw_us: int, received_ns: int, wrap_us: int | None) -> bool:
+        """Say whether the counter is lower than it was, and no new turn of it explains that."""
+        state = self.state
+        if state.last_us is None or raw_us >= state.last_raw_us:
+            return False
+        host_us = (received_ns - state.last_received_ns) // 1000
+        step_us = self._step_us(raw_us, host_us, wrap_us)
+        return not 0 < step_us < host_us + JUMP_S * 1e6
+
     def raw_us(self, time_us: int) -> int:
         """Return the device's own reading (unwrapped) at a recent steady time."""
         return time_us - (self.state.last_us or 0) + self.state.last_raw_us
+
+    def _step_us(self, raw_us: int, host_us: int, wrap_us: int | None) -> int:
+        """Return the device's time since the last reading, ``host_us`` ago by the host's clock."""
+        step_us = raw_us - self.state.last_raw_us
+        if wrap_us is not None:
+            # Whole turns that passed unseen (a long silence) are had from the host's clock.
+            step_us += wrap_us * round((host_us - step_us) / wrap_us)
+        return step_us
 
     def _plausible(self, device_us: int, host_us: int, frames: int | None) -> bool:
         """Say whether so much device time can have passed.

@@ -108,6 +108,54 @@ def test_a_device_that_starts_again_is_recognised_and_time_goes_on(again_at: int
     assert times[again_at] - times[again_at - 1] == pytest.approx(3.01, abs=0.001)
 
 
+@pytest.mark.parametrize("up_s", [60, 3600])
+@pytest.mark.parametrize("described", [False, True])
+def test_a_device_that_started_again_unheard_lost_nothing(up_s: int, described: bool) -> None:
+    """Its cable was out for so long that its new count is beyond the old one."""
+    receiver = Receiver()
+    feed(receiver, *at_pace([frame(i, up_s * 1_000_000 + 10_000 * i) for i in range(100)]))
+    receiver.feed(PortLost(1000 * MS, "gone"))
+    receiver.feed(PortOpened(11_000 * MS, "back"))
+    pieces = [(frame(700 + i, 7_000_000 + 10_000 * i), (11_000 + 10 * i) * MS) for i in range(50)]
+    if described:
+        pieces.insert(0, (encode(Description(100.0, 0x3FF, "leg", "1"), 699, 0), 11_000 * MS))
+    samples, faults = feed(receiver, *pieces)
+    assert faults == {Fault.RESTART: 1}
+    assert [s.samples_lost for s in samples] == [0] * 50
+    assert samples[0].time_s == pytest.approx(up_s + 11.0, abs=0.001)
+    assert samples[-1].time_s == pytest.approx(samples[0].time_s + 0.49)
+
+
+def test_frames_lost_while_the_clock_began_a_new_turn_are_lost() -> None:
+    begin_us = 2**32 - 500_000
+    sent = [i for i in range(100) if not 40 <= i < 60]
+    frames = [frame(i, (begin_us + 10_000 * i) % 2**32) for i in sent]
+    pieces = [(data, i * 10 * MS) for i, data in zip(sent, frames, strict=True)]
+    samples, faults = feed(Receiver(), *pieces)
+    assert faults == {Fault.LOST: 20}
+    assert samples[-1].time_s == pytest.approx((begin_us + 990_000) / 1e6)
+
+
+def test_what_is_lost_before_a_description_is_told_with_the_next_sample() -> None:
+    receiver = Receiver()
+    described = encode(Description(100.0, 0x3FF, "leg", "1"), 8, 0)
+    pieces = [frame(0, 0), frame(1, 10_000), described, frame(10, 80_000)]
+    samples, faults = feed(receiver, *at_pace(pieces))
+    assert faults == {Fault.LOST: 7}  # 2 to 7, and 9
+    assert samples[-1].samples_lost == 7
+
+
+def test_seconds_of_old_samples_sent_again_after_a_reconnect_are_no_new_start() -> None:
+    receiver = Receiver()
+    feed(receiver, *at_pace([frame(i) for i in range(1500)]))
+    receiver.feed(PortLost(15_000 * MS, "out of reach"))
+    receiver.feed(PortOpened(18_000 * MS, "back"))
+    pieces = [(frame(i), 18_000 * MS + (i - 800) // 10 * MS) for i in range(800, 1600)]
+    samples, faults = feed(receiver, *pieces)
+    assert faults == {Fault.DUPLICATE: 700}
+    assert [round(s.time_s * 100) for s in samples] == list(range(1500, 1600))
+
+
 def test_a_deterministic_device_that_repeats_itself_is_still_seen_to_restart() -> None:
     frames = [frame(i) for i in range(30)]
     samples, faults = feed(Receiver(), *at_pace(frames + frames))

@@ -43,8 +43,8 @@ intervals_ms = st.floats(0.0, 100.0)
 def test_however_much_a_device_repeats_after_a_reconnect_it_did_not_start_again(
     repeated: int, speed: float, interval_ms: float
 ) -> None:
-    tracker = walked(1000)
-    numbers = range(1000 - repeated, 1100)
+    tracker = walked(WINDOW + 500)
+    numbers = range(WINDOW + 500 - repeated, WINDOW + 600)
     found = orders(tracker, numbers, arrivals(len(numbers), 12_000 * MS, speed, interval_ms))
     assert found == {Order.DUPLICATE: repeated, Order.NEXT: 100}
 
