@@ -337,6 +337,18 @@ def test_recorded_walks_made_harder(name: str) -> None:
         assert summary.f1 >= 0.97
 
 
+@needs_shared_data
+@pytest.mark.parametrize("kind", KINDS)
+def test_noisy_angles_make_no_events_of_their_own(kind: Kind) -> None:
+    noisy = [
+        score_recording(PERTURBATIONS["noise 1 deg"](one))
+        for group in ("normal", "stiff knee")
+        for one in recordings(group)
+    ]
+    summary = summarise(one for each in noisy for (what, _), one in each.items() if what == kind)
+    assert summary.f1 >= 0.993
+
+
 def test_the_benchmark_says_where_it_looked_for_recordings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
