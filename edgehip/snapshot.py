@@ -74,7 +74,7 @@ _DAMAGE: Final = (
 
 
 def save(pipeline: Pipeline) -> str:
-    """Return everything a pipeline remembers, as JSON (a few tens of kilobytes)."""
+    """Return everything a pipeline remembers, as JSON (about a hundred kilobytes)."""
     rooms = {name: _plain(room.state) for name, room in _rooms(pipeline).items()}
     return json.dumps(
         {

@@ -185,7 +185,10 @@ class Timebase:
 
     @property
     def drift_ppm(self) -> float:
-        """How much faster the host's clock runs than the device's, in parts per million."""
+        """How much faster the host's clock runs than the device's, in parts per million.
+
+        Exactly 0 until :data:`DRIFT_SPAN_S` have been seen.
+        """
         return (self.state.slope_ns_per_s - 1e9) / 1e3
 
     @property

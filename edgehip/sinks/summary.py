@@ -1,7 +1,12 @@
 """What a stream came to, for a person, at its end."""
 
+from typing import Final
+
 from edgehip.latency import Percentiles
 from edgehip.runtime import Summary
+
+MAX_DRIFT_PPM: Final = 100_000
+"""Not even an untrimmed RC oscillator is farther off: such a clock is not meant to keep pace."""
 
 
 def summary_lines(summary: Summary) -> list[str]:
@@ -19,15 +24,22 @@ def summary_lines(summary: Summary) -> list[str]:
         counted = ", ".join(f"{name} {count}" for name, count in summary.faults.items())
         lines.append(f"faults     {counted}")
     if summary.clock_uncertainty_ms is not None:
-        lines.append(
-            f"clock      drift {summary.clock_drift_ppm:+.0f} ppm, "
-            f"mapped within {summary.clock_uncertainty_ms:.2f} ms"
-        )
+        pace = _pace(summary.clock_drift_ppm)
+        lines.append(f"clock      {pace}mapped within {summary.clock_uncertainty_ms:.2f} ms")
     if summary.latency:
         lines.append("latency ms       p50      p95      p99      max")
         lines += [_row(name, p) for name, p in summary.latency.items()]
         lines.append(f"deadline   {summary.deadline_ms:g} ms: {summary.deadline_misses} missed")
     return lines
+
+
+def _pace(drift_ppm: float) -> str:
+    """Say how fast the device's clock runs; nothing before that is known."""
+    if not drift_ppm:
+        return ""
+    if abs(drift_ppm) <= MAX_DRIFT_PPM:
+        return f"drift {drift_ppm:+.0f} ppm, "
+    return f"{1 / (1 + drift_ppm / 1e6):.4g} times as fast as this computer's, "
 
 
 def _row(name: str, p: Percentiles) -> str:

@@ -1,0 +1,36 @@
+"""What a person is told at the end."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from edgehip import Stream, open_source
+from edgehip.runtime import Summary
+from edgehip.sinks.summary import summary_lines
+
+
+@pytest.fixture(scope="module")
+def accelerated() -> Summary:
+    with Stream(open_source("synthetic:?speed=20&duration_s=16"), None) as stream:
+        list(stream)
+        return stream.summary()
+
+
+def clock(summary: Summary) -> str:
+    (line,) = (line for line in summary_lines(summary) if line.startswith("clock"))
+    return line.removeprefix("clock").strip()
+
+
+def test_a_walk_faster_than_life_is_no_clock_that_drifts(accelerated: Summary) -> None:
+    told = re.fullmatch(
+        r"([\d.]+) times as fast as this computer's, mapped within [\d.]+ ms", clock(accelerated)
+    )
+    assert told is not None
+    assert float(told[1]) == pytest.approx(20.0, rel=0.1)
+
+
+def test_a_devices_drift_is_told_once_it_is_known(accelerated: Summary) -> None:
+    known = replace(accelerated, clock_drift_ppm=-41.7, clock_uncertainty_ms=0.3)
+    assert clock(known) == "drift -42 ppm, mapped within 0.30 ms"
+    assert clock(replace(known, clock_drift_ppm=0.0)) == "mapped within 0.30 ms"
