@@ -14,7 +14,7 @@ on the host's monotonic clock. Intervals are half-open: ``[start_s, end_s)``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -208,7 +208,7 @@ class Flag(StrEnum):
     SAMPLES_LOST = "samples_lost"
     """Lost samples inside the stride were bridged by interpolation."""
     OUT_OF_RANGE = "out_of_range"
-    """An input lies outside what the model was trained on (see ``out_of_range``)."""
+    """The input is unlike what the model was trained on: see ``out_of_range``, ``..._score``."""
     NO_ZERO = "no_zero"
     """The model wants a personal zero and none is in use."""
     NO_FOOT_OFF = "no_foot_off"
@@ -237,7 +237,10 @@ class HipEstimate:
     at ``100 * i / (S - 1)`` percent of the gait cycle (S is the model's, 180 as published). A model
     that gives only moments leaves ``forces_n_per_kg`` empty, and the other way round.
     ``moment_spread_nm_per_kg`` and ``force_spread_n_per_kg`` are half-widths of the model's stated
-    interval, empty if it states none. ``sample_moment_rmse_nm_per_kg`` and
+    interval, empty if it states none. ``out_of_range`` names inputs outside their training range;
+    ``out_of_range_score`` says how unlike the training people's the whole stride is (above 1: more
+    than 99 of 100 strides of new people), None if the model does not say.
+    ``sample_moment_rmse_nm_per_kg`` and
     ``sample_force_rmse_n_per_kg`` say how far the per-sample estimates of this stride were from
     this one, over all outputs; None if there were none.
     """
@@ -258,6 +261,7 @@ class HipEstimate:
     out_of_range: tuple[str, ...]
     samples_lost: int
     received_ns: int
+    out_of_range_score: float | None = None
     sample_moment_rmse_nm_per_kg: float | None = None
     sample_force_rmse_n_per_kg: float | None = None
 
@@ -279,7 +283,8 @@ class HipSampleEstimate:
     """What both hips do at one sample, by a causal model, without delay.
 
     ``moments_nm_per_kg`` (3,) follow :data:`edgehip.channels.MOMENTS`, ``forces_n_per_kg`` (14,)
-    :data:`edgehip.channels.MUSCLES`, for each side.
+    :data:`edgehip.channels.MUSCLES`, for each side. Spreads and ``out_of_range_score`` as in
+    :class:`HipEstimate`; the score is that of the hip less like the training people's.
     """
 
     time_s: float
@@ -289,6 +294,9 @@ class HipSampleEstimate:
     flags: tuple[Flag, ...]
     out_of_range: tuple[str, ...]
     received_ns: int
+    moment_spread_nm_per_kg: Mapping[Side, NDArray[np.float32]] = field(default_factory=dict)
+    force_spread_n_per_kg: Mapping[Side, NDArray[np.float32]] = field(default_factory=dict)
+    out_of_range_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

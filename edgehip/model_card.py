@@ -36,6 +36,7 @@ OutputName = Literal[
     "forces_n_per_kg",
     "moment_spread_nm_per_kg",
     "force_spread_n_per_kg",
+    "out_of_range_score",
     "state",
 ]
 
@@ -97,7 +98,9 @@ class ModelCard:
     inputs, outputs
         Tensors in the order the graph has them. Known inputs: ``angles_deg`` (1, S, 10),
         ``stride_s`` (1, 1), ``body_height_m`` (1, 1), ``state`` (any). Known outputs:
-        ``moments_nm_per_kg`` (1, S, 3), ``forces_n_per_kg`` (1, S, 14), their spreads, ``state``.
+        ``moments_nm_per_kg`` (1, S, 3), ``forces_n_per_kg`` (1, S, 14), their spreads,
+        ``out_of_range_score`` (1, 1), which is above 1 where the input is unlike the training
+        people's, ``state``.
     ranges
         Training range per input name; outside it an estimate is flagged.
     zero
@@ -235,7 +238,7 @@ def _check(card: ModelCard, where: str) -> None:
                     )
                 elif tensor.shape != wanted:
                     problem = f"the shape of {tensor.name} is {tensor.shape}, it must be {wanted}"
-            elif tensor.name in ("stride_s", "body_height_m"):
+            elif tensor.name in ("stride_s", "body_height_m", "out_of_range_score"):
                 if tensor.shape != (1, 1):
                     problem = f"the shape of {tensor.name} is {tensor.shape}, it must be (1, 1)"
             elif tensor.name.partition(".")[0] != "state":

@@ -24,6 +24,8 @@ def _lines(card: ModelCard) -> Iterator[str]:
     yield "outputs: " + ", ".join(_tensor(tensor) for tensor in card.outputs)
     if card.spread_coverage is not None:
         yield f"spread: meant to cover {card.spread_coverage:.0%} of references"
+    if card.output("out_of_range_score") is not None:
+        yield "out-of-range score: 1 is the edge of what people never seen in training showed"
     if card.zero is not None:
         yield (
             "personal zero: wanted, from quiet standing or from strides "

@@ -34,6 +34,19 @@ CARD = ModelCard(
 )
 
 
+SCORED = dataclasses.replace(
+    CARD,
+    outputs=(
+        *CARD.outputs[:2],
+        TensorCard("moment_spread_nm_per_kg", (1, 1, 3), MOMENTS),
+        TensorCard("force_spread_n_per_kg", (1, 1, 14), MUSCLES),
+        TensorCard("out_of_range_score", (1, 1)),
+        CARD.outputs[2],
+    ),
+    spread_coverage=0.9,
+)
+
+
 class LeakyEngine:
     """The model as an engine, counting its calls."""
 
@@ -49,6 +62,23 @@ class LeakyEngine:
         moments = hidden[:, None, :3] / np.float32(10)
         forces = np.abs(hidden[:, None, [*range(10), *range(4)]])
         return moments, forces, hidden
+
+
+class ScoredEngine(LeakyEngine):
+    """The same, with spreads of half the loads' size and the right hip's flexion over 10 as score.
+
+    A hip angle of -90 degrees makes the score not a number.
+    """
+
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        moments, forces, hidden = super().run(*inputs)
+        flexion = inputs[0][:, :, 0]
+        score = np.where(flexion == -90, np.float32(np.nan), flexion / np.float32(10))
+        return moments, forces, np.abs(moments) / 2, forces / 2, score, hidden
+
+
+def scored_model() -> Model:
+    return Model(SCORED, ScoredEngine(), str(Path("scored.onnx")))
 
 
 def leaky_model() -> Model:

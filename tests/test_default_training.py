@@ -8,9 +8,10 @@ from edgehip.channels import MIRROR, MUSCLES
 from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
 from edgehip_export.default_evaluate import folds, zeroed
 from edgehip_export.default_fit import chances
+from edgehip_export.default_foreign import OutOfRangeScore, cycle_score, sample_score
 from edgehip_export.default_linear import LinearProtocol, fit_linear
 from edgehip_export.default_sample import RATE_HZ, SEEN, SampleNetwork, SampleStep
-from edgehip_export.default_spread import COVERAGE, fit_spread
+from edgehip_export.default_spread import COVERAGE, Spread, fit_spread
 from edgehip_export.default_walks import at_phase, walk, with_standing
 from edgehip_export.strides import POINTS, Strides, close_cycles, load_strides
 from tests.shared_data import SHARED, needs_shared_data
@@ -149,16 +150,59 @@ def test_the_spread_covers_what_it_states_though_errors_grow_with_the_load() -> 
     assert np.nanmean(inside) == pytest.approx(COVERAGE, abs=0.03)
 
 
+def test_the_spread_allows_for_a_laboratory_that_is_unlike_the_others() -> None:
+    strides = made_up({"a": 2, "b": 2, "strange": 2}, each=2)
+    rng = np.random.default_rng(0)
+    size = np.where(strides.lab == "strange", 4.0, 1.0)[:, None, None]
+    estimate = np.zeros((len(strides), POINTS, OUTPUTS), np.float32)
+    reference = (size * rng.standard_normal(estimate.shape)).astype(np.float32)
+    fitted = fit_spread(estimate, reference, strides).base
+    inside = np.quantile(np.abs(reference), COVERAGE)
+    assert float(fitted.mean()) > 2.0 * inside
+
+
+def test_the_score_of_what_training_people_do_is_low_and_of_what_nobody_does_high() -> None:
+    strides = made_up({"a": 12, "b": 12, "c": 12})
+    protocol = LinearProtocol(6, 0.1, offset_deg=1.0)
+    member = fit_linear(strides, chances(strides), protocol)
+    held = [strides.person == person for person in strides.people]
+    score = cycle_score(strides, member, protocol, held)
+    angles, stride_s = (torch.from_numpy(a) for a in (strides.angles_deg, strides.stride_s))
+    stride_s = stride_s[:, None]
+    usual = score(member.movement(angles, stride_s))
+    assert usual.shape == (len(strides), 1)
+    assert float(usual.median()) < 0.9
+    for strange in ((4.0 * angles, stride_s), (angles, stride_s / 4.0), (angles + 90.0, stride_s)):
+        assert float(score(member.movement(*strange)).median()) > 1.0
+
+
+def test_a_sample_nobody_would_show_scores_high() -> None:
+    strides = made_up({"a": 12, "b": 12, "c": 12})
+    network = SampleNetwork(8).eval()
+    network.seen_mean[:10] = torch.from_numpy(strides.angles_deg.mean((0, 1)))
+    network.seen_sd[:10] = torch.from_numpy(strides.angles_deg.std((0, 1)))
+    held = [strides.person == person for person in strides.people]
+    score = sample_score(strides, network, Augmentation(offset_deg=1.0, noise_deg=0.2), held)
+    angles = torch.from_numpy(strides.angles_deg)
+    seen = network.see(angles[:, ::2])
+    still = torch.zeros_like(seen)
+    assert float((score(network.movement(seen, still).flatten(0, 1)) < 1.0).float().mean()) > 0.95
+    thrown = network.change(network.see(angles[:, ::2] + 30.0), seen)
+    assert float(score(network.movement(seen, thrown).flatten(0, 1)).min()) > 1.0
+
+
 def test_stepping_sample_by_sample_equals_the_whole_sequence() -> None:
     torch.manual_seed(0)
     networks = [SampleNetwork(8).eval() for _ in range(2)]
-    step = SampleStep(networks).eval()
+    spread = Spread(torch.ones(OUTPUTS), torch.zeros(OUTPUTS))
+    score = OutOfRangeScore(np.zeros(20), np.eye(20))
+    step = SampleStep(networks, spread, score).eval()
     angles = torch.randn(1, 200, 10).cumsum(1)
     whole = torch.stack([network(angles) for network in networks]).mean(0)
     hidden, before = (torch.zeros(1, size) for size in step.state_sizes.values())
     assert before.shape[1] == SEEN + 1
     for i in range(angles.shape[1]):
-        moments, forces, hidden, before = step(angles[:, i : i + 1], hidden, before)
+        moments, forces, *_, hidden, before = step(angles[:, i : i + 1], hidden, before)
         torch.testing.assert_close(moments[0, 0], whole[0, i, :3], atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(forces[0, 0], whole[0, i, 3:].relu(), atol=1e-5, rtol=1e-4)
     assert forces.shape[-1] == len(MUSCLES)

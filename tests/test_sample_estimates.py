@@ -14,8 +14,9 @@ from edgehip.channels import MIRROR, SIDES
 from edgehip.cues import Cues, parse_cue
 from edgehip.errors import CueError, ModelInputError
 from edgehip.estimators.sample import SampleEstimator
-from edgehip.events import CueChange, Flag, HipEstimate, HipSampleEstimate
-from tests.sample_model import KEEP, LeakyEngine, leaky_model
+from edgehip.events import CueChange, Flag, HipEstimate, HipSampleEstimate, LinkState
+from edgehip.sinks.records import sample_record
+from tests.sample_model import KEEP, LeakyEngine, leaky_model, scored_model
 from tests.streams import Walk, synthetic_walk
 
 RATES_HZ = (50.0, 60.0, 100.0, 148.0, 200.0, 500.0)
@@ -107,6 +108,38 @@ def test_what_is_foreign_is_named() -> None:
     assert estimates[50].out_of_range == ("hip_rotation_r",)
     assert Flag.OUT_OF_RANGE in estimates[50].flags
     assert Flag.OUT_OF_RANGE not in estimates[51].flags
+
+
+def test_each_hip_has_its_spread_and_the_stranger_hip_the_score() -> None:
+    walk = synthetic_walk(1.0, stand_s=0.3)
+    walk.angles_deg[:, [0, 3]] = 2.0
+    walk.angles_deg[40, 3] = 15.0  # left hip flexion: the mirrored body's right
+    walk.angles_deg[60, 0] = -90.0
+    estimates = run(walk, SampleEstimator(scored_model()))
+    for estimate in estimates:
+        for side in SIDES:
+            moments = estimate.moments_nm_per_kg[side]
+            np.testing.assert_allclose(
+                estimate.moment_spread_nm_per_kg[side], np.abs(moments) / 2, rtol=1e-6
+            )
+            assert estimate.force_spread_n_per_kg[side].shape == (14,)
+    assert estimates[30].out_of_range_score == pytest.approx(0.2)
+    assert Flag.OUT_OF_RANGE not in estimates[30].flags
+    assert estimates[40].out_of_range_score == pytest.approx(1.5)
+    assert estimates[40].out_of_range == ()
+    assert Flag.OUT_OF_RANGE in estimates[40].flags
+    assert Flag.OUT_OF_RANGE in estimates[60].flags  # a score that is not a number
+    assert run(walk)[30].out_of_range_score is None
+
+
+def test_a_spread_is_written_where_it_is_asked_for() -> None:
+    walk = synthetic_walk(0.5, stand_s=0.3)
+    estimate = run(walk, SampleEstimator(scored_model()))[-1]
+    record = sample_record(estimate, LinkState.LIVE, ("hip_flexion_l", "hip_flexion_spread_l"))
+    moment = record["hip_flexion_l_nm_per_kg"]
+    assert record["hip_flexion_spread_l_nm_per_kg"] == pytest.approx(abs(moment) / 2, abs=1e-4)
+    without = sample_record(run(walk)[-1], LinkState.LIVE, ("glmed_spread_r",))
+    assert without["glmed_spread_r_n_per_kg"] is None
 
 
 def test_one_call_per_hip_and_sample_on_the_grid_two_off_it() -> None:

@@ -21,7 +21,7 @@ from edgehip.runtime import DEFAULT_DEADLINE_MS, Format, Stream
 from edgehip.sinks.device import DeviceLink
 from edgehip.sinks.output import OutputKind, open_output
 from edgehip.sinks.recorder import Recorder
-from edgehip.sinks.records import SAMPLE_OUTPUTS
+from edgehip.sinks.records import SAMPLE_OUTPUTS, SAMPLE_SPREADS
 from edgehip.sinks.summary import summary_lines
 from edgehip.sources import DEFAULT_BAUD, open_source, split_pair
 from edgehip.sources.replay import ReplaySource
@@ -278,11 +278,11 @@ def _wanted(names: str | None) -> tuple[str, ...]:
         return SAMPLE_OUTPUTS
     wanted: list[str] = []
     for name in (name.strip() for name in names.split(",")):
-        matches = [o for o in SAMPLE_OUTPUTS if name in (o, o[:-2])]
+        matches = [o for o in SAMPLE_OUTPUTS + SAMPLE_SPREADS if name in (o, o[:-2])]
         if not matches:
             raise click.BadParameter(
                 f"no output {name!r}; there are: {', '.join(MOMENTS + MUSCLES)}, each alone or "
-                "with _l or _r",
+                "with _l or _r, and with _spread before that for its interval",
                 param_hint="--outputs",
             )
         wanted += matches

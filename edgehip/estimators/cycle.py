@@ -13,6 +13,7 @@ from edgehip.model import Model
 from edgehip.zero import Profile
 
 NO_ZERO = "none"
+SCORE = "out_of_range_score"
 
 
 class CycleEstimator:
@@ -79,10 +80,13 @@ class CycleEstimator:
         if self.body_height_m is not None:
             inputs["body_height_m"] = np.array([[self.body_height_m]], np.float32)
         raw = self.model.engine.run(*(inputs[tensor.name] for tensor in card.inputs))
-        outputs = {
-            tensor.name: dict(zip(tensor.channels, value[0].T, strict=True))
-            for tensor, value in zip(card.outputs, raw, strict=True)
-        }
+        answers = zip(card.outputs, raw, strict=True)
+        outputs, score = {}, None
+        for tensor, value in answers:
+            if tensor.name == SCORE:
+                score = float(value[0, 0])
+            else:
+                outputs[tensor.name] = dict(zip(tensor.channels, value[0].T, strict=True))
         out_of_range = self._out_of_range(inputs, mirrored)
         return HipEstimate(
             side=cycle.side,
@@ -97,8 +101,9 @@ class CycleEstimator:
             force_spread_n_per_kg=outputs.get("force_spread_n_per_kg", {}),
             body_mass_kg=self.body_mass_kg,
             zero=self.zero,
-            flags=self._flags(cycle, bool(out_of_range)),
+            flags=self._flags(cycle, bool(out_of_range) or is_foreign(score)),
             out_of_range=out_of_range,
+            out_of_range_score=score,
             samples_lost=cycle.samples_lost,
             received_ns=cycle.received_ns,
         )
@@ -128,6 +133,11 @@ class CycleEstimator:
             Flag.NO_FOOT_OFF: cycle.foot_off_s is None,
         }
         return tuple(flag for flag, is_raised in raised.items() if is_raised)
+
+
+def is_foreign(score: float | None) -> bool:
+    """Return whether an out-of-range score forbids trust; one that is not a number does."""
+    return score is not None and not score <= 1.0
 
 
 def maximum(curve: NDArray[np.float32]) -> Extremum:

@@ -18,7 +18,7 @@ from edgehip.backends import Tensor
 from edgehip.channels import ANGLES, MIRROR, SIDES, Side
 from edgehip.cycles import MAX_BRIDGED_GAP_S
 from edgehip.errors import ModelInputError
-from edgehip.estimators.cycle import NO_ZERO
+from edgehip.estimators.cycle import NO_ZERO, SCORE, is_foreign
 from edgehip.events import Flag, HipSampleEstimate, JointAngleSample
 from edgehip.model import Model
 from edgehip.zero import Profile
@@ -30,11 +30,10 @@ _MIRROR: Final = np.array(MIRROR)
 
 @dataclass(slots=True)
 class HipMemory:
-    """One hip: the network's state, in the card's order, and its answer at the last grid point."""
+    """One hip: the network's state, and its answers at the last grid point, in the card's order."""
 
     state: list[Tensor] = field(default_factory=list)
-    moments: Tensor = field(default_factory=lambda: np.zeros(0, np.float32))
-    forces: Tensor = field(default_factory=lambda: np.zeros(0, np.float32))
+    answers: list[Tensor] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -76,16 +75,20 @@ class SampleEstimator:
                 f"{model.path}: its state must be reset at the very instant of initial contact, "
                 "which is known only some 35 ms later: export its whole-cycle form instead"
             )
-        names = [tensor.name for tensor in card.outputs]
         states = [tensor for tensor in card.inputs if tensor.name != "angles_deg"]
-        if card.inputs[0].name != "angles_deg" or names != [
-            "moments_nm_per_kg",
-            "forces_n_per_kg",
-            *(tensor.name for tensor in states),
-        ]:
+        loads = ["moments_nm_per_kg", "forces_n_per_kg"]
+        further = ["moment_spread_nm_per_kg", "force_spread_n_per_kg", SCORE]
+        names = [tensor.name for tensor in card.outputs]
+        self._answers = names[: len(names) - len(states)]
+        if (
+            card.inputs[0].name != "angles_deg"
+            or names[len(self._answers) :] != [tensor.name for tensor in states]
+            or self._answers != loads + [name for name in further if name in self._answers]
+        ):
             raise ModelInputError(
                 f"{model.path}: a per-sample model takes angles_deg and its state, and gives "
-                "moments_nm_per_kg, forces_n_per_kg and its next state, in this order"
+                "moments_nm_per_kg, forces_n_per_kg, their spreads and out_of_range_score if it "
+                "has them, and its next state, in this order"
             )
         self.model = model
         self.step_s = 1.0 / (card.rate_hz or 1.0)
@@ -117,23 +120,33 @@ class SampleEstimator:
         state = self.state
         state.last_s, state.last_deg = now_s, angles
         share = (now_s - state.grid_s) / self.step_s
-        moments, forces = {}, {}
+        by_name: dict[str, dict[Side, Tensor]] = {name: {} for name in self._answers}
         for side in SIDES:
             hip = state.hips[side]
-            moments[side], forces[side] = hip.moments, hip.forces
+            answers = hip.answers
             if share > ON_GRID:
                 ahead = angles + (1.0 - share) * state.grid_change_deg
-                tried = self._run(side, ahead, hip.state)
-                moments[side] = hip.moments + np.float32(share) * (tried.moments - hip.moments)
-                forces[side] = hip.forces + np.float32(share) * (tried.forces - hip.forces)
+                tried = self._run(side, ahead, hip.state).answers
+                answers = [
+                    at + np.float32(share) * (on - at)
+                    for at, on in zip(answers, tried, strict=True)
+                ]
+            for name, answer in zip(self._answers, answers, strict=True):
+                by_name[name][side] = answer
+        scores = by_name.get(SCORE)
+        # NaN, which no comparison finds larger, must not hide behind the other hip's number.
+        score = float(np.max([*scores.values()])) if scores is not None else None
         foreign = np.flatnonzero((angles < self._low) | (angles > self._high))
         return HipSampleEstimate(
             time_s=now_s,
-            moments_nm_per_kg=moments,
-            forces_n_per_kg=forces,
+            moments_nm_per_kg=by_name["moments_nm_per_kg"],
+            forces_n_per_kg=by_name["forces_n_per_kg"],
+            moment_spread_nm_per_kg=by_name.get("moment_spread_nm_per_kg", {}),
+            force_spread_n_per_kg=by_name.get("force_spread_n_per_kg", {}),
             zero=self.zero,
-            flags=self._flags(sample, len(foreign) > 0),
+            flags=self._flags(sample, len(foreign) > 0 or is_foreign(score)),
             out_of_range=tuple(ANGLES[index] for index in foreign),
+            out_of_range_score=score,
             received_ns=sample.received_ns,
         )
 
@@ -161,8 +174,9 @@ class SampleEstimator:
         if side != self.model.card.side:
             angles = angles[_MIRROR]
         seen = angles.astype(np.float32).reshape(1, 1, len(ANGLES))
-        moments, forces, *memory = self.model.engine.run(seen, *memory)
-        return HipMemory(memory, moments[0, 0], forces[0, 0])
+        outputs = self.model.engine.run(seen, *memory)
+        answers = len(self._answers)
+        return HipMemory(list(outputs[answers:]), [out.reshape(-1) for out in outputs[:answers]])
 
     def _flags(self, sample: JointAngleSample, foreign: bool) -> tuple[Flag, ...]:
         card = self.model.card

@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from edgehip.channels import MOMENTS, MUSCLES, SIDES
+from edgehip.channels import MOMENTS, MUSCLES, SIDES, Side
 from edgehip.estimators.cycle import maximum, minimum
 from edgehip.events import (
     CueChange,
@@ -31,7 +31,12 @@ CYCLE_HOPS: Final = (Hop.QUEUE, Hop.DECODE, Hop.SEGMENT, Hop.ESTIMATE)
 """What an estimate has behind it when its record is written."""
 
 SAMPLE_OUTPUTS: Final = tuple(f"{name}_{side}" for side in SIDES for name in MOMENTS + MUSCLES)
-"""What a per-sample record can hold."""
+"""What a per-sample record holds unless told otherwise."""
+
+SAMPLE_SPREADS: Final = tuple(
+    f"{name}_spread_{side}" for side in SIDES for name in MOMENTS + MUSCLES
+)
+"""What else it can hold: half-widths of the model's interval, if it states one."""
 
 Curves = Mapping[str, NDArray[np.float32]]
 
@@ -64,6 +69,7 @@ def estimate_record(
         "stance_percent": _rounded(estimate.stance_percent, 2),
         "flags": [str(flag) for flag in estimate.flags],
         "out_of_range": list(estimate.out_of_range),
+        "out_of_range_score": _rounded(estimate.out_of_range_score, 3),
         "samples_lost": estimate.samples_lost,
         "link": str(link),
         "zero": estimate.zero,
@@ -108,31 +114,34 @@ def sample_record(
     link
         The link's state at this moment.
     outputs
-        Some of :data:`SAMPLE_OUTPUTS`.
+        Some of :data:`SAMPLE_OUTPUTS` and :data:`SAMPLE_SPREADS`.
     """
-    values = dict(
-        zip(
-            SAMPLE_OUTPUTS,
-            np.concatenate(
-                [
-                    part[side]
-                    for side in SIDES
-                    for part in (estimate.moments_nm_per_kg, estimate.forces_n_per_kg)
-                ]
-            ).tolist(),
-            strict=True,
+    values = _by_name(SAMPLE_OUTPUTS, estimate.moments_nm_per_kg, estimate.forces_n_per_kg)
+    if estimate.moment_spread_nm_per_kg:
+        values |= _by_name(
+            SAMPLE_SPREADS, estimate.moment_spread_nm_per_kg, estimate.force_spread_n_per_kg
         )
-    )
     record: dict[str, Any] = {
         "record": "sample",
         "time_s": round(estimate.time_s, 6),
         "flags": [str(flag) for flag in estimate.flags],
+        "out_of_range_score": _rounded(estimate.out_of_range_score, 3),
         "link": str(link),
     }
     for name in outputs:
-        unit = "nm_per_kg" if name[:-2] in MOMENTS else "n_per_kg"
-        record[f"{name}_{unit}"] = _rounded(values[name], DECIMALS)
+        unit = "nm_per_kg" if name.startswith(MOMENTS) else "n_per_kg"
+        record[f"{name}_{unit}"] = _rounded(values.get(name), DECIMALS)
     return record
+
+
+def _by_name(
+    names: Sequence[str],
+    moments: Mapping[Side, NDArray[np.float32]],
+    forces: Mapping[Side, NDArray[np.float32]],
+) -> dict[str, float]:
+    """Return both hips' moments and forces (or their spreads) by the names of their fields."""
+    parts = [part[side] for side in SIDES for part in (moments, forces)]
+    return dict(zip(names, np.concatenate(parts).tolist(), strict=True))
 
 
 def cue_record(change: CueChange) -> dict[str, Any]:
@@ -172,6 +181,7 @@ CSV_COLUMNS: Final = (
     "stance_percent",
     "flags",
     "out_of_range",
+    "out_of_range_score",
     "samples_lost",
     "link",
     "zero",

@@ -80,7 +80,7 @@ SPREADS: Final = (("moment_spread_nm_per_kg", MOMENTS), ("force_spread_n_per_kg"
 class Facts:
     """What is known of a model after its training: its people, its zero, its left-out results.
 
-    ``coverage`` is that of the interval a whole-cycle model states.
+    ``coverage`` is that of the interval a model states.
     """
 
     version: str
@@ -98,8 +98,6 @@ def cycle_card(name: str, facts: Facts) -> ModelCard:
     return replace(
         card,
         inputs=(*card.inputs, TensorCard("stride_s", (1, 1))),
-        outputs=card.outputs + _tensors(SPREADS, POINTS),
-        spread_coverage=facts.coverage,
         description="Hip moments and muscle forces over one stride of level walking",
         samples_per_cycle=POINTS,
         ranges=card.ranges | {"stride_s": stride},
@@ -131,7 +129,8 @@ def _card(name: str, facts: Facts, kind: Kind, points: int) -> ModelCard:
         kind=kind,
         side="r",
         inputs=(TensorCard("angles_deg", (1, points, len(ANGLES)), ANGLES),),
-        outputs=_tensors(LOADS, points),
+        outputs=(*_tensors(LOADS + SPREADS, points), TensorCard("out_of_range_score", (1, 1))),
+        spread_coverage=facts.coverage,
         licence=LICENCE,
         description="",
         ranges={"angles_deg": RangeCard(low, high)},

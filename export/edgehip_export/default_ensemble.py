@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from edgehip_export.default_cycle import CycleNetwork
+from edgehip_export.default_foreign import OutOfRangeScore
 from edgehip_export.default_linear import LinearCycle
 from edgehip_export.default_spread import Answer, Spread
 
@@ -40,14 +41,21 @@ class CycleEnsemble(nn.Module):
 
 
 class CycleModel(nn.Module):
-    """An ensemble as a model file has it: loads apart, each with its spread."""
+    """An ensemble as a model file has it: loads apart, each with its spread, and the score.
 
-    def __init__(self, ensemble: CycleEnsemble, spread: Spread) -> None:
+    ``score`` judges the movement as the last linear member, the finest, sees it.
+    """
+
+    def __init__(self, ensemble: CycleEnsemble, spread: Spread, score: OutOfRangeScore) -> None:
         super().__init__()
         self.ensemble = ensemble
         self.answer = Answer(spread)
+        self.score = score
 
     def forward(self, angles_deg: Tensor, stride_s: Tensor) -> tuple[Tensor, ...]:
-        """Return moments, forces and the spread of each."""
+        """Return moments, forces, the spread of each, and the out-of-range score."""
+        finest = self.ensemble.linear[-1]
+        assert isinstance(finest, LinearCycle)
+        score: Tensor = self.score(finest.movement(angles_deg, stride_s))
         answer: tuple[Tensor, ...] = self.answer(self.ensemble(angles_deg, stride_s))
-        return answer
+        return (*answer, score)

@@ -17,6 +17,9 @@ from edgehip.channels import ANGLES, MOMENTS, MUSCLES
 from edgehip_export.strides import POINTS, Strides, close_cycles
 
 OUTPUTS = len(MOMENTS) + len(MUSCLES)
+PACE = 2
+"""Numbers that tell a stride's pace."""
+
 Matrix = NDArray[np.float64]
 
 
@@ -38,7 +41,7 @@ class LinearCycle(nn.Module):
         for name, shape in (
             ("mean", (inputs,)),
             ("into", (inputs, components)),
-            ("out", (components + 2, POINTS * OUTPUTS)),
+            ("out", (components + PACE, POINTS * OUTPUTS)),
             ("bias", (POINTS * OUTPUTS,)),
             ("ramp", (POINTS, 1)),
         ):
@@ -51,11 +54,18 @@ class LinearCycle(nn.Module):
 
     def forward(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return loads (B, 180, 17) for angles (B, 180, 10) and durations (B, 1)."""
+        loads = self.movement(angles_deg, stride_s) @ self.out + self.bias
+        return loads.reshape(-1, POINTS, OUTPUTS)
+
+    def movement(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
+        """Return a stride in a few numbers (B, components + PACE): movements, then pace."""
         closed = angles_deg - (angles_deg[:, -1:] - angles_deg[:, :1]) * self.ramp
         scores = (closed.flatten(1) - self.mean) @ self.into
-        per_s = 1.0 / stride_s
-        loads = torch.cat([scores, _pace(per_s)], -1) @ self.out + self.bias
-        return loads.reshape(-1, POINTS, OUTPUTS)
+        return torch.cat([scores, _pace(1.0 / stride_s)], -1)
+
+    def shift_per_deg(self) -> Tensor:
+        """Return what one degree more of each angle, all stride long, does: (10, components)."""
+        return self.into.reshape(POINTS, len(ANGLES), -1).sum(0)
 
 
 def _pace(per_s: Tensor) -> Tensor:
@@ -78,11 +88,11 @@ def fit_linear(
     into = (direction[:kept] / size[:kept, None]).T / sd[:, None]
     pace = _pace(torch.from_numpy(1.0 / strides.stride_s[:, None])).numpy()
     features = np.concatenate([(flat - mean) @ into, pace], axis=1)
-    # What one degree more of each angle, all stride long, does to the scores.
+    # What one SD of each angle's zero error, all stride long, does to the scores.
     shift = protocol.offset_deg * into.reshape(POINTS, len(ANGLES), kept).sum(0)
-    penalty = protocol.penalty * np.eye(kept + 2)
+    penalty = protocol.penalty * np.eye(kept + PACE)
     penalty[:kept, :kept] += shift.T @ shift
-    out = np.empty((kept + 2, POINTS, OUTPUTS))
+    out = np.empty((kept + PACE, POINTS, OUTPUTS))
     bias = np.empty((POINTS, OUTPUTS))
     for place, loads in (
         (slice(None, len(MOMENTS)), strides.moments),
@@ -93,13 +103,13 @@ def fit_linear(
         slope, centre = _ridge(
             features[known], close_cycles(loads[known]).reshape(known.sum(), -1), share, penalty
         )
-        out[..., place] = slope.reshape(kept + 2, POINTS, -1)
+        out[..., place] = slope.reshape(kept + PACE, POINTS, -1)
         bias[:, place] = centre.reshape(POINTS, -1)
     member = LinearCycle(kept)
     for name, value in (
         ("mean", mean),
         ("into", into),
-        ("out", out.reshape(kept + 2, -1)),
+        ("out", out.reshape(kept + PACE, -1)),
         ("bias", bias.reshape(-1)),
     ):
         getattr(member, name).copy_(torch.from_numpy(value))

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
 from edgehip_export.default_features import PATH_CHANNELS, foot_path
+from edgehip_export.default_spread import Answer, Spread
 
 RATE_HZ = 100.0
 SEEN = len(ANGLES) + PATH_CHANNELS
@@ -57,6 +58,10 @@ class SampleNetwork(nn.Module):
         """Return the rates of change between two samples in a row."""
         return (seen - before) * (RATE_HZ / VELOCITY_SCALE)
 
+    def movement(self, seen: Tensor, change: Tensor) -> Tensor:
+        """Return the angles and their rates of change (..., 20) of what the network sees."""
+        return torch.cat([seen[..., : len(ANGLES)], change[..., : len(ANGLES)]], -1)
+
     def loads(self, hidden: Tensor) -> Tensor:
         """Return moments (Nm/kg) and forces (N/kg) side by side (..., 17)."""
         loads: Tensor = self.leave(hidden) * self.target_sd + self.target_mean
@@ -73,11 +78,17 @@ class SampleStep(nn.Module):
     ----------
     networks
         Trained alike, on the same people.
+    spread
+        Of the loads' interval.
+    score
+        Makes the out-of-range score (B, 1) of :meth:`SampleNetwork.movement`.
     """
 
-    def __init__(self, networks: Sequence[SampleNetwork]) -> None:
+    def __init__(self, networks: Sequence[SampleNetwork], spread: Spread, score: nn.Module) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
+        self.answer = Answer(spread)
+        self.score = score
         self.width = networks[0].memory.hidden_size
 
     @property
@@ -86,12 +97,14 @@ class SampleStep(nn.Module):
         return {"hidden": len(self.networks) * self.width, "before": SEEN + 1}
 
     def forward(self, angles_deg: Tensor, hidden: Tensor, before: Tensor) -> tuple[Tensor, ...]:
-        """Return moments, forces (muscles only pull: not below zero), and the next states."""
+        """Return moments, forces, the spread of each, the score, and the next states."""
         first = self.networks[0]
         assert isinstance(first, SampleNetwork)
         seen = first.see(angles_deg[:, 0])
         started = before[:, SEEN:]
-        features = torch.cat([seen, first.change(seen, before[:, :SEEN]) * started], -1)
+        change = first.change(seen, before[:, :SEEN]) * started
+        features = torch.cat([seen, change], -1)
+        score = self.score(first.movement(seen, change))
         hiddens, answers = [], []
         for place, network in enumerate(self.networks):
             assert isinstance(network, SampleNetwork)
@@ -100,8 +113,7 @@ class SampleStep(nn.Module):
             answers.append(network.loads(hiddens[-1]))
         loads = torch.stack(answers).mean(0)[:, None]
         now = torch.cat([seen, torch.ones_like(started)], -1)
-        moments, forces = loads[..., : len(MOMENTS)], loads[..., len(MOMENTS) :]
-        return moments, functional.relu(forces), torch.cat(hiddens, -1), now
+        return (*self.answer(loads), score, torch.cat(hiddens, -1), now)
 
 
 def _gru(layer: nn.GRU, features: Tensor, hidden: Tensor) -> Tensor:

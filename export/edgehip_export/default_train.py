@@ -30,7 +30,8 @@ from edgehip_export.default_evaluate import (
     zeroed,
 )
 from edgehip_export.default_fit import CYCLE, SAMPLE, Material, Pose, chances, fit_cycle, fit_sample
-from edgehip_export.default_linear import LinearProtocol, fit_linear
+from edgehip_export.default_foreign import cycle_score, sample_score
+from edgehip_export.default_linear import LinearCycle, LinearProtocol, fit_linear
 from edgehip_export.default_sample import SampleNetwork, SampleStep
 from edgehip_export.default_spread import COVERAGE, fit_spread
 from edgehip_export.default_teacher import TeacherStrides, teacher_strides
@@ -40,11 +41,8 @@ from edgehip_export.metrics import Errors
 from edgehip_export.strides import Strides, load_strides
 
 VERSION = "0.1.0"
-MEMBERS = {"cycle": 3, "sample": 2}
+MEMBERS = {"cycle": 3, "sample": 4}
 """Networks whose answers a model averages: different seeds err differently."""
-
-JUDGED_MEMBERS = {"cycle": 2, "sample": 1}
-"""Networks trained anew for each group of people left out."""
 
 LINEAR = (LinearProtocol(10, 0.1), LinearProtocol(24, 0.3))
 
@@ -156,7 +154,7 @@ def build(workshop: Workshop, kind: str, quick: bool) -> tuple[nn.Module, ModelC
     every = list(folds(strides, people_at_once=4 if quick else 1))
     raw = {"raw": lambda held, mean: zeroed(held, mean, 0.0)}
     judged = workshop.cycle_estimator if kind == "cycle" else workshop.sample_estimator
-    train = judged(1 if quick else JUDGED_MEMBERS[kind])
+    train = judged(1 if quick else members)
     estimates = left_out(strides, every, train, raw, lambda fold: print(f"  left out: {fold}"))[
         "raw"
     ]
@@ -164,11 +162,16 @@ def build(workshop: Workshop, kind: str, quick: bool) -> tuple[nn.Module, ModelC
     spread = fit_spread(estimates, loads_of(strides), strides)
     metrics["spread"] = spread.plain()
     facts = Facts(VERSION, strides, workshop.zero, COVERAGE, metrics)
+    held = [fold.held for fold in every]
     if kind == "cycle":
         ensemble = workshop.cycle_ensemble(strides, set(), members)
-        return CycleModel(ensemble, spread).eval(), cycle_card("hip-cycle", facts)
+        finest = ensemble.linear[-1]
+        assert isinstance(finest, LinearCycle)
+        of_cycles = cycle_score(strides, finest, LINEAR[-1], held)
+        return CycleModel(ensemble, spread, of_cycles).eval(), cycle_card("hip-cycle", facts)
     networks = workshop.sample_networks(strides, set(), members)
-    step = SampleStep(networks)
+    of_samples = sample_score(strides, networks[0], SAMPLE.augmentation, held)
+    step = SampleStep(networks, spread, of_samples)
     ready_s = max(warm_up_s(network, strides) for network in networks)
     return step.eval(), sample_card("hip-sample", facts, step.state_sizes, ready_s)
 

@@ -1,0 +1,152 @@
+"""How unlike the training people's an input is: one number, which an estimate carries.
+
+The Mahalanobis distance of the input's movement from that of the training people, as a share of
+what people left out in training showed: above 1, a model is asked about something it cannot know.
+"""
+
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edgehip.channels import ANGLES
+from edgehip_export.augmentation import Augmentation
+from edgehip_export.default_fit import chances
+from edgehip_export.default_linear import PACE, LinearCycle, LinearProtocol, fit_linear
+from edgehip_export.default_sample import RATE_HZ, SampleNetwork
+from edgehip_export.default_spread import fair_weights, weighted_quantile
+from edgehip_export.default_walks import at_phase
+from edgehip_export.strides import Strides, close_cycles
+
+Matrix = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+CYCLE_SHARE: Final = 0.99
+"""Share of strides of people left out that score below 1."""
+
+SAMPLE_SHARE: Final = 0.999
+"""The same of single samples, of which a stride has a hundred."""
+
+SAMPLES: Final = 100
+"""Places in a stride at which single samples are looked at."""
+
+SHRINKAGE: Final = 0.02
+"""Share of the mean variance added to every direction: few people span few of them."""
+
+
+class OutOfRangeScore(nn.Module):
+    """Distance from ``centre`` (K,), in the units that ``whiten`` (K, K) makes of the input's."""
+
+    def __init__(self, centre: Matrix, whiten: Matrix) -> None:
+        super().__init__()
+        self.register_buffer("centre", torch.tensor(centre, dtype=torch.float32))
+        self.register_buffer("whiten", torch.tensor(whiten, dtype=torch.float32))
+        self.centre: Tensor
+        self.whiten: Tensor
+
+    def forward(self, movement: Tensor) -> Tensor:
+        """Return scores (B, 1) for movements (B, K)."""
+        white = (movement - self.centre) @ self.whiten
+        return (white * white).mean(-1, keepdim=True).sqrt()
+
+    def calibrated(self, edge: float) -> "OutOfRangeScore":
+        """Return what gives 1 where this gives ``edge``."""
+        return OutOfRangeScore(
+            self.centre.double().numpy(), self.whiten.double().numpy() / edge
+        ).eval()
+
+
+def fit_score(
+    movement: Tensor, weight: NDArray[np.floating], zero_error: Matrix
+) -> OutOfRangeScore:
+    """Return the score for movements (N, K), each of some weight (N,).
+
+    ``zero_error`` (M, K) is what errors of the angles' zero that the model was trained to bear do.
+    """
+    values = movement.double().numpy()
+    share = weight / weight.sum()
+    centre = share @ values
+    off = values - centre
+    covariance = off.T @ (share[:, None] * off) + zero_error.T @ zero_error
+    scale = np.sqrt(np.diag(covariance))
+    cosine = covariance / scale / scale[:, None]
+    size, direction = np.linalg.eigh(cosine + SHRINKAGE * np.eye(len(scale)))
+    return OutOfRangeScore(centre, direction / np.sqrt(size) / scale[:, None]).eval()
+
+
+def cycle_score(
+    strides: Strides, linear: LinearCycle, protocol: LinearProtocol, left_out: "list[Mask]"
+) -> OutOfRangeScore:
+    """Return the score of a whole-cycle model that has this linear member.
+
+    ``left_out`` are masks (N,) of the people left out together, from which 1 is defined.
+    """
+    seen = np.empty(len(strides))
+    for held in left_out:
+        rest = strides.take(~held)
+        member = fit_linear(rest, chances(rest), protocol)
+        score = _of_cycles(member, rest, protocol)
+        seen[held] = score(_movement(member, strides.take(held)))[:, 0].numpy()
+    edge = weighted_quantile(seen, fair_weights(strides), CYCLE_SHARE)
+    return _of_cycles(linear, strides, protocol).calibrated(edge)
+
+
+def _of_cycles(member: LinearCycle, strides: Strides, protocol: LinearProtocol) -> OutOfRangeScore:
+    shift = protocol.offset_deg * member.shift_per_deg().numpy()
+    zero_error = np.concatenate([shift, np.zeros((len(shift), PACE))], axis=1)
+    return fit_score(_movement(member, strides), chances(strides), zero_error)
+
+
+def sample_score(
+    strides: Strides, network: SampleNetwork, protocol: Augmentation, left_out: "list[Mask]"
+) -> OutOfRangeScore:
+    """Return the score of a per-sample model with this network's scales; see :func:`cycle_score`.
+
+    Walking is taken as steady: standing lies inside what walking reaches.
+    """
+    movement, stride = _walked(strides, network, protocol.noise_deg)
+    seen = np.empty(len(stride))
+    for held in left_out:
+        here = held[stride]
+        score = _of_samples(strides.take(~held), movement[~here], protocol, network)
+        seen[here] = score(movement[here])[:, 0].numpy()
+    edge = weighted_quantile(seen, fair_weights(strides)[stride], SAMPLE_SHARE)
+    return _of_samples(strides, movement, protocol, network).calibrated(edge)
+
+
+def _of_samples(
+    strides: Strides, movement: Tensor, protocol: Augmentation, network: SampleNetwork
+) -> OutOfRangeScore:
+    per_stride = len(movement) // len(strides)
+    weight = np.repeat(chances(strides), per_stride)
+    angles = len(ANGLES)
+    sd = network.seen_sd[:angles].double().numpy()
+    zero_error = np.zeros((angles, movement.shape[-1]))
+    zero_error[:, :angles] = np.diag(protocol.offset_deg / sd)
+    return fit_score(movement, weight, zero_error)
+
+
+def _walked(
+    strides: Strides, network: SampleNetwork, noise_deg: float
+) -> tuple[Tensor, NDArray[np.intp]]:
+    """Return what the network sees at :data:`SAMPLES` places of each stride, and which stride."""
+    closed = torch.from_numpy(close_cycles(strides.angles_deg))
+    stride_s = torch.from_numpy(strides.stride_s)[:, None]
+    now = torch.arange(SAMPLES) / SAMPLES + torch.zeros_like(stride_s)
+    random = torch.Generator().manual_seed(0)
+
+    def at(phase: Tensor) -> Tensor:
+        angles = at_phase(closed, phase)
+        return network.see(angles + noise_deg * torch.randn(angles.shape, generator=random))
+
+    seen = at(now)
+    change = network.change(seen, at(now - 1.0 / RATE_HZ / stride_s))
+    stride = np.repeat(np.arange(len(strides)), SAMPLES)
+    return network.movement(seen, change).flatten(0, 1), stride
+
+
+def _movement(member: LinearCycle, strides: Strides) -> Tensor:
+    angles, stride_s = (torch.from_numpy(a) for a in (strides.angles_deg, strides.stride_s))
+    return member.movement(angles, stride_s[:, None])
