@@ -1,9 +1,11 @@
-"""All benchmarks, one after the other, and the page that shows their results.
+"""All benchmarks, and the page that shows their results.
 
 ``python -m benchmarks [--quick] [--only NAME ...] [--results DIR]`` runs each program in a process
-of its own, keeps what it printed and its JSON in DIR, and writes ``benchmarks/RESULTS.md`` and its
-plots from what lies there. ``--quick`` is for continuous integration: it checks everything in
-minutes and writes no page unless ``--results`` is given. ``--page`` only writes the page.
+of its own, keeps its JSON in DIR, and writes ``benchmarks/RESULTS.md`` and its plots from what lies
+there. Programs that time something run one after the other, alone; the rest then share the cores.
+One that fails does not stop the others. ``--quick`` is for continuous integration: it checks
+everything in minutes and writes no page unless ``--results`` is given. ``--page`` only writes the
+page; it also shows what single programs wrote there, as ``soak-one-hour.json``.
 """
 
 import argparse
@@ -13,12 +15,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.machine import ROOT, environment
+from benchmarks.machine import ROOT, cores, environment
 from benchmarks.page import write_page
 
 DATA: Final = ROOT.parent / "shared" / "data"
@@ -29,13 +33,15 @@ RESULTS: Final = ROOT / "benchmarks" / "results"
 class Program:
     """A benchmark.
 
-    Those on ``recordings`` need them beside the checkout, and keep what they print instead of
-    tables; ``heavy`` ones train or convert networks and have no form of seconds.
+    Those with ``recordings`` need them beside the checkout; ``alone`` ones time something;
+    ``slow`` ones have no form of seconds; ``plain`` ones print text rather than tables.
     """
 
     name: str
+    alone: bool = True
     recordings: bool = False
-    heavy: bool = False
+    slow: bool = False
+    plain: bool = False
 
 
 PROGRAMS: Final = (
@@ -44,24 +50,30 @@ PROGRAMS: Final = (
     Program("end_to_end"),
     Program("garbage"),
     Program("cost"),
+    Program("scale"),
     Program("faults"),
     Program("slow_consumer"),
     Program("crash"),
-    Program("hostile"),
-    Program("fuzz"),
-    Program("soak"),
-    Program("segmentation", recordings=True),
-    Program("accuracy", recordings=True, heavy=True),
-    Program("quantization", recordings=True, heavy=True),
+    Program("quantization", recordings=True),
+    Program("segmentation", recordings=True, plain=True),
+    Program("accuracy", alone=False, recordings=True, slow=True),
+    Program("soak", alone=False),
+    Program("hostile", alone=False),
+    Program("fuzz", alone=False),
 )
 QUICK_LIMIT_S: Final = 120.0
 LIMIT_S: Final = 3 * 3600.0
+_PRINTING: Final = threading.Lock()
 
 
 def main() -> None:
     """Run what is asked for; fail if a program did."""
     names = [program.name for program in PROGRAMS]
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--quick", action="store_true", help="minutes instead of hours")
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--results", type=Path, help=f"default {RESULTS.relative_to(ROOT)}/")
@@ -71,21 +83,39 @@ def main() -> None:
         keep = not arguments.quick or arguments.results is not None
         folder = (arguments.results or RESULTS) if keep else Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        failed = []
-        for program in PROGRAMS:
-            if arguments.page or program.name not in arguments.only:
-                continue
-            if program.heavy and arguments.quick:
-                continue
-            if program.recordings and not DATA.is_dir():
-                print(f"\n=== {program.name} left out: it needs the recordings in ../shared/data")
-                continue
-            if not _run(program, arguments.quick, folder):
-                failed.append(program.name)
+        chosen = [] if arguments.page else _chosen(arguments.only, arguments.quick)
+        failed = _run_all(chosen, arguments.quick, folder)
         if keep:
-            write_page(folder, [p.name for p in PROGRAMS], ROOT / "benchmarks")
+            write_page(folder, names, ROOT / "benchmarks")
+            print(f"\nwritten: {ROOT / 'benchmarks' / 'RESULTS.md'}")
     if failed:
         sys.exit(f"a claim did not hold, or the program failed: {', '.join(failed)}")
+
+
+def _chosen(names: list[str], quick: bool) -> list[Program]:
+    """Return what can be run here, and say why the rest cannot."""
+    chosen = []
+    for program in PROGRAMS:
+        if program.name not in names:
+            continue
+        if program.slow and quick:
+            print(f"=== {program.name} left out: it trains networks, and has no form of seconds")
+        elif program.recordings and not DATA.is_dir():
+            print(f"=== {program.name} left out: it needs the recordings in ../shared/data")
+        else:
+            chosen.append(program)
+    return chosen
+
+
+def _run_all(programs: list[Program], quick: bool, folder: Path) -> list[str]:
+    """Run programs, those that time something alone and first; return the names of failed ones."""
+    alone = [program for program in programs if program.alone]
+    rest = [program for program in programs if not program.alone]
+    held = {program.name: _run(program, quick, folder) for program in alone}
+    with ThreadPoolExecutor(len(cores())) as pool:
+        well = pool.map(lambda program: _run(program, quick, folder), rest)
+        held |= {program.name: is_well for program, is_well in zip(rest, well, strict=True)}
+    return [name for name, is_well in held.items() if not is_well]
 
 
 def _run(program: Program, quick: bool, folder: Path) -> bool:
@@ -93,9 +123,10 @@ def _run(program: Program, quick: bool, folder: Path) -> bool:
     command = [sys.executable, "-m", f"benchmarks.{program.name}"]
     command += ["--quick"] if quick else []
     written = folder / f"{program.name}.json"
-    if not program.recordings:
+    if not program.plain:
         command += ["--json", str(written)]
-    print(f"\n=== {' '.join(['python', *command[1:3]])}", flush=True)
+    written.unlink(missing_ok=True)  # what is there is of another run
+    _say(f"=== {time.strftime('%H:%M:%S')} {program.name} begins")
     began_s = time.monotonic()
     said = ""
     with subprocess.Popen(
@@ -103,27 +134,35 @@ def _run(program: Program, quick: bool, folder: Path) -> bool:
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     ) as process:
         try:
             said, _ = process.communicate(timeout=QUICK_LIMIT_S if quick else LIMIT_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            print("took too long and was ended")
-    print(said, flush=True)
-    if program.recordings and not process.returncode:
-        plain = {
+            said, _ = process.communicate()
+            said += "\ntook too long and was ended"
+    took_s = time.monotonic() - began_s
+    well = "well" if process.returncode == 0 else f"with exit status {process.returncode}"
+    if not written.exists():  # it prints text, or came to no result
+        found = {
             "program": program.name,
             "question": _question(program.name),
             "quick": quick,
             "command": " ".join(["python", *command[1:]]),
-            "took_s": round(time.monotonic() - began_s, 1),
+            "took_s": round(took_s, 1),
             "environment": environment(),
             "printed": said,
+            "left_out": [] if well == "well" else [f"everything: it ended {well}"],
         }
-        written.write_text(json.dumps(plain, indent=1) + "\n")
-    print(f"=== {program.name} took {time.monotonic() - began_s:.0f} s", flush=True)
+        written.write_text(json.dumps(found, indent=1) + "\n")
+    _say(f"{said.strip()}\n=== {program.name} ended {well} after {took_s:.0f} s\n")
     return process.returncode == 0
+
+
+def _say(text: str) -> None:
+    with _PRINTING:
+        print(text, flush=True)
 
 
 def _question(name: str) -> str:

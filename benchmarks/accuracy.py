@@ -1,15 +1,14 @@
 """How well hip loads are estimated for people and laboratories no model saw in training.
 
-``python benchmarks/accuracy.py --data DIR`` trains edgehip's models anew without each group of
-people and judges them on those people, beside the released Gait2Hip-60 networks and their mean on
-the same strides. R2 and RMSE are pooled over strides, points and outputs, as published. ``--quick``
-leaves out more people at once and trains fewer networks: minutes rather than most of an hour, and a
-little pessimistic.
+``python -m benchmarks.accuracy [--quick] [--data DIR]`` trains edgehip's models anew without each
+group of people and judges them on those people, beside the released Gait2Hip-60 networks and their
+mean on the same strides. R2 and RMSE are pooled over strides, points and outputs, as published.
+``--quick`` leaves out more people at once and trains fewer networks: a little pessimistic.
 """
 
 import argparse
-import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.machine import ROOT
+from benchmarks.report import Report, Table, run_program
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip_export.default_evaluate import (
     Curves,
@@ -31,9 +32,11 @@ from edgehip_export.default_evaluate import (
 )
 from edgehip_export.default_spread import COVERAGE, fit_spread
 from edgehip_export.default_teacher import released_answers
-from edgehip_export.default_train import JUDGED_MEMBERS, Workshop
+from edgehip_export.default_train import MEMBERS, Workshop
 from edgehip_export.strides import Strides
 
+DATA: Final = ROOT.parent / "shared" / "data"
+UNITS: Final = "RMSE in Nm/kg and N/kg; released: the six networks as published, and their mean"
 OFFSET_SD_DEG: Final = 5.0
 OFFSET_DRAWS: Final = 4
 PERSONAL_ZERO: Final = 0.5
@@ -153,74 +156,65 @@ def coverage_rows(strides: Strides, estimates: Curves, model: str) -> list[Row]:
     return found
 
 
-def show(title: str, table: list[Row]) -> None:
-    """Print rows as a table."""
-    print(f"\n{title}")
-    names = list(table[0])
-    cells = [names] + [
-        [
-            f"{v:.3f}" if isinstance(v, float) else str(v if v is not None else "-")
-            for v in row.values()
-        ]
-        for row in table
-    ]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(names))]
-    for row in cells:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+def table(title: str, found: list[Row], note: str = "") -> Table:
+    """Return rows as a table."""
+    columns = list(found[0])
+    return Table(title, columns, [[row[name] for name in columns] for row in found], note)
 
 
-def main() -> None:
-    """Train, judge and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with the recordings")
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add what this program alone takes."""
+    parser.add_argument("--data", type=Path, default=DATA, help="folder with the recordings")
     parser.add_argument("--kind", choices=("cycle", "sample"), help="only this model")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--quick", action="store_true", help="fewer folds, networks and draws")
     parser.add_argument("--look-ahead", action="store_true", help="what a small delay would buy")
-    parser.add_argument("--json", type=Path, help="write every figure to this file, too")
-    options = parser.parse_args()
+
+
+def measure(arguments: argparse.Namespace) -> Report:
+    """Train and judge."""
+    if not (arguments.data / "walking").is_dir():
+        sys.exit(f"{arguments.data}: holds no walking/ with labelled strides")
     torch.set_num_threads(1)
-    members = {kind: 1 if options.quick else JUDGED_MEMBERS[kind] for kind in JUDGED_MEMBERS}
-    draws = 1 if options.quick else OFFSET_DRAWS
-    workshop = Workshop(options.data, options.seed)
+    quick = arguments.quick
+    members = {kind: 1 if quick else MEMBERS[kind] for kind in MEMBERS}
+    draws = 1 if quick else OFFSET_DRAWS
+    workshop = Workshop(arguments.data, arguments.seed)
     strides = workshop.strides
-    every = list(folds(strides, people_at_once=4 if options.quick else 1))
-
-    def note(fold: str) -> None:
-        print(f"left out: {fold}", file=sys.stderr)
-
+    every = list(folds(strides, people_at_once=4 if quick else 1))
     estimators = {}
-    if options.kind != "sample":
-        estimators["hip-cycle"] = workshop.cycle_estimator(members["cycle"])
-    if options.kind != "cycle":
-        estimators["hip-sample"] = workshop.sample_estimator(members["sample"])
-    table = {
-        name: left_out(strides, every, train, conditions(draws), note)
-        for name, train in estimators.items()
-    }
-    own = list(table)
-    if options.look_ahead:
-        for ahead in LOOK_AHEADS_S:
-            train = workshop.sample_estimator(members["sample"], ahead)
-            name = f"hip-sample, {1000 * ahead:.0f} ms late"
-            table[name] = left_out(strides, every, train, conditions(0), note)
-    table |= released(options.data, strides, draws)
-    figures = rows(strides, table)
-    by_output = output_rows(strides, table)
-    coverage = [r for name in own for r in coverage_rows(strides, table[name]["as measured"], name)]
-    show("By laboratory", [row for row in figures if row["level"] == "laboratory"])
-    show(
-        "By person, angles as measured",
-        [r for r in figures if r["level"] == "person" and r["angles"] == "as measured"],
+    if arguments.kind != "sample":
+        estimators["hip-cycle"] = (workshop.cycle_estimator(members["cycle"]), draws)
+    if arguments.kind != "cycle":
+        estimators["hip-sample"] = (workshop.sample_estimator(members["sample"]), draws)
+    own = list(estimators)
+    for ahead in LOOK_AHEADS_S if arguments.look_ahead else ():
+        train = workshop.sample_estimator(members["sample"], ahead)
+        estimators[f"hip-sample, {1000 * ahead:.0f} ms late"] = (train, 0)
+    loads: dict[str, dict[str, Curves]] = {}
+    for name, (train, times) in estimators.items():
+        began_s = time.monotonic()
+
+        def note(fold: str, name: str = name, began_s: float = began_s) -> None:
+            print(
+                f"{time.monotonic() - began_s:6.0f} s {name} without {fold}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+        loads[name] = left_out(strides, every, train, conditions(times), note)
+    loads |= released(arguments.data, strides, draws)
+    figures = rows(strides, loads)
+    coverage = [r for name in own for r in coverage_rows(strides, loads[name]["as measured"], name)]
+    people = [r for r in figures if r["level"] == "person" and r["angles"] == "as measured"]
+    return Report(
+        [
+            table("By laboratory", [r for r in figures if r["level"] == "laboratory"], UNITS),
+            table("By person, angles as measured", people, UNITS),
+            table("By output, angles as measured, over all people", output_rows(strides, loads)),
+            table("Share of references inside the stated interval", coverage),
+        ]
     )
-    show("By output, angles as measured", by_output)
-    show("Share of references inside the stated interval", coverage)
-    if options.json is not None:
-        everything = {"errors": figures, "outputs": by_output, "coverage": coverage}
-        options.json.write_text(json.dumps(everything, indent=1))
 
 
 if __name__ == "__main__":
-    main()
+    run_program(__name__, measure, options=options)

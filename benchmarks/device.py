@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.machine import ROOT
 from tests.pty_device import PtyDevice
+from tests.streams import Walk
 
 PATIENCE_S = 30.0
 
@@ -137,3 +138,16 @@ def sample_models(given: Sequence[Path]) -> list[Path]:
 
     bundled = [p for p in bundled_models() if p.name == f"{DEFAULT_SAMPLE_MODEL}.tflite"]
     return list(given) or bundled
+
+
+def voices_with(given: Sequence[Path]) -> dict[str, tuple[str, ...]]:
+    """Return the options for whole-cycle estimates, and for both kinds if there is a model."""
+    voices: dict[str, tuple[str, ...]] = {"cycle": ("--estimates", "cycle")}
+    for model in sample_models(given)[:1]:
+        voices["cycle,sample"] = ("--estimates", "cycle,sample", "--sample-model", str(model))
+    return voices
+
+
+def timed(walk: Walk, speed: float = 1.0) -> list[tuple[float, bytes]]:
+    """Return a walk's frames with the times (s) at which to send them."""
+    return list(zip((walk.time_s / speed).tolist(), walk.frames(), strict=True))

@@ -17,40 +17,46 @@ there (`load` is its load average when the program ended): ratios within one tab
 
 
 def write_page(results: Path, order: Sequence[str], folder: Path) -> None:
-    """Write ``RESULTS.md`` and ``plots/`` into a folder, from ``results/*.json``."""
-    found = []
+    """Write ``RESULTS.md`` and ``plots/`` into a folder, from ``results/NAME.json``.
+
+    Behind each come results that the same program wrote by itself, as ``NAME-anything.json``.
+    """
+    found = {}
     for name in order:
-        with contextlib.suppress(FileNotFoundError):
-            found.append(json.loads((results / f"{name}.json").read_text()))
-    plots = _draw(found, folder / "plots")
+        for path in (results / f"{name}.json", *sorted(results.glob(f"{name}-*.json"))):
+            with contextlib.suppress(FileNotFoundError):
+                found[path.stem] = json.loads(path.read_text())
+    plots = folder / "plots"
+    plots.mkdir(exist_ok=True)
+    for old in plots.glob("*.png"):
+        old.unlink()
     parts = [TITLE, _overview(found)]
-    parts += [_section(result, plots.get(result["program"])) for result in found]
+    parts += [_section(title, result, plots) for title, result in found.items()]
     (folder / "RESULTS.md").write_text("\n".join(parts))
 
 
-def _overview(found: list[dict[str, Any]]) -> str:
+def _overview(found: dict[str, dict[str, Any]]) -> str:
     rows = []
-    for result in found:
+    for title, result in found.items():
         checks = result.get("checks", [])
         held = sum(check["held"] for check in checks)
         claims = f"{held} of {len(checks)} held" if checks else ""
         form = "quick" if result["quick"] else "full"
-        rows.append([f"[{result['program']}](#{result['program']})", result["question"], claims])
+        rows.append([f"[{title}](#{title})", result["question"], claims])
         rows[-1] += [form, f"{result['took_s']:.0f}"]
     return _markdown(("program", "question", "claims", "form", "took (s)"), rows)
 
 
-def _section(result: dict[str, Any], plot: str | None) -> str:
-    command = result["command"]
+def _section(title: str, result: dict[str, Any], plots: Path) -> str:
     where = ", ".join(f"{key} {value}" for key, value in result["environment"].items())
-    parts = [f"## {result['program']}\n", f"{result['question']}\n", f"```sh\n{command}\n```\n"]
+    parts = [f"## {title}\n", f"{result['question']}\n", f"```sh\n{result['command']}\n```\n"]
     parts.append(f"{where}\n")
-    if plot:
-        parts.append(f"![{result['program']}]({plot})\n")
-    for table in result.get("tables", []):
+    for number, table in enumerate(result.get("tables", []), 1):
         parts += [f"### {table['title']}\n", _markdown(table["columns"], table["rows"])]
         if table["note"]:
             parts.append(f"{table['note'][0].upper()}{table['note'][1:]}.\n")
+        if "p99.9" in table["columns"] and _draw(table, plots / f"{title}-{number}.png"):
+            parts.append(f"![{table['title']}](plots/{title}-{number}.png)\n")
     if "printed" in result:
         parts.append(f"```\n{result['printed'].strip()}\n```\n")
     for check in result.get("checks", []):
@@ -65,26 +71,16 @@ def _markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"
 
 
-def _draw(found: list[dict[str, Any]], folder: Path) -> dict[str, str]:
-    """Draw distributions as bars from p50 to p99.9; return each program's picture, if any."""
+def _draw(table: dict[str, Any], path: Path) -> bool:
+    """Draw distributions as bars from p50 to p99.9; return whether that is possible here."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        return {}
-    drawn: dict[str, str] = {}
-    for result in found:
-        tables = [t for t in result.get("tables", []) if "p50" in t["columns"]]
-        if not tables:
-            continue
-        heights = [1.0 + 0.3 * len(table["rows"]) for table in tables]
-        figure = Figure(figsize=(9, sum(heights)), layout="constrained")
-        panels = figure.subplots(len(tables), 1, squeeze=False, height_ratios=heights)
-        for panel, table in zip(panels[:, 0], tables, strict=True):
-            _panel(panel, table)
-        folder.mkdir(exist_ok=True)
-        figure.savefig(folder / f"{result['program']}.png", dpi=110)
-        drawn[result["program"]] = f"plots/{result['program']}.png"
-    return drawn
+        return False
+    figure = Figure(figsize=(9, 1.0 + 0.25 * len(table["rows"])), layout="constrained")
+    _panel(figure.subplots(), table)
+    figure.savefig(path, dpi=110)
+    return True
 
 
 def _panel(panel: Any, table: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ mkdir "$results"
     command -v vcgencmd >/dev/null && vcgencmd measure_temp && vcgencmd get_throttled
     cat /sys/devices/system/cpu/cpu0/cpufreq/scaling_governor 2>/dev/null
 } >"$results/board.txt" || true
-programs=(latency peers end_to_end garbage cost slow_consumer faults crash)
+programs=(latency peers end_to_end garbage cost scale slow_consumer faults crash)
 "$work/venv/bin/python" -m benchmarks "$@" --only "${programs[@]}" --results "$results" \
     2>&1 | tee "$results/printed.txt" || true
 if command -v vcgencmd >/dev/null; then

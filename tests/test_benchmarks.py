@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +14,8 @@ import pytest
 from benchmarks.fault_kinds import CASES, unlike
 from benchmarks.machine import ROOT, environment
 from benchmarks.page import write_page
-from benchmarks.report import Check, Report, Table, text_of
+from benchmarks.report import Cell, Check, Report, Table, text_of
+from benchmarks.scale import grown
 from benchmarks.timing import distribution, in_turns
 from edgehip import load_model
 from edgehip.errors import EdgehipError, ModelFileError, RecordingError
@@ -33,6 +35,15 @@ def test_calls_in_turns_are_all_counted() -> None:
     found = in_turns([lambda: calls.append("a"), lambda: calls.append("b")], 2, in_a_row=3)
     assert [len(durations) for durations in found] == [6, 6]
     assert "".join(calls) == "aaaaabbbbb" * 2
+
+
+def test_growth_ends_between_what_is_sustained_and_what_is_not() -> None:
+    def try_it(size: int) -> tuple[list[Cell], bool]:
+        return [size, size <= 11], size <= 11
+
+    assert [row[0] for row in grown(try_it, (1, 4, 16, 64), 2)] == [1, 4, 16, 10, 13]
+    assert [row[0] for row in grown(try_it, (1, 4), 2)] == [1, 4]
+    assert [row[0] for row in grown(try_it, (12,), 9)] == [12, 6, 9, 10, 11]
 
 
 def test_a_report_says_what_did_not_hold() -> None:
@@ -64,11 +75,17 @@ def test_the_page_shows_every_result(tmp_path: Path) -> None:
         "left_out": [],
     }
     (tmp_path / "latency.json").write_text(json.dumps(result))
+    (tmp_path / "latency-again.json").write_text(json.dumps(result))
     write_page(tmp_path, ["latency", "absent"], tmp_path)
     page = (tmp_path / "RESULTS.md").read_text()
     assert "1 of 1 held" in page
     assert "a\\|b | 1 | 2 | 3 | 4 | 5 |" in page
     assert environment()["commit"] in page
+    assert "## latency\n" in page
+    assert "## latency-again\n" in page
+    drawn = re.findall(r"\]\((plots/.*?)\)", page)
+    assert len(drawn) == 2
+    assert all((tmp_path / name).exists() for name in drawn)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
