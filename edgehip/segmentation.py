@@ -81,7 +81,7 @@ class SegmentationParameters:
     foot_off_lead_s: float = 0.021
     foot_off_hip_weight: float = 1.5
     foot_off_horizon_s: float = 0.05
-    foot_off_knee_share: float = 0.7
+    foot_off_knee_share: float = 0.5
     least_step_deg: float = 20.0
     least_step_share: float = 0.7
     forget_s: float = 3.0

@@ -286,6 +286,7 @@ def test_each_recorded_walk_from_the_first_step_on(group: str, kind: Kind, least
         assert summary.f1 >= least_f1, recording.name
         assert summary.sd_ms <= 15.0, recording.name
         assert summary.delay_median_ms <= 40.0, recording.name
+        assert summary.delay_p95_ms <= 42.0, recording.name
 
 
 @needs_shared_data
@@ -335,18 +336,6 @@ def test_recorded_walks_made_harder(name: str) -> None:
     for kind in KINDS:
         summary = summarise(one for each in own for (what, _), one in each.items() if what == kind)
         assert summary.f1 >= 0.97
-
-
-@needs_shared_data
-@pytest.mark.parametrize("kind", KINDS)
-def test_noisy_angles_make_no_events_of_their_own(kind: Kind) -> None:
-    noisy = [
-        score_recording(PERTURBATIONS["noise 1 deg"](one))
-        for group in ("normal", "stiff knee")
-        for one in recordings(group)
-    ]
-    summary = summarise(one for each in noisy for (what, _), one in each.items() if what == kind)
-    assert summary.f1 >= 0.993
 
 
 def test_the_benchmark_says_where_it_looked_for_recordings(
