@@ -34,13 +34,13 @@ class Program:
     """A benchmark.
 
     Those with ``recordings`` need them beside the checkout; ``alone`` ones time something;
-    ``slow`` ones have no form of seconds; ``plain`` ones print text rather than tables.
+    ``slow`` says why there is no form of seconds; ``plain`` ones print text rather than tables.
     """
 
     name: str
     alone: bool = True
     recordings: bool = False
-    slow: bool = False
+    slow: str = ""
     plain: bool = False
 
 
@@ -56,10 +56,11 @@ PROGRAMS: Final = (
     Program("crash"),
     Program("quantization", recordings=True),
     Program("segmentation", recordings=True, plain=True),
-    Program("accuracy", alone=False, recordings=True, slow=True),
+    Program("accuracy", alone=False, recordings=True, slow="it trains networks"),
     Program("soak", alone=False),
     Program("hostile", alone=False),
     Program("fuzz", alone=False),
+    Program("arm64", alone=False, slow="it installs another system", plain=True),
 )
 QUICK_LIMIT_S: Final = 120.0
 LIMIT_S: Final = 3 * 3600.0
@@ -99,7 +100,7 @@ def _chosen(names: list[str], quick: bool) -> list[Program]:
         if program.name not in names:
             continue
         if program.slow and quick:
-            print(f"=== {program.name} left out: it trains networks, and has no form of seconds")
+            print(f"=== {program.name} left out: {program.slow}, and has no form of seconds")
         elif program.recordings and not DATA.is_dir():
             print(f"=== {program.name} left out: it needs the recordings in ../shared/data")
         else:

@@ -37,6 +37,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     voices = voices_with(arguments.sample_model)
     if len(voices) < 2:
         report.left_out.append("per-sample estimates: no per-sample model is bundled")
+    report.left_out.append("estimates per joule: nothing here measures energy")
     report.tables.append(_start_up(voices, 3 if arguments.quick else 15))
     report.add(_at_100_hz(voices, 5.0 if arguments.quick else 60.0))
     report.tables.append(_disk())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, Literal
 
 import numpy as np
@@ -12,9 +13,11 @@ from tests.streams import Injected, Walk, hurt, witnessed
 
 Action = bytes | Literal["unplug", "plug in"]
 Timed = list[tuple[float, Action]]
+Change = Callable[[list[bytes], int, np.random.Generator], None]
 WRAP: Final = 2**32
 SHARE: Final = 0.05
 """Of the frames that are hurt."""
+OTHER_SHARES: Final = (0.01, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One kind of misbehaviour; ``slow`` if it takes longer than the walk."""
+    """One kind of misbehaviour; ``slow`` if it is not for quick runs."""
 
     name: str
     plan: Callable[[Walk], Plan]
@@ -109,9 +112,7 @@ def _damaged(walk: Walk, frames: list[bytes], injected: Injected, device_s: np.n
     )
 
 
-def _each(
-    change: Callable[[list[bytes], int, np.random.Generator], None],
-) -> Callable[[Walk], Plan]:
+def _each(change: Change, share: float = SHARE) -> Callable[[Walk], Plan]:
     """Return a case that changes a share of the frames, each in its place of a list of pieces."""
 
     def plan(walk: Walk) -> Plan:
@@ -119,7 +120,7 @@ def _each(
         pieces = list(frames)
         # The first and last frames are left alone, so that every loss can be seen.
         for i in range(2, len(frames) - 3, 2):
-            if rng.random() < 2 * SHARE:
+            if rng.random() < 2 * share:
                 change(pieces, i, rng)
         return _damaged(walk, frames, witnessed(frames, pieces), walk.time_s)
 
@@ -230,11 +231,11 @@ def _wrap(walk: Walk) -> Plan:
     return _clock(walk, walk.time_s + WRAP / 1e6 - 3.0, WRAP - 200)
 
 
-def _together(walk: Walk) -> Plan:
+def _together(walk: Walk, share: float = SHARE) -> Plan:
     """Drop, repeat, swap, flip and babble, across a wrap, on a clock that drifts, cut anywhere."""
     device_s = 1.001 * walk.time_s + WRAP / 1e6 - 3.0
     frames = _frames(walk, device_s, WRAP - 200)
-    plan = _damaged(walk, frames, hurt(frames, 2, share=SHARE), device_s)
+    plan = _damaged(walk, frames, hurt(frames, 2, share=share), device_s)
     rng = np.random.default_rng(3)
     cut: Timed = []
     carried = b""
@@ -248,12 +249,16 @@ def _together(walk: Walk) -> Plan:
     return replace(plan, actions=cut, drift_ppm=-1000.0)
 
 
+_CHANGES: Final[dict[str, Change]] = {
+    "drop": _drop,
+    "duplicate": _repeat,
+    "reorder": _swap,
+    "bit flip": _flip,
+}
+
 CASES: Final = (
     Case("none", lambda walk: _clock(walk, walk.time_s)),
-    Case("drop", _each(_drop)),
-    Case("duplicate", _each(_repeat)),
-    Case("reorder", _each(_swap)),
-    Case("bit flip", _each(_flip)),
+    *(Case(f"{name} {SHARE:.0%}", _each(change)) for name, change in _CHANGES.items()),
     Case("split", _split),
     Case("merge", _merge),
     Case("stall of 1.5 s", _stall),
@@ -263,5 +268,15 @@ CASES: Final = (
     Case("clock jump of 100 s", _jump),
     Case("clock drift of 1000 ppm", _drift),
     Case("counters wrap", _wrap),
-    Case("together", _together),
+    Case(f"together {SHARE:.0%}", _together),
 )
+
+OTHER_CASES: Final = tuple(
+    case
+    for share in OTHER_SHARES
+    for case in (
+        *(Case(f"{name} {share:.0%}", _each(c, share), slow=True) for name, c in _CHANGES.items()),
+        Case(f"together {share:.0%}", partial(_together, share=share), slow=True),
+    )
+)
+"""The same at other rates of faults, for one sample rate."""

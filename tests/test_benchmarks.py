@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.fault_kinds import CASES, unlike
+from benchmarks.fault_kinds import CASES, OTHER_CASES, unlike
 from benchmarks.machine import ROOT, environment
 from benchmarks.page import write_page
 from benchmarks.report import Cell, Check, Report, Table, text_of
@@ -88,7 +88,7 @@ def test_the_page_shows_every_result(tmp_path: Path) -> None:
     assert all((tmp_path / name).exists() for name in drawn)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES + OTHER_CASES, ids=lambda case: case.name)
 def test_every_fault_leaves_frames_in_the_order_of_time(case: object) -> None:
     walk = unlike(synthetic_walk(4.0, stand_s=0.2))
     plan = case.plan(walk)  # type: ignore[attr-defined]
