@@ -24,7 +24,7 @@ class OnnxRuntimeEngine:
     """A session on one thread of the CPU, bound once to buffers of its own.
 
     Copying in and out of them costs less than what a plain ``run`` does to find its tensors by
-    name and to make new ones at every call (``benchmarks/latency.py``).
+    name and to make new ones at every call.
     """
 
     def __init__(self, session: Any, card: ModelCard, name: str) -> None:
