@@ -50,7 +50,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     else:
         try:
             released = _loaded(released_models(), report)
-        except (ImportError, FileNotFoundError) as error:
+        except (ImportError, FileNotFoundError, EdgehipError) as error:
             report.left_out.append(f"the released networks: {error}")
         else:
             steps = [model for model in released if model.card.kind == "sample"]

@@ -45,12 +45,21 @@ class OpenSim:
         )
 
     def frame(self) -> float:
-        """Optimize the next frame of the walk; return the seconds it took, without the pipe."""
+        """Optimize the next frame of the walk; return the seconds it took, without the pipe.
+
+        Raises
+        ------
+        ChildProcessError
+            If the worker has ended.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        return float(self._process.stdout.readline())
+        try:
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+            return float(self._process.stdout.readline())
+        except (BrokenPipeError, ValueError) as error:
+            raise ChildProcessError("its process ended unasked") from error
 
 
 @contextmanager

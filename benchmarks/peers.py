@@ -74,8 +74,11 @@ def _against(model: Model, worker: OpenSim | None, quick: bool) -> Report:
     if worker is not None:
         # In turns, too, but seldom: a frame takes as long as thousands of samples.
         rounds, in_a_row = (1, 3) if quick else (10, 10)
-        found[OPENSIM] = in_turns([feed, worker.frame], rounds, in_a_row)[1]
-        note += f"; {worker.problem}, on a synthetic walk with made-up forces on the feet"
+        try:
+            found[OPENSIM] = in_turns([feed, worker.frame], rounds, in_a_row)[1]
+            note += f"; {worker.problem}, on a synthetic walk with made-up forces on the feet"
+        except ChildProcessError as error:
+            report.left_out.append(f"OpenSim: {error}")
     medians = {what: float(np.median(durations)) for what, durations in found.items()}
     rows: list[list[Cell]] = [
         [what, len(durations), *distribution(durations), medians[what] / medians[OURS]]
