@@ -116,7 +116,15 @@ def score(
     inside = (aligned >= start_s - TOLERANCE_S) & (aligned <= end_s + TOLERANCE_S)
     aligned, delay = aligned[inside], (confirmed - found)[inside]
     pairs = _match(true, aligned)
-    unmatched = np.delete(aligned, [there for _, there in pairs])
+    # What is found just inside may belong to an event just outside.
+    outside = np.array([time for time in true_s if not start_s <= time <= end_s])
+    unmatched = np.array(
+        [
+            time
+            for time in np.delete(aligned, [there for _, there in pairs])
+            if not np.any(abs(outside - time) <= TOLERANCE_S)
+        ]
+    )
     return Score(
         matched=len(pairs),
         missed=len(true) - len(pairs),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks import segmentation as benchmark
 from benchmarks.gait_recordings import PERTURBATIONS, Recording, load_children, load_recordings
-from benchmarks.gait_scores import KINDS, Kind, Summary, score_recording, summarise
+from benchmarks.gait_scores import KINDS, Kind, Summary, score, score_recording, summarise
 from edgehip.channels import MIRROR, SIDES, Side, angles_of, opposite
 from edgehip.events import FootOff, InitialContact, JointAngleSample
 from edgehip.segmentation import GaitSegmenter, SegmentationParameters
@@ -336,6 +336,15 @@ def test_recorded_walks_made_harder(name: str) -> None:
     for kind in KINDS:
         summary = summarise(one for each in own for (what, _), one in each.items() if what == kind)
         assert summary.f1 >= 0.97
+
+
+def test_scores_count_each_event_once_and_none_for_the_cut() -> None:
+    true_s, found_s = [1.0, 2.0, 3.0, 4.01], [1.05, 2.05, 2.5, 3.045, 4.03]
+    result = score(true_s, found_s, [at + 0.03 for at in found_s], start_s=0.5, end_s=4.0)
+    assert (result.matched, result.missed, result.extra) == (3, 0, 1)
+    assert result.offset_s == pytest.approx(0.05)
+    late = score(true_s, [1.05, 2.05, 3.05, 3.9], [0.0] * 4, start_s=0.5, end_s=4.0)
+    assert (late.matched, late.missed, late.extra) == (3, 0, 1)
 
 
 def test_the_benchmark_says_where_it_looked_for_recordings(
