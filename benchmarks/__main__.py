@@ -112,14 +112,14 @@ def _run_all(programs: list[Program], quick: bool, folder: Path) -> list[str]:
     """Run programs, those that time something alone and first; return the names of failed ones."""
     alone = [program for program in programs if program.alone]
     rest = [program for program in programs if not program.alone]
-    held = {program.name: _run(program, quick, folder) for program in alone}
+    held = {program.name: run_one(program, quick, folder) for program in alone}
     with ThreadPoolExecutor(len(cores())) as pool:
-        well = pool.map(lambda program: _run(program, quick, folder), rest)
+        well = pool.map(lambda program: run_one(program, quick, folder), rest)
         held |= {program.name: is_well for program, is_well in zip(rest, well, strict=True)}
     return [name for name, is_well in held.items() if not is_well]
 
 
-def _run(program: Program, quick: bool, folder: Path) -> bool:
+def run_one(program: Program, quick: bool, folder: Path) -> bool:
     """Run one program, show and keep what it says; return whether all is well."""
     command = [sys.executable, "-m", f"benchmarks.{program.name}"]
     command += ["--quick"] if quick else []

@@ -85,7 +85,7 @@ def _draw(table: dict[str, Any], path: Path) -> bool:
 
 def _panel(panel: Any, table: dict[str, Any]) -> None:
     first = table["columns"].index("p50")
-    labels = [", ".join(shown(cell) for cell in row[:first]) for row in table["rows"]]
+    labels = [", ".join(c for c in row[:first] if isinstance(c, str)) for row in table["rows"]]
     for place, row in enumerate(table["rows"]):
         p50, _, p99, p999, most = row[first : first + 5]
         panel.plot([p50, p999], [place, place], color="tab:blue", linewidth=6, alpha=0.35)

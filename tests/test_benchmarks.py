@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.__main__ import Program, run_one
 from benchmarks.fault_kinds import CASES, OTHER_CASES, unlike
 from benchmarks.machine import ROOT, environment
 from benchmarks.page import write_page
@@ -106,6 +107,16 @@ def test_a_program_runs_and_writes_its_results(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["program"] == "garbage"
     assert found["checks"][0]["held"]
+
+
+def test_a_program_that_falls_over_leaves_its_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not run_one(Program("opensim_worker"), True, tmp_path)
+    assert "=== opensim_worker ended with exit status 1" in capsys.readouterr().out
+    write_page(tmp_path, ["opensim_worker"], tmp_path)
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert "left out: everything: it ended with exit status 1" in page
 
 
 # What benchmarks found
