@@ -1,12 +1,24 @@
 """The live view: readable, honest about the link, and never in the way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edgehip import Stream, load_model, open_source
 from edgehip.channels import MOMENTS
 from edgehip.events import HipEstimate, HipSampleEstimate, LinkState
-from edgehip.sinks.view import LiveView, ViewState, draw, forces_shown, sparkline, to_text
+from edgehip.sinks import view
+from edgehip.sinks.view import (
+    FORCES_SHOWN,
+    LiveView,
+    ViewState,
+    draw,
+    forces_shown,
+    sparkline,
+    to_text,
+)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +83,27 @@ def test_what_is_shown_is_what_was_estimated(walked: tuple[Stream, ViewState]) -
         peak = max(curve.max() for curve in estimate.forces_n_per_kg.values())
         assert f"{peak:5.1f}" in text
         assert f"{70.0 * peak:6.0f}" in text
+
+
+def test_a_stride_is_laid_out_once(
+    walked: tuple[Stream, ViewState], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples wait while the view is laid out."""
+    stream, state = walked
+    curves: list[object] = []
+
+    def count(curve: NDArray[np.float32]) -> str:
+        curves.append(curve)
+        return sparkline(curve)
+
+    monkeypatch.setattr(view, "sparkline", count)
+    fresh = ViewState(state.port, dict(state.last), state.now)
+    first, again = (to_text(draw(fresh, stream)) for _ in range(2))
+    assert first == again
+    assert len(curves) == 2 * (len(MOMENTS) + FORCES_SHOWN)
+    fresh.last["l"] = replace(fresh.last["l"], body_mass_kg=99.0)
+    assert "N (99 kg)" in to_text(draw(fresh, stream))
+    assert len(curves) == 3 * (len(MOMENTS) + FORCES_SHOWN)
 
 
 def test_before_the_first_stride_it_waits() -> None:

@@ -8,9 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
+from rich.measure import Measurement
 from rich.panel import Panel
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -37,6 +39,31 @@ _STATE_STYLE: Final = {
 _SIDE_NAME: Final[dict[Side, str]] = {"l": "left hip", "r": "right hip"}
 
 
+class Drawn:
+    """Something that stays as it is until the next stride, laid out once.
+
+    Layout is most of what a refresh costs, and samples wait for it.
+    """
+
+    def __init__(self, what: RenderableType) -> None:
+        self._what = what
+        self._lines: list[list[Segment]] = []
+        self._width = 0
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield what rich has made of it."""
+        if self._width != options.max_width:
+            self._lines = console.render_lines(self._what, options)
+            self._width = options.max_width
+        for line in self._lines:
+            yield from line
+            yield Segment.line()
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Take all the width there is, so that nothing has to be measured."""
+        return Measurement(options.max_width, options.max_width)
+
+
 @dataclass(slots=True)
 class ViewState:
     """What the view shows besides the stream's own counters."""
@@ -45,6 +72,8 @@ class ViewState:
     last: dict[Side, HipEstimate] = field(default_factory=dict)
     now: HipSampleEstimate | None = None
     note: str = ""
+    drawn: dict[Side, tuple[HipEstimate, int, Drawn]] = field(default_factory=dict)
+    """Each hip's curves as they were last drawn, of which estimate and with how many muscles."""
 
 
 class LiveView:
@@ -102,7 +131,7 @@ def forces_shown(width: int, height: int, *, with_now: bool) -> int:
 
 def draw(state: ViewState, stream: Stream, forces: int = FORCES_SHOWN) -> RenderableType:
     """Return the whole view, with so many muscles, as something rich can print."""
-    hips = [_hip(side, state.last.get(side), state.now, forces) for side in SIDES]
+    hips = [_hip(side, state, forces) for side in SIDES]
     return Group(_header(state, stream), Columns(hips), Text(state.note, style="dim"))
 
 
@@ -143,13 +172,27 @@ def _zero(stream: Stream) -> str:
     return f"measuring ({waiting.method})" if waiting else stream.pipeline.zero
 
 
-def _hip(
-    side: Side, estimate: HipEstimate | None, now: HipSampleEstimate | None, forces_shown: int
-) -> Panel:
-    current = _now(side, now)
+def _hip(side: Side, state: ViewState, forces_shown: int) -> Panel:
+    estimate, current = state.last.get(side), _now(side, state.now)
     if estimate is None:
         waiting = Text("waiting for a stride", style="dim")
         return Panel(Group(waiting, *current), title=_SIDE_NAME[side], width=HIP_WIDTH)
+    drawn = state.drawn.get(side)
+    if drawn is None or drawn[0] is not estimate or drawn[1] != forces_shown:
+        drawn = estimate, forces_shown, Drawn(_curves(estimate, forces_shown))
+        state.drawn[side] = drawn
+    flags = ", ".join([*estimate.flags, *estimate.out_of_range])
+    subtitle = f"[yellow]{flags}[/yellow]" if flags else None
+    stance = estimate.stance_percent
+    title = (
+        f"{_SIDE_NAME[side]}  {estimate.stride_s:.2f} s"
+        f"{'' if stance is None else f', stance {stance:.0f} %'}"
+    )
+    return Panel(Group(drawn[2], *current), title=title, subtitle=subtitle, width=HIP_WIDTH)
+
+
+def _curves(estimate: HipEstimate, forces_shown: int) -> RenderableType:
+    """Return a stride's moments and strongest muscles, each as a curve with its peaks."""
     table = Table.grid(padding=(0, 1))
     table.add_row(*(Text(head, style="dim") for head in ("Nm/kg", "", "max at %", "min at %")))
     for name in MOMENTS:
@@ -176,14 +219,7 @@ def _hip(
             f"{peak.value:5.1f} {peak.gait_cycle_percent:3.0f}",
             "" if mass_kg is None else f"{peak.value * mass_kg:6.0f}",
         )
-    flags = ", ".join([*estimate.flags, *estimate.out_of_range])
-    subtitle = f"[yellow]{flags}[/yellow]" if flags else None
-    stance = estimate.stance_percent
-    title = (
-        f"{_SIDE_NAME[side]}  {estimate.stride_s:.2f} s"
-        f"{'' if stance is None else f', stance {stance:.0f} %'}"
-    )
-    return Panel(Group(table, *current), title=title, subtitle=subtitle, width=HIP_WIDTH)
+    return table
 
 
 def _now(side: Side, now: HipSampleEstimate | None) -> list[Text]:
