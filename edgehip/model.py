@@ -1,5 +1,6 @@
 """Loading a model: its card and an engine that runs it."""
 
+import os
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -44,7 +45,7 @@ def load_model(source: str | Path = DEFAULT_CYCLE_MODEL) -> Model:
         If the engine for its format is not installed.
     """
     path = Path(source)
-    if not path.suffix and not path.exists():
+    if not path.suffix and not os.path.exists(path):
         path = _bundled(str(source))
     card, content, format = read_model(path)
     return Model(card, load_engine(content, format, card, str(path)), str(path))

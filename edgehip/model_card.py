@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -314,7 +315,7 @@ def read_model(path: str | Path) -> tuple[ModelCard, bytes, Format]:
             f"{path}: a model file ends in .onnx or .tflite; a PyTorch checkpoint becomes one "
             "with 'edgehip import' and 'edgehip export'"
         )
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         raise ModelFileError(f"{path}: cannot be read: it is not a file")
     try:
         content = path.read_bytes()

@@ -203,7 +203,7 @@ class Stream:
         """Say so when a source that ended held nothing that could be used."""
         if self.source.ended and not self.stopped and not self.pipeline.state.samples:
             missing = self.pipeline.intake.missing_channels
-            raise DeviceError(_lacks(missing) if missing else self._hopeless())
+            raise DeviceError(self._lacks() if missing else self._hopeless())
 
     def estimates(self) -> Iterator[HipEstimate]:
         """Yield the estimates, and nothing else."""
@@ -257,19 +257,31 @@ class Stream:
             self.link.fault(LinkFault(Fault.OVERRUN, overruns, chunk.received_ns))
         intake, samples = self.pipeline.intake, self.pipeline.state.samples
         if self.device is not None and intake.missing_channels and not samples:
-            raise DeviceError(_lacks(intake.missing_channels))
+            raise DeviceError(self._lacks())
+        self._first_byte_ns = self._first_byte_ns or chunk.received_ns
+        # Sensors and baud rates take a while to settle.
+        settled = chunk.received_ns - self._first_byte_ns >= HOPELESS_S * 1e9
+        if settled and not samples and self.link.faults[Fault.INCOMPLETE] >= HOPELESS_SAMPLES:
+            raise DeviceError(self._lacks())
         if not intake.samples:
             self._bytes += len(chunk.data)
             self._printable &= chunk.data.isascii() and b"\0" not in chunk.data
-            self._first_byte_ns = self._first_byte_ns or chunk.received_ns
-            if chunk.received_ns - self._first_byte_ns < HOPELESS_S * 1e9:
-                return  # sensors and baud rates take a while to settle
-            if self.link.faults[Fault.INCOMPLETE] >= HOPELESS_SAMPLES:
-                raise DeviceError(_lacks(intake.missing_channels))
-            if self._bytes >= HOPELESS_BYTES:
+            if settled and self._bytes >= HOPELESS_BYTES:
                 raise DeviceError(self._hopeless())
         elif self.source.live:
             self._check_clock(chunk.received_ns)
+
+    def _lacks(self) -> str:
+        missing = ", ".join(self.pipeline.intake.missing_channels)
+        if self.source.devices > 1:
+            return (
+                f"neither device measures {missing}, and the model needs all ten angles: check "
+                "that the two are set up for different legs, and fill every channel they have"
+            )
+        return (
+            f"the device does not measure {missing}, and the model needs all ten angles: add the "
+            "sensor, or check that the firmware fills every channel"
+        )
 
     def _hopeless(self) -> str:
         frames = isinstance(self.pipeline.intake.receivers[0].decoder, FrameDecoder)
@@ -307,10 +319,3 @@ class Stream:
                 f"{unit}; name the column time_us, time_ms or time_s in a header line, or give "
                 "--time-unit"
             )
-
-
-def _lacks(missing: tuple[str, ...]) -> str:
-    return (
-        f"the device does not measure {', '.join(missing)}, and the model needs all ten angles: "
-        "add the sensor, or check that the firmware fills every channel"
-    )

@@ -44,6 +44,11 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--prot", "x"], "'--port'"),
         (["stream", "--port", "/dev/ttyNOPE"], "there is no such port"),
         (["stream", "--port", ""], "name is empty"),
+        (["stream", "--port", "text.txt"], "it is no serial port"),
+        (["stream", "--port", "."], "it is no serial port"),
+        (["stream", "--port", "/dev/null"], "--port replay:FILE"),
+        (["stream", "--port", "loop://", "--port", "loop://"], "the same port twice"),
+        (["stream", "--port", "synthetic:", "--baud", "-1"], "'--baud'"),
         (["stream", "--port", "foo://x"], "protocol 'foo' not known"),
         (["stream", "--port", "socket://127.0.0.1:1"], "nobody listens"),
         (["stream", "--port", "synthetic:", "--body-mass", "nan"], "not a finite number"),
@@ -64,7 +69,7 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--port", "synthetic:", "--model", "text.onnx"], "no edgehip card"),
         (["stream", "--port", "synthetic:", "--model", "short.tflite"], "truncated"),
         (["stream", "--port", "synthetic:", "--model", "bent.tflite"], "do not match the card"),
-        (["stream", "--port", "synthetic:", "--body-mass", "heavy"], "'heavy'"),
+        (["stream", "--port", "synthetic:", "--body-mass", "72kg"], "'72kg' is not a valid number"),
         (["stream", "--port", "synthetic:", "--body-mass", "-3"], "not in the range"),
         (["stream", "--port", "synthetic:", "--profile", "none.json"], "--calibrate makes one"),
         (
@@ -90,6 +95,43 @@ def test_a_mistake_is_one_clear_line(arguments: list[str], complaint: str, tmp_p
     assert all(line.startswith(("strides", "samples", "faults")) for line in summary)
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["models", "closed/x.tflite"], "closed/x.tflite: cannot be read: Permission denied"),
+        (["models", "closed/x"], "no such file, and no bundled model of that name"),
+        (["stream", "--port", "replay:closed/x"], "closed/x: cannot be read: Permission denied"),
+        (
+            ["stream", "--port=synthetic:", "--calibrate=strides", "--profile=closed/me.json"],
+            "no permission",
+        ),
+        (["stream", "--port=synthetic:", "--record=closed/x"], "cannot be written: Permission"),
+        (["stream", "--port", "port"], "join the port's group"),
+    ],
+)
+def test_what_is_not_permitted_is_one_clear_line(
+    arguments: list[str], complaint: str, tmp_path: Path
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(0)
+    (tmp_path / "port").touch(0)
+    # Nothing is forbidden to root, unless it gives its powers away.
+    powerless = ["setpriv", "--bounding-set=-all"] if os.geteuid() == 0 else []
+    done = subprocess.run(
+        [*powerless, sys.executable, "-m", "edgehip", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        check=False,
+    )
+    closed.chmod(0o700)
+    assert done.returncode == 1
+    assert done.stderr.startswith("edgehip: ")
+    assert done.stderr.count("\n") == 1
+    assert complaint in done.stderr
 
 
 def told_of(tmp_path: Path, pieces: Iterable[bytes], *options: str) -> str:
@@ -299,6 +341,12 @@ def test_ctrl_c_is_quiet_at_any_moment(delay_s: float) -> None:
     assert (process.returncode, told) == (130, "") or (
         process.returncode == 0 and told.startswith("strides")
     )
+
+
+def test_without_a_command_the_commands_are_listed() -> None:
+    done = edgehip()
+    assert done.returncode == 2
+    assert done.stderr == edgehip("--help").stdout
 
 
 @pytest.mark.parametrize("command", ["stream", "devices", "models", "emulate", "--version"])

@@ -10,7 +10,7 @@ import pytest
 
 from edgehip import Stream, load_model, open_source
 from edgehip.channels import ANGLES
-from edgehip.errors import SourceError
+from edgehip.errors import DeviceError, SourceError
 from edgehip.events import HipEstimate, LinkChange, LinkState
 from edgehip.messages import Angles
 from edgehip.sinks.recorder import Recorder
@@ -105,3 +105,17 @@ def test_a_leg_that_stalls_is_named_and_not_waited_for(legs: tuple[PtyDevice, Pt
 def test_a_pair_is_two_live_ports() -> None:
     with pytest.raises(SourceError, match="two live ports"):
         open_source("synthetic:", "synthetic:")
+
+
+def test_two_devices_for_the_same_leg_are_told_what_is_missing(
+    legs: tuple[PtyDevice, PtyDevice],
+) -> None:
+    walk = synthetic_walk(4.5)
+    sent = [(t, legs[0], f) for t, f in leg(walk, "r", drift_ppm=0, start_us=0)]
+    sent += [(t, legs[1], f) for t, f in leg(walk, "r", drift_ppm=0, start_us=1000)]
+    source = open_source(str(legs[0].port), str(legs[1].port))
+    with (
+        Stream(source, load_model()) as stream,
+        pytest.raises(DeviceError, match=r"neither device measures hip_flexion_l.*different legs"),
+    ):
+        play(stream, sent)

@@ -83,6 +83,9 @@ def run() -> int | None:
     """Run the command line; an error is one line. Return the exit status."""
     try:
         status: int | None = edgehip(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
     except click.UsageError as error:
         _complain(error.format_message(), error.ctx)
         return 2

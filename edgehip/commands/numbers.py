@@ -9,6 +9,8 @@ import click
 class FiniteRange(click.FloatRange):
     """A number within a range; not ``nan``, which lies outside no range, and not ``inf``."""
 
+    name = "number"
+
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:

@@ -39,7 +39,13 @@ from edgehip.zero import Method
     "ble://NAME, replay:FILE?speed=1|2|max, synthetic:?OPTIONS, or anything else pySerial opens. "
     "Twice for two devices, one at each leg.",
 )
-@click.option("--baud", default=DEFAULT_BAUD, show_default=True, help="Of a serial port.")
+@click.option(
+    "--baud",
+    type=click.IntRange(min=1),
+    default=DEFAULT_BAUD,
+    show_default=True,
+    help="Of a serial port.",
+)
 @click.option(
     "--format",
     "format_",
@@ -179,7 +185,7 @@ def stream(
     record per estimate. A summary of strides, losses and latencies goes to standard error at the
     end.
     """
-    if calibrate and profile_path and profile_path.exists():
+    if calibrate and profile_path and os.path.exists(profile_path):
         raise ProfileError(f"{profile_path}: exists already; --calibrate would overwrite it")
     if calibrate and profile_path and not os.access(profile_path.parent, os.W_OK):
         raise ProfileError(f"{profile_path}: cannot be written: no such folder, or no permission")
@@ -259,6 +265,8 @@ def _one_or_two(ports: tuple[str, ...]) -> tuple[str, ...]:
     pair = ports if len(ports) > 1 else split_pair(first)
     if len(pair) > 2:
         raise click.BadParameter("one device, or two: one at each leg", param_hint="--port")
+    if len(set(pair)) < len(pair):
+        raise click.BadParameter("names the same port twice; each leg has one", param_hint="--port")
     return pair
 
 

@@ -1,5 +1,6 @@
 """A recording, or a file of text lines, as a source: at its true pace, faster, or at once."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +54,7 @@ class ReplaySource:
         self.overruns = 0
         self.path = path
         self.speed = speed
-        if Path(path).exists() and not Path(path).is_file():
+        if os.path.exists(path) and not os.path.isfile(path):
             raise RecordingError(f"{path}: cannot be read: it is not a file")
         try:
             with Path(path).open("rb") as file:

@@ -149,6 +149,8 @@ def _advice(error: Exception, url: str) -> str:
     if number == errno.ENOENT or "No such file" in text or "FileNotFoundError" in text:
         names = ", ".join(port.device for port in list_ports.comports())
         return f"there is no such port; {f'there are: {names}' if names else 'none is connected'}"
+    if number in (errno.ENOTTY, errno.EISDIR) or "Inappropriate ioctl" in text:
+        return "it is no serial port; a recorded file is replayed with --port replay:FILE"
     if number == errno.EBUSY or "busy" in text.lower() or "lock" in text.lower():
         return "another program uses it; close that program"
     if "invalid URL" in text or "unknown scheme" in text:
