@@ -1,6 +1,6 @@
 """The rooms in a row: bytes or samples in, gait events and hip estimates out. No I/O, no clock."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -150,19 +150,24 @@ class Pipeline:
 
     def feed(self, item: Chunk | PortOpened | PortLost) -> list[Event]:
         """Return what a source's item brings about."""
+        return list(self.follow(item))
+
+    def follow(self, item: Chunk | PortOpened | PortLost) -> Iterator[Event]:
+        """Yield what a source's item brings about, each event before the next is worked on.
+
+        To be exhausted: what is left is not known to the pipeline.
+        """
         received = self.intake.feed(item)
         self._mark(Hop.DECODE)
-        events: list[Event] = []
         for found in received:
             if isinstance(found, JointAngleSample):
-                events += self.feed_sample(found)
+                yield from self._sample(found)
                 continue
             if isinstance(found, LinkFault) and found.fault in (Fault.RESTART, Fault.CLOCK_JUMP):
                 self.reset()
-            events.append(found)
+            yield found
             if isinstance(found, LinkChange) and found.state is not LinkState.LIVE:
-                events += self.stalled(item.received_ns)
-        return events
+                yield from self.stalled(item.received_ns)
 
     def feed_sample(self, sample: JointAngleSample) -> list[Event]:
         """Return what one sample brings about.
@@ -170,12 +175,16 @@ class Pipeline:
         A time that does not increase begins anew, as a long gap does. A sample with an angle that
         is NaN or beyond a joint's reach is counted as a fault and as lost.
         """
+        return list(self._sample(sample))
+
+    def _sample(self, sample: JointAngleSample) -> Iterator[Event]:
         state = self.state
         if not all(-MAX_ANGLE_DEG <= angle <= MAX_ANGLE_DEG for angle in sample.angles_deg):
             state.unusable += 1
             beyond = any(abs(angle) > MAX_ANGLE_DEG for angle in sample.angles_deg)
             fault = Fault.BAD_VALUE if beyond else Fault.INCOMPLETE
-            return [LinkFault(fault, 1, sample.received_ns)]
+            yield LinkFault(fault, 1, sample.received_ns)
+            return
         if state.unusable:
             sample = replace(sample, samples_lost=sample.samples_lost + state.unusable)
             state.unusable = 0
@@ -184,26 +193,26 @@ class Pipeline:
         if last_s is not None and not 0.0 < sample.time_s - last_s <= RESET_GAP_S:
             self.reset()
         self.cycles.add(sample)
-        events: list[Event] = []
         if state.calibration is not None:
-            self._calibrated(state.calibration.sample(sample), events)
+            yield from self._calibrated(state.calibration.sample(sample))
         if self.sample_estimator is not None:
             self._mark(Hop.SEGMENT)
             now = self.sample_estimator.feed(sample)
             self.agreement.add(now)
-            events.append(now)
-            events += self.cues.feed(now)
+            changes = self.cues.feed(now)
             self._mark(Hop.SAMPLE)
+            # Out with it: a stride that ends here takes several times as long.
+            yield now
+            yield from changes
         for event in self.segmenter.feed(sample):
-            events.append(event)
+            yield event
             cycle = self.cycles.event(event, sample.received_ns)
             if isinstance(cycle, GaitCycle):
-                self._cycle(cycle, events)
+                yield from self._cycle(cycle)
             elif cycle is not None:
-                events.append(cycle)
-        self._watch_standing(sample, events)
+                yield cycle
+        yield from self._watch_standing(sample)
         self._mark(Hop.SEGMENT)
-        return events
 
     @property
     def zero(self) -> str:
@@ -231,17 +240,18 @@ class Pipeline:
             if estimator is not None:
                 estimator.set_zero(self.state.profile)
 
-    def _cycle(self, cycle: GaitCycle, events: list[Event]) -> None:
+    def _cycle(self, cycle: GaitCycle) -> Iterator[Event]:
         self._mark(Hop.SEGMENT)
         if self.state.calibration is not None:
-            self._calibrated(self.state.calibration.cycle(cycle), events)
+            yield from self._calibrated(self.state.calibration.cycle(cycle))
         if self.estimator is not None:
             estimate = self.agreement.compare(self.estimator.estimate(cycle))
-            events.append(estimate)
-            events += self.cues.feed(estimate)
+            changes = self.cues.feed(estimate)
             self._mark(Hop.ESTIMATE)
+            yield estimate
+            yield from changes
 
-    def _watch_standing(self, sample: JointAngleSample, events: list[Event]) -> None:
+    def _watch_standing(self, sample: JointAngleSample) -> Iterator[Event]:
         """Let nothing of a walk outlive it: cues go off, and in the end the network's memory."""
         state = self.state
         if self.segmenter.walking:
@@ -249,15 +259,15 @@ class Pipeline:
             return
         if state.stands_since_s is None:
             state.stands_since_s = sample.time_s
-            events += self.cues.peaks_off(sample.time_s, sample.received_ns)
+            yield from self.cues.peaks_off(sample.time_s, sample.received_ns)
         elif not state.rested and sample.time_s - state.stands_since_s > STANDING_RESET_S:
             state.rested = True
             if self.sample_estimator is not None:
                 self.sample_estimator.reset()
 
-    def _calibrated(self, profile: Profile | None, events: list[Event]) -> None:
+    def _calibrated(self, profile: Profile | None) -> Iterator[Event]:
         if profile is None:
             return
         self.state.profile, self.state.calibration = profile, None
         self.apply_zero()
-        events.append(profile)
+        yield profile

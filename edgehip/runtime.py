@@ -170,26 +170,37 @@ class Stream:
                 self.recorder(item)
             yield from self._changed(self.link.tick(item.received_ns), item.received_ns)
             self.meter.start(item.received_ns if self.source.live else time.monotonic_ns())
-            samples = self.pipeline.state.samples
-            events = self.pipeline.feed(item)
-            samples = self.pipeline.state.samples - samples
-            if self.source.live:
-                self.meter.arrived(self.pipeline.intake.receivers[item.device].late_ns)
             if isinstance(item, PortOpened):
                 yield item
             elif isinstance(item, PortLost):
                 change = self.link.port_lost(item.received_ns, item.detail)
                 yield from self._changed(change, item.received_ns)
-            elif samples:
-                change = self.link.sampled(samples, item.received_ns)
-                yield from self._changed(change, item.received_ns)
-            for event in events:
-                yield event
-                self._note(event)
+            before = self.pipeline.state.samples - self.link.samples
+            events = self.pipeline.follow(item)
+            try:
+                for event in events:
+                    yield from self._changed(self._sampled(before, item), item.received_ns)
+                    yield event
+                    self._note(event)
+                yield from self._changed(self._sampled(before, item), item.received_ns)
+            finally:  # whoever iterates may leave in between, and come back
+                for _ in events:
+                    pass
+                self._sampled(before, item)
+            if self.source.live:
+                self.meter.arrived(self.pipeline.intake.receivers[item.device].late_ns)
             if isinstance(item, Chunk):
                 self._check(item)
             yield None
         self._check_end()
+
+    def _sampled(self, before: int, item: SourceItem) -> LinkChange | None:
+        """Tell the link of an item's samples as far as they were taken; return what changed.
+
+        ``before`` is how many more the pipeline had taken than the link knew of.
+        """
+        samples = self.pipeline.state.samples - self.link.samples - before
+        return self.link.sampled(samples, item.received_ns) if samples else None
 
     def _changed(self, change: LinkChange | None, at_ns: int) -> Iterator[StreamEvent]:
         """Yield a change of the link and what follows from it."""

@@ -216,7 +216,8 @@ class Timebase:
             offset = min(y - slope * x for x, y in pairs)
         state.slope_ns_per_s, state.offset_ns = slope, offset
         if len(pairs) > 1:
-            state.uncertainty_ns = sum(y - offset - slope * x for x, y in pairs) / len(pairs)
+            late_ns = sum(y - offset - slope * x for x, y in pairs)
+            state.uncertainty_ns = max(0.0, late_ns / len(pairs))  # whatever rounding says
 
 
 def _edge_above_mean(

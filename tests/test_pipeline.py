@@ -5,18 +5,30 @@ import itertools
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgehip import Pipeline, load_model, snapshot
+from edgehip import Pipeline, Stream, load_model, open_source, snapshot
 from edgehip.cycles import MAX_SAMPLES
 from edgehip.errors import ModelInputError, ProfileError, SnapshotError
-from edgehip.events import BrokenCycle, Chunk, Flag, HipEstimate, JointAngleSample, LinkFault
+from edgehip.events import (
+    BrokenCycle,
+    Chunk,
+    Flag,
+    HipEstimate,
+    HipSampleEstimate,
+    Hop,
+    InitialContact,
+    JointAngleSample,
+    LinkFault,
+)
 from edgehip.model import Model
 from edgehip.pipeline import Event
+from edgehip.sinks.recorder import Recorder
 from edgehip.zero import Profile
 from tests.shared_data import needs_shared_data
 from tests.streams import Walk, recorded_walk, recut, synthetic_walk
@@ -301,3 +313,34 @@ def test_a_recorded_walk_gives_every_stride(model: Model) -> None:
 
 _MODEL = load_model()
 _WALK = synthetic_walk(8.0, stand_s=1.0)
+
+
+def test_a_sample_does_not_wait_for_the_stride_it_closes() -> None:
+    """What is worked on meanwhile delays what may drive a motor."""
+    done = 0
+
+    def estimated(hop: Hop) -> None:
+        nonlocal done
+        done += hop is Hop.ESTIMATE
+
+    pipeline = Pipeline(load_model(), sample_model=load_model("hip-sample"), mark=estimated)
+    for chunk in synthetic_walk(8.0).chunks():
+        before = done
+        for event in pipeline.follow(chunk):
+            assert not isinstance(event, HipSampleEstimate) or done == before
+    assert done > 4
+
+
+def test_who_leaves_a_stream_between_two_events_loses_no_sample(walk: Walk, tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "walk.rec", {})
+    for chunk in recut(b"".join(walk.frames()), [9000]):
+        recorder.add(chunk)
+    assert recorder.close() is None
+    source = open_source(f"replay:{tmp_path}/walk.rec?speed=max")
+    with Stream(source, None) as stream:
+        assert any(isinstance(event, InitialContact) for event in stream)  # looks no further
+        assert source.ended is False
+        for _ in stream:
+            pass
+    assert stream.pipeline.state.samples == len(walk)
+    assert stream.summary().samples == len(walk)
