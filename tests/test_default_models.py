@@ -43,7 +43,7 @@ def walk(file: str, angles: Floats) -> tuple[Floats, Floats]:
     state = [np.zeros(t.shape, np.float32) for t in model.card.inputs if t.name != "angles_deg"]
     moments, forces = [], []
     for sample in angles:
-        now_moments, now_forces, *state = model.engine.run(
+        now_moments, now_forces, _, _, _, *state = model.engine.run(
             np.ascontiguousarray(sample, np.float32).reshape(1, 1, 10), *state
         )
         moments.append(now_moments[0, 0])
@@ -101,12 +101,32 @@ def test_both_engines_give_the_same_walk() -> None:
 
 @pytest.mark.parametrize("file", CYCLE_FILES)
 def test_loads_are_finite_muscles_only_pull_and_the_spread_is_positive(file: str) -> None:
-    moments, forces, moment_spread, force_spread = answer(file, a_stride())
+    moments, forces, moment_spread, force_spread, _ = answer(file, a_stride())
     assert np.isfinite(moments).all()
     assert (forces >= 0).all()
     assert (moment_spread > 0).all()
     assert (force_spread > 0).all()
     assert bundled(file).card.spread_coverage == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("file", CYCLE_FILES)
+def test_a_stride_no_person_walks_is_told_by_its_score(file: str) -> None:
+    zero = bundled(file).card.zero
+    assert zero is not None
+    mean = np.array(zero.stride_mean_deg)
+    quiet = np.tile(mean, (180, 1)).astype(np.float32)[None]
+    assert answer(file, quiet)[-1].shape == (1, 1)
+    for strange, stride_s in ((3.0 * a_stride(), 1.1), (quiet, 0.3), (quiet + 90.0, 1.1)):
+        assert answer(file, strange.astype(np.float32), stride_s)[-1][0, 0] > 1.0
+
+
+@needs_shared_data
+@pytest.mark.parametrize("file", CYCLE_FILES)
+def test_a_real_stride_scores_below_one(file: str) -> None:
+    with np.load(SHARED / "data" / "walking" / "strides_180.npz") as saved:
+        strides = zip(saved["X"], saved["stride_s"], strict=True)
+        scores = [float(answer(file, x[None], float(s))[-1][0, 0]) for x, s in strides]
+    assert max(scores) < 1.0
 
 
 @pytest.mark.parametrize("file", SAMPLE_FILES)

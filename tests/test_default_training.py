@@ -186,16 +186,16 @@ def test_a_sample_nobody_would_show_scores_high() -> None:
     angles = torch.from_numpy(strides.angles_deg)
     seen = network.see(angles[:, ::2])
     still = torch.zeros_like(seen)
-    assert float((score(network.movement(seen, still).flatten(0, 1)) < 1.0).float().mean()) > 0.95
+    assert float((score(torch.cat([seen, still], -1).flatten(0, 1)) < 1.0).float().mean()) > 0.95
     thrown = network.change(network.see(angles[:, ::2] + 30.0), seen)
-    assert float(score(network.movement(seen, thrown).flatten(0, 1)).min()) > 1.0
+    assert float(score(torch.cat([seen, thrown], -1).flatten(0, 1)).min()) > 1.0
 
 
 def test_stepping_sample_by_sample_equals_the_whole_sequence() -> None:
     torch.manual_seed(0)
     networks = [SampleNetwork(8).eval() for _ in range(2)]
     spread = Spread(torch.ones(OUTPUTS), torch.zeros(OUTPUTS))
-    score = OutOfRangeScore(np.zeros(20), np.eye(20))
+    score = OutOfRangeScore(np.zeros(2 * SEEN), np.eye(2 * SEEN))
     step = SampleStep(networks, spread, score).eval()
     angles = torch.randn(1, 200, 10).cumsum(1)
     whole = torch.stack([network(angles) for network in networks]).mean(0)

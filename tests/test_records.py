@@ -92,7 +92,7 @@ def test_csv_has_a_cell_for_every_column(estimate: HipEstimate) -> None:
     (row,) = csv.DictReader(io.StringIO(text))
     assert tuple(row) == CSV_COLUMNS
     empty = {name for name, cell in row.items() if cell == ""}
-    assert empty <= {"flags", "out_of_range", "stance_percent", "out_of_range_score"}
+    assert empty <= {"flags", "out_of_range", "stance_percent"}
     assert row["flags"].split() == plain["flags"]
     peak = plain["force_peaks_n_per_kg"]["glmed"]["max"]
     assert float(row["glmed_max_n_per_kg"]) == peak["value"]

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from edgehip.channels import SIDES, angles_of
+from edgehip.channels import ANGLES, SIDES, angles_of
 
 THIGH = 0.5
 SHANK = 0.5
@@ -25,14 +25,37 @@ def foot_path(angles_deg: Tensor) -> Tensor:
     Per leg: how far the ankle is in front of the hip and above it, and how high the forefoot is,
     all in leg lengths, then the foot's pitch in radians.
     """
-    radians = angles_deg * (math.pi / 180.0)
-    columns = []
-    for side in reversed(SIDES):
+    segments = angles_deg @ _SEGMENTS
+    turned = torch.cat([torch.sin(segments), torch.cos(segments), segments], -1)
+    return turned @ _PATH
+
+
+def _segments() -> Tensor:
+    """Return the (10, 6) matrix from angles to the pitch of thigh, shank and foot, per leg."""
+    to = torch.zeros(len(ANGLES), 6)
+    for leg, side in enumerate(reversed(SIDES)):
         hip_flexion, _, _, knee, ankle = angles_of(side)
-        thigh = radians[..., hip_flexion]
-        shank = thigh - radians[..., knee]
-        foot = shank + radians[..., ankle]
-        forward = THIGH * torch.sin(thigh) + SHANK * torch.sin(shank)
-        up = -THIGH * torch.cos(thigh) - SHANK * torch.cos(shank)
-        columns += [forward, up, up + FOREFOOT * torch.sin(foot), foot]
-    return torch.stack(columns, dim=-1)
+        thigh, shank, foot = range(3 * leg, 3 * leg + 3)
+        to[hip_flexion, thigh : foot + 1] = 1.0
+        to[knee, shank : foot + 1] = -1.0
+        to[ankle, foot] = 1.0
+    return to * (math.pi / 180.0)
+
+
+def _path() -> Tensor:
+    """Return the (18, 8) matrix from the segments' sines, cosines and pitches to the path."""
+    to = torch.zeros(18, PATH_CHANNELS)
+    for leg in range(2):
+        thigh, shank, foot = range(3 * leg, 3 * leg + 3)
+        forward, up, forefoot, pitch = range(4 * leg, 4 * leg + 4)
+        to[[thigh, shank], forward] = torch.tensor([THIGH, SHANK])
+        for height in (up, forefoot):
+            to[[6 + thigh, 6 + shank], height] = torch.tensor([-THIGH, -SHANK])
+        to[foot, forefoot] = FOREFOOT
+        to[12 + foot, pitch] = 1.0
+    return to
+
+
+# As matrices, a step's graph has a handful of nodes for them instead of dozens.
+_SEGMENTS = _segments()
+_PATH = _path()

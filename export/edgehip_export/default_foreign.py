@@ -15,7 +15,7 @@ from edgehip.channels import ANGLES
 from edgehip_export.augmentation import Augmentation
 from edgehip_export.default_fit import chances
 from edgehip_export.default_linear import PACE, LinearCycle, LinearProtocol, fit_linear
-from edgehip_export.default_sample import RATE_HZ, SampleNetwork
+from edgehip_export.default_sample import RATE_HZ, SEEN, SampleNetwork
 from edgehip_export.default_spread import fair_weights, weighted_quantile
 from edgehip_export.default_walks import at_phase
 from edgehip_export.strides import Strides, close_cycles
@@ -37,7 +37,7 @@ SHRINKAGE: Final = 0.02
 
 
 class OutOfRangeScore(nn.Module):
-    """Distance from ``centre`` (K,), in the units that ``whiten`` (K, K) makes of the input's."""
+    """Distance from ``centre`` (K,), in the units that ``whiten`` (K, J) makes of the input's."""
 
     def __init__(self, centre: Matrix, whiten: Matrix) -> None:
         super().__init__()
@@ -123,15 +123,20 @@ def _of_samples(
     weight = np.repeat(chances(strides), per_stride)
     angles = len(ANGLES)
     sd = network.seen_sd[:angles].double().numpy()
-    zero_error = np.zeros((angles, movement.shape[-1]))
+    zero_error = np.zeros((angles, 2 * angles))
     zero_error[:, :angles] = np.diag(protocol.offset_deg / sd)
-    return fit_score(movement, weight, zero_error)
+    # The feet's paths follow from the angles and say nothing new.
+    judged = np.concatenate([np.arange(angles), SEEN + np.arange(angles)])
+    score = fit_score(movement[:, judged], weight, zero_error)
+    centre, whiten = np.zeros(2 * SEEN), np.zeros((2 * SEEN, 2 * angles))
+    centre[judged], whiten[judged] = score.centre.numpy(), score.whiten.numpy()
+    return OutOfRangeScore(centre, whiten).eval()
 
 
 def _walked(
     strides: Strides, network: SampleNetwork, noise_deg: float
 ) -> tuple[Tensor, NDArray[np.intp]]:
-    """Return what the network sees at :data:`SAMPLES` places of each stride, and which stride."""
+    """Return what the network sees (N, 36) at :data:`SAMPLES` places of each stride, and which."""
     closed = torch.from_numpy(close_cycles(strides.angles_deg))
     stride_s = torch.from_numpy(strides.stride_s)[:, None]
     now = torch.arange(SAMPLES) / SAMPLES + torch.zeros_like(stride_s)
@@ -144,7 +149,7 @@ def _walked(
     seen = at(now)
     change = network.change(seen, at(now - 1.0 / RATE_HZ / stride_s))
     stride = np.repeat(np.arange(len(strides)), SAMPLES)
-    return network.movement(seen, change).flatten(0, 1), stride
+    return torch.cat([seen, change], -1).flatten(0, 1), stride
 
 
 def _movement(member: LinearCycle, strides: Strides) -> Tensor:

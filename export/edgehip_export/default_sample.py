@@ -58,10 +58,6 @@ class SampleNetwork(nn.Module):
         """Return the rates of change between two samples in a row."""
         return (seen - before) * (RATE_HZ / VELOCITY_SCALE)
 
-    def movement(self, seen: Tensor, change: Tensor) -> Tensor:
-        """Return the angles and their rates of change (..., 20) of what the network sees."""
-        return torch.cat([seen[..., : len(ANGLES)], change[..., : len(ANGLES)]], -1)
-
     def loads(self, hidden: Tensor) -> Tensor:
         """Return moments (Nm/kg) and forces (N/kg) side by side (..., 17)."""
         loads: Tensor = self.leave(hidden) * self.target_sd + self.target_mean
@@ -72,58 +68,78 @@ class SampleStep(nn.Module):
     """One sample of several networks, whose answers are averaged, with explicit state.
 
     The state is all zero at the beginning: ``hidden`` (1, N * width), and ``before`` (1, 19), the
-    sample before as the networks see it and a 1 that says there was one.
+    sample before as the networks see it and a 1 that says there was one. The networks' weights lie
+    side by side: a call costs an engine more for each node of its graph than for the arithmetic.
 
     Parameters
     ----------
     networks
-        Trained alike, on the same people.
+        Trained alike, on the same people, so of the same scales.
     spread
         Of the loads' interval.
     score
-        Makes the out-of-range score (B, 1) of :meth:`SampleNetwork.movement`.
+        Makes the out-of-range score (B, 1) of what the networks see (B, 36).
     """
 
     def __init__(self, networks: Sequence[SampleNetwork], spread: Spread, score: nn.Module) -> None:
         super().__init__()
-        self.networks = nn.ModuleList(networks)
+        first = networks[0]
+        self.first = first
         self.answer = Answer(spread)
         self.score = score
-        self.width = networks[0].memory.hidden_size
+        self.networks = len(networks)
+        self.width = first.memory.hidden_size
+        layers = [network.memory.all_weights[0] for network in networks]
+        weight_in, weight_back, bias_in, bias_back = (
+            torch.stack([layer[part] for layer in layers]).detach() for part in range(4)
+        )
+        with torch.no_grad():
+            leave = torch.cat([network.leave.weight for network in networks], 1)
+            bias = torch.stack([network.leave.bias for network in networks]).mean(0)
+            scale = first.target_sd
+            leave = (leave * scale[:, None] / self.networks).T.contiguous()
+            bias = bias * scale + first.target_mean
+        for name, value in (
+            ("weight_in", weight_in.flatten(0, 1)),
+            ("bias_in", bias_in.flatten()),
+            ("weight_back", weight_back.transpose(1, 2).contiguous()),
+            ("bias_back", bias_back[:, None]),
+            ("weight_out", leave),
+            ("bias_out", bias),
+        ):
+            self.register_buffer(name, value)
+        self.weight_in: Tensor
+        self.bias_in: Tensor
+        self.weight_back: Tensor
+        self.bias_back: Tensor
+        self.weight_out: Tensor
+        self.bias_out: Tensor
 
     @property
     def state_sizes(self) -> dict[str, int]:
         """Name and length of each state, in the order of the arguments and of the outputs."""
-        return {"hidden": len(self.networks) * self.width, "before": SEEN + 1}
+        return {"hidden": self.networks * self.width, "before": SEEN + 1}
 
     def forward(self, angles_deg: Tensor, hidden: Tensor, before: Tensor) -> tuple[Tensor, ...]:
         """Return moments, forces, the spread of each, the score, and the next states."""
-        first = self.networks[0]
-        assert isinstance(first, SampleNetwork)
-        seen = first.see(angles_deg[:, 0])
+        seen = self.first.see(angles_deg[:, 0])
         started = before[:, SEEN:]
-        change = first.change(seen, before[:, :SEEN]) * started
+        change = self.first.change(seen, before[:, :SEEN]) * started
         features = torch.cat([seen, change], -1)
-        score = self.score(first.movement(seen, change))
-        hiddens, answers = [], []
-        for place, network in enumerate(self.networks):
-            assert isinstance(network, SampleNetwork)
-            old = hidden[:, place * self.width : (place + 1) * self.width]
-            hiddens.append(_gru(network.memory, features, old))
-            answers.append(network.loads(hiddens[-1]))
-        loads = torch.stack(answers).mean(0)[:, None]
+        after = self._remember(features, hidden)
+        loads = (after @ self.weight_out + self.bias_out)[:, None]
         now = torch.cat([seen, torch.ones_like(started)], -1)
-        return (*self.answer(loads), score, torch.cat(hiddens, -1), now)
+        return (*self.answer(loads), self.score(features), after, now)
 
+    def _remember(self, features: Tensor, hidden: Tensor) -> Tensor:
+        """Return the next hidden state (Cho et al. 2014, as PyTorch has it), all networks' (1, -1).
 
-def _gru(layer: nn.GRU, features: Tensor, hidden: Tensor) -> Tensor:
-    """Return a GRU layer's next hidden state (Cho et al. 2014, as PyTorch has it)."""
-    weight_in, weight_back, bias_in, bias_back = layer.all_weights[0]
-    into = functional.linear(features, weight_in, bias_in)
-    back = functional.linear(hidden, weight_back, bias_back)
-    into_reset, into_update, into_new = into.chunk(3, -1)
-    back_reset, back_update, back_new = back.chunk(3, -1)
-    reset = torch.sigmoid(into_reset + back_reset)
-    update = torch.sigmoid(into_update + back_update)
-    new = torch.tanh(into_new + reset * back_new)
-    return new + update * (hidden - new)
+        Gates are (networks, 3, width): reset, update, new.
+        """
+        shape = (self.networks, 3, self.width)
+        old = hidden.reshape(self.networks, 1, self.width)
+        into = functional.linear(features, self.weight_in, self.bias_in).reshape(shape)
+        back = (old @ self.weight_back + self.bias_back).reshape(shape)
+        gates = torch.sigmoid(into[:, :2] + back[:, :2])
+        new = torch.tanh(into[:, 2:] + gates[:, :1] * back[:, 2:])
+        return (new + gates[:, 1:] * (old - new)).reshape(1, -1)
