@@ -319,7 +319,7 @@ def test_ctrl_c_ends_a_stream_whose_reader_has_stopped_reading() -> None:
     assert whole + dropped == written
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 0.03, 0.08, 0.13, 0.18, 0.24, 0.33, 0.5])
+@pytest.mark.parametrize("delay_s", [0.0, 0.03, 0.08, 0.15, 0.2, 0.3])
 def test_ctrl_c_is_quiet_at_any_moment(delay_s: float) -> None:
     """From the moment Python itself has started, packages still loading or not."""
     code = (
