@@ -36,14 +36,15 @@ def test_a_server_may_go_away_and_come_back(scheme: str, device: PtyDevice) -> N
     timed = list(zip(walk.time_s.tolist(), walk.frames(), strict=True))
     server = PortServer(str(device.port), scheme)
     program = Program(device, port=server.url)
-    device.play(timed[:300], speed=15)
+    device.play(timed[:300], speed=8)
     time.sleep(0.3)  # silence, before the server goes
     server.go_away()
     server = PortServer(str(device.port), scheme, server.port)
     while b"\0" not in device.read():  # greeted again
         assert program.process.poll() is None
         time.sleep(0.01)
-    device.play([(t - 4.0, frame) for t, frame in timed[400:]], speed=15)
+    device.play([(t - 4.0, frame) for t, frame in timed[400:]], speed=8)
+    time.sleep(0.2)  # pySerial takes telnet byte by byte
     records, err = program.finish()
     server.go_away()
     links = [r["link"] for r in records if r["record"] == "link"]
