@@ -37,7 +37,7 @@ def test_a_server_may_go_away_and_come_back(scheme: str, device: PtyDevice) -> N
     server = PortServer(str(device.port), scheme)
     program = Program(device, port=server.url)
     device.play(timed[:300], speed=8)
-    time.sleep(0.3)  # silence, before the server goes
+    time.sleep(0.5)  # silence, before the server goes
     server.go_away()
     server = PortServer(str(device.port), scheme, server.port)
     while b"\0" not in device.read():  # greeted again
