@@ -18,7 +18,8 @@ MAX_ANGLE_DEG: Final = 180.0
 LINE_GAP_PERIODS: Final = 1.5
 """Text lines carry no sequence number: a pause longer than so many periods counts as loss."""
 LINE_REORDER_US: Final = 1_000_000
-"""A line whose time lies further back comes from a device that started again."""
+"""A line whose time lies further back comes from a device that started again; a time that lies
+further off either way is believed when the next line's goes on from it: a digit may be garbled."""
 LINE_PERIODS: Final = 15
 """Intervals whose median is the period: a late line and the early one after it do not move it."""
 LINE_GAP_LIMIT: Final = 1000
@@ -38,6 +39,8 @@ class ReceiverState:
     restarted: bool = False
     opening: bool = False
     """Nothing has come since the port was opened."""
+    doubted: tuple[Frame, int] | None = None
+    """A text line whose time nothing confirms yet, and when it came."""
     line_steps_us: deque[int] = field(default_factory=lambda: deque(maxlen=LINE_PERIODS))
     last_time_us: int | None = None
     missing_channels: tuple[str, ...] = ()
@@ -86,7 +89,8 @@ class Receiver:
                 if not opening:
                     found.append(frame)
             else:
-                self._frame(frame, item.received_ns, found)
+                for believed, received_ns in self._believed(frame, item.received_ns, found):
+                    self._frame(believed, received_ns, found)
         return found
 
     @property
@@ -98,6 +102,27 @@ class Receiver:
     def samples(self) -> int:
         """How many good samples there were."""
         return self.state.samples
+
+    def _believed(
+        self,
+        frame: Frame,
+        received_ns: int,
+        found: list[JointAngleSample | Description | LinkFault],
+    ) -> list[tuple[Frame, int]]:
+        """Return the frames whose time can be believed, now that this one came."""
+        state, clock = self.state, self.clock.state
+        now = frame, received_ns
+        if frame.sequence is not None or isinstance(frame.message, Description):
+            return [now]
+        doubted, state.doubted = state.doubted, None
+        if doubted is not None:
+            if 0 < _step_us(doubted[0].device_us, frame) <= LINE_REORDER_US:
+                return [doubted, now]
+            found.append(LinkFault(Fault.BAD_VALUE, 1, doubted[1]))
+        if clock.last_us is None or abs(_step_us(clock.last_raw_us, frame)) <= LINE_REORDER_US:
+            return [now]
+        state.doubted = now
+        return []
 
     def _frame(
         self,
@@ -170,8 +195,8 @@ class Receiver:
         clock = self.clock.state
         if clock.last_us is None or isinstance(frame.message, Description):
             return None
-        step_us = frame.device_us - clock.last_raw_us
-        if step_us > 0 or (frame.wrap_us is not None and step_us < -frame.wrap_us // 2):
+        step_us = _step_us(clock.last_raw_us, frame)
+        if step_us > 0:
             return None
         if step_us == 0:
             return Fault.DUPLICATE
@@ -230,3 +255,11 @@ class Receiver:
                 state.lost_before_next += lost
             steps_us.append(step_us)
         state.last_time_us = time_us
+
+
+def _step_us(before_us: int, frame: Frame) -> int:
+    """Return how far a frame lies after a time of the same counter, which may have wrapped."""
+    step_us = frame.device_us - before_us
+    if frame.wrap_us is not None and step_us < -frame.wrap_us // 2:
+        step_us += frame.wrap_us
+    return step_us

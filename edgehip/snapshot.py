@@ -22,12 +22,13 @@ from edgehip.events import Flag, HipSampleEstimate, JointAngleSample
 from edgehip.gait_curve import Curve
 from edgehip.lines import LineDecoderState
 from edgehip.merge import MergerState, Timed
+from edgehip.messages import Angles
 from edgehip.pipeline import Pipeline, PipelineState
 from edgehip.receiver import ReceiverState
 from edgehip.segmentation import LegState, SegmenterState
 from edgehip.sequence import Repeats, SequenceState
 from edgehip.timebase import DeviceClockState, TimebaseState
-from edgehip.wire import FrameDecoderState
+from edgehip.wire import Frame, FrameDecoderState
 from edgehip.zero import Calibration, Profile
 
 FORMAT: Final = 2
@@ -35,6 +36,7 @@ _CLASSES: Final[dict[str, Any]] = {
     cls.__name__: cls
     for cls in (
         AgreementState,
+        Angles,
         Calibration,
         CueState,
         CuesState,
@@ -42,6 +44,7 @@ _CLASSES: Final[dict[str, Any]] = {
         CycleTrackerState,
         DeviceClockState,
         FootState,
+        Frame,
         FrameDecoderState,
         HipMemory,
         HipSampleEstimate,

@@ -73,8 +73,9 @@ class ScoredEngine(LeakyEngine):
     def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         moments, forces, hidden = super().run(*inputs)
         flexion = inputs[0][:, :, 0]
-        score = np.where(flexion == -90, np.float32(np.nan), flexion / np.float32(10))
-        return moments, forces, np.abs(moments) / 2, forces / 2, score, hidden
+        score = np.where(flexion == -90, np.nan, flexion / 10).astype(np.float32)
+        half = np.float32(0.5)
+        return moments, forces, half * np.abs(moments), half * forces, score, hidden
 
 
 def scored_model() -> Model:

@@ -294,6 +294,24 @@ def test_another_rate_of_lines_is_soon_no_loss(period_ms: int) -> None:
     assert faults[Fault.LOST] <= 8
 
 
+@pytest.mark.parametrize("garbled_ms", [5, 95_000])
+def test_a_garbled_time_of_a_line_is_no_restart(garbled_ms: int) -> None:
+    """Nothing but the line's neighbours shows that a digit of its time is wrong."""
+    times = [5000 + 10 * i for i in range(60)]
+    garbled = {20, 40, 41}
+    lines = [
+        LINE.format(garbled_ms + (0 if i == 41 else 7000 if i == 40 else 0) if i in garbled else t)
+        for i, t in enumerate(times)
+    ]
+    samples, faults = feed(Receiver(LineDecoder()), *at_pace([line.encode() for line in lines]))
+    kept = [t for i, t in enumerate(times) if i not in garbled]
+    assert [round(s.time_s * 1000) - round(samples[0].time_s * 1000) for s in samples] == [
+        t - times[0] for t in kept
+    ]
+    assert faults == {Fault.BAD_VALUE: 3, Fault.LOST: 3}
+    assert [s.samples_lost for s in samples if s.samples_lost] == [1, 2]
+
+
 def test_a_restarted_printer_of_lines_is_recognised() -> None:
     lines = [LINE.format(5000 + 10 * i).encode() for i in range(10)]
     lines += [LINE.format(10 * i).encode() for i in range(10)]
