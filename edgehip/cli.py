@@ -11,16 +11,20 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line."""
+    # A shell's background job is to ignore Ctrl-C: leave it so. Otherwise:
+    heeds = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
     # While packages load and when all is done there is nothing to close, and an exception in the
     # middle of an import may come out as anything. In between, commands have Python's handler.
-    signal.signal(signal.SIGINT, _leave)
+    if heeds:
+        signal.signal(signal.SIGINT, _leave)
     sys.unraisablehook = _unraisable
     from edgehip.commands.group import run
 
     try:
         status = run()
     finally:
-        signal.signal(signal.SIGINT, _leave)
+        if heeds:
+            signal.signal(signal.SIGINT, _leave)
     sys.exit(status)
 
 

@@ -284,8 +284,9 @@ class HipSampleEstimate:
     """What both hips do at one sample, by a causal model, without delay.
 
     ``moments_nm_per_kg`` (3,) follow :data:`edgehip.channels.MOMENTS`, ``forces_n_per_kg`` (14,)
-    :data:`edgehip.channels.MUSCLES`, for each side. Spreads and ``out_of_range_score`` as in
-    :class:`HipEstimate`; the score is that of the hip less like the training people's.
+    :data:`edgehip.channels.MUSCLES`, for each side. Spreads are as in
+    :class:`HipEstimate`. ``out_of_range_score`` is that of the hip less like the training people's;
+    above 1: less like them than 999 of 1000 samples of new people.
     """
 
     time_s: float

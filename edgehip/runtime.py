@@ -184,8 +184,9 @@ class Stream:
                     self._note(event)
                 yield from self._changed(self._sampled(before, item), item.received_ns)
             finally:  # whoever iterates may leave in between, and come back
-                for _ in events:
-                    pass
+                for event in events:
+                    if isinstance(event, LinkFault):
+                        self.link.fault(event)
                 self._sampled(before, item)
             if self.source.live:
                 self.meter.arrived(self.pipeline.intake.receivers[item.device].late_ns)
@@ -212,7 +213,11 @@ class Stream:
 
     def _check_end(self) -> None:
         """Say so when a source that ended held nothing that could be used."""
-        if self.source.ended and not self.stopped and not self.pipeline.state.samples:
+        if not self.source.ended or self.stopped:
+            return
+        if self.pipeline.state.samples and self._doubtful():
+            raise DeviceError(_other_unit("microseconds"))
+        if not self.pipeline.state.samples:
             missing = self.pipeline.intake.missing_channels
             raise DeviceError(self._lacks() if missing else self._hopeless())
 
@@ -321,12 +326,23 @@ class Stream:
         host_s = (received_ns - self._first_sample[1]) / 1e9
         if host_s < CLOCK_CHECK_S or host_s > 2 * CLOCK_CHECK_S:
             return
-        jumps = self.link.faults[Fault.CLOCK_JUMP]
+        # Far too fast a clock leaps at each frame; of a text line no such time is believed.
+        too_fast = self.link.faults[Fault.CLOCK_JUMP] > self.link.samples // 2 or self._doubtful()
         ratio = (time_s - self._first_sample[0]) / host_s
-        if jumps > self.link.samples // 2 or ratio < 1 / CLOCK_FACTOR:
-            unit = "microseconds" if jumps else "seconds or milliseconds"
+        if too_fast or ratio < 1 / CLOCK_FACTOR:
             raise DeviceError(
-                "the device's clock does not run in the unit expected: its times look like "
-                f"{unit}; name the column time_us, time_ms or time_s in a header line, or give "
-                "--time-unit"
+                _other_unit("microseconds" if too_fast else "seconds or milliseconds")
             )
+
+    def _doubtful(self) -> bool:
+        """Return whether nearly every text line tells a time that the next one contradicts."""
+        is_lines = not isinstance(self.pipeline.intake.receivers[0].decoder, FrameDecoder)
+        values = self.link.faults[Fault.BAD_VALUE]
+        return is_lines and values >= HOPELESS_SAMPLES and values > 10 * self.link.samples
+
+
+def _other_unit(unit: str) -> str:
+    return (
+        "the device's clock does not run in the unit expected: its times look like "
+        f"{unit}; name the column time_us, time_ms or time_s in a header line, or give --time-unit"
+    )

@@ -92,11 +92,12 @@ class SequenceTracker:
             )
             self._accept(sequence, device_us)
             return Order.NEXT, lost
-        if sequence in state.missing:
+        behind = (state.last - sequence) % MODULUS
+        if behind <= WINDOW and sequence in state.missing:
             state.missing.remove(sequence)
             state.seen[sequence % WINDOW] = sequence, device_us
             return Order.LATE, 0
-        from_zero = sequence < FIRST <= (state.last - sequence) % MODULUS
+        from_zero = sequence < FIRST <= behind
         was_seen = state.seen.get(sequence % WINDOW) == (sequence, device_us) and not from_zero
         if was_seen and not self._starts_again(sequence, device_us, received_ns):
             return Order.DUPLICATE, 0

@@ -77,7 +77,7 @@ _DAMAGE: Final = (
 
 
 def save(pipeline: Pipeline) -> str:
-    """Return everything a pipeline remembers, as JSON (about a hundred kilobytes)."""
+    """Return everything a pipeline remembers, as JSON (a hundred kilobytes; half a megabyte with per-sample estimates)."""
     rooms = {name: _plain(room.state) for name, room in _rooms(pipeline).items()}
     return json.dumps(
         {

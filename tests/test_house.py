@@ -146,3 +146,10 @@ def test_mirroring_exchanges_the_legs_and_nothing_else() -> None:
                 "ankle_angle",
             )
         ]
+
+
+def test_every_public_name_can_be_had() -> None:
+    rooms = {name for names in edgehip._ROOMS.values() for name in names}
+    assert set(edgehip.__all__) == rooms | {"__version__"}
+    for name in edgehip.__all__:
+        assert getattr(edgehip, name) is not None

@@ -158,6 +158,12 @@ def test_a_cycle_model_does_not_pass_for_a_sample_model() -> None:
     card = dataclasses.replace(model.card, outputs=model.card.outputs[::-1])
     with pytest.raises(ModelInputError, match="in this order"):
         SampleEstimator(dataclasses.replace(model, card=card))
+    scored = scored_model().card
+    one_spread = tuple(t for t in scored.outputs if t.name != "force_spread_n_per_kg")
+    with pytest.raises(ModelInputError, match="both spreads or neither"):
+        SampleEstimator(
+            dataclasses.replace(model, card=dataclasses.replace(scored, outputs=one_spread))
+        )
     card = dataclasses.replace(model.card, resets_at_contact=True)
     with pytest.raises(ModelInputError, match="whole-cycle form"):
         SampleEstimator(dataclasses.replace(model, card=card))

@@ -64,3 +64,11 @@ def test_a_device_that_does_the_same_after_a_start_is_soon_seen_to_have_started(
 def test_one_frame_sent_for_ever_is_no_new_device() -> None:
     times_ns = arrivals(500, 3_000 * MS, 1.0, 0.0)
     assert orders(walked(100), [99] * 500, times_ns) == {Order.DUPLICATE: 500}
+
+
+def test_what_was_lost_long_ago_does_not_hide_a_restart() -> None:
+    tracker = SequenceTracker()
+    for sequence in [*range(50), *range(1050, 30_000)]:
+        tracker.feed(sequence, 10_000 * sequence, 10_000_000 * sequence)
+    order, _ = tracker.feed(60, 600_000, 10_000_000 * 30_000)
+    assert order is Order.RESTART

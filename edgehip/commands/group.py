@@ -43,7 +43,8 @@ class LazyGroup(click.Group):
                 raise MissingExtraError(error.name, "export", f"edgehip {cmd_name}") from error
             raise
         assert isinstance(command, click.Command)
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have things to close
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have things to close
         return command
 
     def resolve_command(

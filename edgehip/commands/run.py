@@ -90,6 +90,8 @@ def stopped_by_signals(streaming: Stream) -> Iterator[None]:
         signal.signal(number, before[signal.Signals(number)])
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # What a shell started in the background is to ignore stays ignored.
+    before = {number: how for number, how in before.items() if how is not signal.SIG_IGN}
     for number in before:
         signal.signal(number, stop)
     try:

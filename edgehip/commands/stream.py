@@ -36,7 +36,8 @@ from edgehip.zero import Method
     multiple=True,
     metavar="URL",
     help="Where angles come from: /dev/ttyACM0, COM3, socket://HOST:PORT, "
-    "ble://NAME, replay:FILE?speed=1|2|max, synthetic:?OPTIONS, or anything else pySerial opens. "
+    "rfc2217://HOST:PORT, ble://NAME, replay:FILE?speed=1|2|max, synthetic:?OPTIONS, or anything "
+    "else pySerial opens. "
     "Twice for two devices, one at each leg.",
 )
 @click.option(
@@ -86,7 +87,8 @@ from edgehip.zero import Method
 @click.option(
     "--outputs",
     metavar="NAMES",
-    help="What per-sample records hold: hip_flexion,glmed_r ... (default: all).",
+    help="What per-sample records hold: hip_flexion,glmed_r ... (default: all moments "
+    "and forces); hip_flexion_spread is the half-width of its interval.",
 )
 @click.option(
     "--cue",

@@ -32,7 +32,7 @@ class Agreement:
     def add(self, estimate: HipSampleEstimate) -> None:
         """Remember a per-sample estimate."""
         recent = self.state.recent
-        recent.append(estimate)
+        recent.append(replace(estimate, moment_spread_nm_per_kg={}, force_spread_n_per_kg={}))
         while recent[0].time_s < estimate.time_s - HISTORY_S:
             recent.popleft()
 

@@ -73,7 +73,7 @@ class SampleEstimator:
         if card.resets_at_contact:
             raise ModelInputError(
                 f"{model.path}: its state must be reset at the very instant of initial contact, "
-                "which is known only some 35 ms later: export its whole-cycle form instead"
+                "which is known only some 30 ms later: export its whole-cycle form instead"
             )
         states = [tensor for tensor in card.inputs if tensor.name != "angles_deg"]
         loads = ["moments_nm_per_kg", "forces_n_per_kg"]
@@ -84,11 +84,12 @@ class SampleEstimator:
             card.inputs[0].name != "angles_deg"
             or names[len(self._answers) :] != [tensor.name for tensor in states]
             or self._answers != loads + [name for name in further if name in self._answers]
+            or (further[0] in self._answers) != (further[1] in self._answers)
         ):
             raise ModelInputError(
                 f"{model.path}: a per-sample model takes angles_deg and its state, and gives "
-                "moments_nm_per_kg, forces_n_per_kg, their spreads and out_of_range_score if it "
-                "has them, and its next state, in this order"
+                "moments_nm_per_kg, forces_n_per_kg, both spreads or neither, out_of_range_score "
+                "if it has one, and its next state, in this order"
             )
         self.model = model
         self.step_s = 1.0 / (card.rate_hz or 1.0)

@@ -39,6 +39,8 @@ def _pace(drift_ppm: float) -> str:
         return ""
     if abs(drift_ppm) <= MAX_DRIFT_PPM:
         return f"drift {drift_ppm:+.0f} ppm, "
+    if drift_ppm <= -1e6:
+        return "of no pace that can be told (all samples came at once), "
     return f"{1 / (1 + drift_ppm / 1e6):.4g} times as fast as this computer's, "
 
 
