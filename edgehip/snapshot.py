@@ -77,7 +77,10 @@ _DAMAGE: Final = (
 
 
 def save(pipeline: Pipeline) -> str:
-    """Return everything a pipeline remembers, as JSON (a hundred kilobytes; half a megabyte with per-sample estimates)."""
+    """Return everything a pipeline remembers, as JSON.
+
+    A hundred kilobytes; half a megabyte with per-sample estimates.
+    """
     rooms = {name: _plain(room.state) for name, room in _rooms(pipeline).items()}
     return json.dumps(
         {
