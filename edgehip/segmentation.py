@@ -63,6 +63,10 @@ class SegmentationParameters:
     least_step_share
         Nor is one that ends short of this share of the lead's recent range, as a foot does that is
         lifted and put down in its place.
+    least_knee_speed
+        Degrees/s. Hips that swing under knees that never flex so fast, neither this leg's since the
+        other foot landed nor the other's before, sway in standing. A person one of whose knees is
+        locked still walks.
     forget_s
         Time constant with which recent extremes are forgotten.
     lift_s
@@ -84,6 +88,7 @@ class SegmentationParameters:
     foot_off_knee_share: float = 0.5
     least_step_deg: float = 20.0
     least_step_share: float = 0.7
+    least_knee_speed: float = 40.0
     forget_s: float = 3.0
     lift_s: float = 0.5
     pause_s: float = 1.5
@@ -220,7 +225,8 @@ class GaitSegmenter:
         # The other leg's least lead is this one's greatest, with the opposite sign.
         range_deg = -other.low_lead_deg - leg.low_lead_deg
         least_deg = max(parameters.least_step_deg, parameters.least_step_share * range_deg)
-        stepping = leg.lead_deg - leg.low_lead_deg >= least_deg
+        flexing = max(leg.knee_speed, other.last_knee_speed) >= parameters.least_knee_speed
+        stepping = flexing and leg.lead_deg - leg.low_lead_deg >= least_deg
         lifted = False
 
         if not leg.swinging:

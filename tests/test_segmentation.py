@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -352,3 +353,13 @@ def test_the_benchmark_says_where_it_looked_for_recordings(
 ) -> None:
     assert benchmark.main(["--data", str(tmp_path)]) == 2
     assert f"no recordings in {tmp_path}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sway_hz", [0.3, 0.5, 0.8, 1.0])
+@pytest.mark.parametrize("sway_deg", [4.0, 6.0])
+def test_hips_that_sway_over_straight_knees_do_not_walk(sway_deg: float, sway_hz: float) -> None:
+    segmenter = GaitSegmenter()
+    for i in range(3000):
+        hip = sway_deg * math.sin(2 * math.pi * sway_hz * i / 100)
+        angles = (hip, 0.0, 0.0, -hip, 0.0, 0.0, 3.0, 0.0, 3.0, 0.0)
+        assert segmenter.feed(JointAngleSample(i / 100, angles, 0)) == []
