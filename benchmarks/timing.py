@@ -48,12 +48,26 @@ def ticks(rate_hz: float, duration_s: float) -> Iterator[int]:
 def paced(
     call: Callable[[], object], rate_hz: float, duration_s: float
 ) -> tuple[list[float], list[float]]:
-    """Return a call's durations, and how long after it was due each was done, in microseconds."""
-    durations, since_due = [], []
+    """Return a call's durations, and how long after it was due each was done, in microseconds.
+
+    A call that takes longer than the period delays those after it, as in a stream; what could not
+    begin within the duration is left out.
+    """
+    durations: list[float] = []
+    since_due: list[float] = []
+    ends_ns = None
     for due_ns in ticks(rate_hz, duration_s):
         began_ns = time.perf_counter_ns()
+        ends_ns = ends_ns or due_ns + round(duration_s * 1e9)
+        if began_ns >= ends_ns:
+            break
         call()
         ended_ns = time.perf_counter_ns()
         durations.append((ended_ns - began_ns) / 1e3)
         since_due.append((ended_ns - due_ns) / 1e3)
     return durations, since_due
+
+
+def late(since_due: Sequence[float], rate_hz: float) -> int:
+    """Return how many calls were not done when the next was due."""
+    return sum(us > 1e6 / rate_hz for us in since_due)

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from benchmarks.machine import ROOT, environment
 from benchmarks.page import write_page
 from benchmarks.report import Cell, Check, Report, Table, text_of
 from benchmarks.scale import grown
-from benchmarks.timing import distribution, in_turns
+from benchmarks.timing import distribution, in_turns, late, paced
 from edgehip import load_model
 from edgehip.errors import EdgehipError, ModelFileError, RecordingError
 from edgehip.events import Chunk
@@ -36,6 +37,14 @@ def test_calls_in_turns_are_all_counted() -> None:
     found = in_turns([lambda: calls.append("a"), lambda: calls.append("b")], 2, in_a_row=3)
     assert [len(durations) for durations in found] == [6, 6]
     assert "".join(calls) == "aaaaabbbbb" * 2
+
+
+def test_a_call_beyond_the_period_makes_the_next_ones_late_but_takes_no_longer() -> None:
+    durations, since_due = paced(lambda: time.sleep(0.03), rate_hz=100.0, duration_s=0.1)
+    assert 1 <= len(durations) == len(since_due) <= 4  # of the 10 that were due
+    assert late(since_due, 100.0) == len(since_due)
+    assert since_due == sorted(since_due)
+    assert late([9_999.0, 10_000.0, 10_001.0], 100.0) == 1
 
 
 def test_growth_ends_between_what_is_sustained_and_what_is_not() -> None:
