@@ -17,15 +17,11 @@ there (`load` is its load average when the program ended): ratios within one tab
 
 
 def write_page(results: Path, order: Sequence[str], folder: Path) -> None:
-    """Write ``RESULTS.md`` and ``plots/`` into a folder, from ``results/NAME.json``.
-
-    Behind each come results that the same program wrote by itself, as ``NAME-anything.json``.
-    """
+    """Write ``RESULTS.md`` and ``plots/`` into a folder, from ``results/NAME.json``."""
     found = {}
     for name in order:
-        for path in (results / f"{name}.json", *sorted(results.glob(f"{name}-*.json"))):
-            with contextlib.suppress(FileNotFoundError):
-                found[path.stem] = json.loads(path.read_text())
+        with contextlib.suppress(FileNotFoundError):
+            found[name] = json.loads((results / f"{name}.json").read_text())
     plots = folder / "plots"
     plots.mkdir(exist_ok=True)
     for old in plots.glob("*.png"):

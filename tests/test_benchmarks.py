@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.__main__ import Program, run_one
+from benchmarks.__main__ import PROGRAMS, Program, run_one
 from benchmarks.fault_kinds import CASES, OTHER_CASES, unlike
 from benchmarks.machine import ROOT, environment
 from benchmarks.page import write_page
@@ -85,14 +85,15 @@ def test_the_page_shows_every_result(tmp_path: Path) -> None:
         "left_out": [],
     }
     (tmp_path / "latency.json").write_text(json.dumps(result))
-    (tmp_path / "latency-again.json").write_text(json.dumps(result))
-    write_page(tmp_path, ["latency", "absent"], tmp_path)
+    (tmp_path / "soak-one-hour.json").write_text(json.dumps(result))
+    write_page(tmp_path, ["latency", "absent", "soak-one-hour"], tmp_path)
     page = (tmp_path / "RESULTS.md").read_text()
     assert "1 of 1 held" in page
     assert "a\\|b | 1 | 2 | 3 | 4 | 5 |" in page
     assert environment()["commit"] in page
     assert "## latency\n" in page
-    assert "## latency-again\n" in page
+    assert "absent" not in page
+    assert page.count("## soak-one-hour\n") == page.count("[soak-one-hour](#soak-one-hour)") == 1
     drawn = re.findall(r"\]\((plots/.*?)\)", page)
     assert len(drawn) == 2
     assert all((tmp_path / name).exists() for name in drawn)
@@ -126,6 +127,18 @@ def test_a_program_that_falls_over_leaves_its_word(
     write_page(tmp_path, ["opensim_worker"], tmp_path)
     page = (tmp_path / "RESULTS.md").read_text()
     assert "left out: everything: it ended with exit status 1" in page
+
+
+def test_every_program_that_is_run_exists() -> None:
+    for program in PROGRAMS:
+        assert (ROOT / "benchmarks" / f"{program.module}.py").exists()
+
+
+def test_a_program_is_run_with_its_own_options(tmp_path: Path) -> None:
+    walk = Program("soak-a-minute", ("--hours", "0.02"), alone=False, waits=True)
+    assert run_one(walk, False, tmp_path)
+    found = json.loads((tmp_path / "soak-a-minute.json").read_text())
+    assert found["command"] == "python -m benchmarks.soak --hours 0.02"
 
 
 # What benchmarks found
