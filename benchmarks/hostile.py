@@ -14,18 +14,19 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Final
 
 from benchmarks import npz_bombs
+from benchmarks.hostile_flatbuffers import TFLITE
+from benchmarks.hostile_graphs import ONNX
 from benchmarks.machine import ROOT
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from edgehip.model import DEFAULT_SAMPLE_MODEL, bundled_models
-from edgehip.model_card import ModelCard, read_model, write_model
+from edgehip.model_card import OFFSET_DIGITS, ModelCard, read_model, write_model
 from edgehip.recording import MAGIC, header
 from edgehip.zero import Profile
 from tests.streams import synthetic_walk
@@ -42,6 +43,11 @@ AMID: Final = {
     "time stamps of NaN": f"nan{TEN}",
     "lines of 100 kB": "1," * 50_000,
 }
+ENDLESS: Final = (
+    "with a loop that never ends",
+    "that multiplies for hours",
+    "of functions that unfold to 2^40",
+)
 WALK: Final = "synthetic:?speed=max&duration_s=4"
 
 
@@ -146,8 +152,10 @@ def _cases(folder: Path, quick: bool) -> Iterator[tuple[str, list[str]]]:
     yield "model of 3 bytes", stream("--model", file("tiny.onnx", b"abc"))
     yield "model that is a folder", stream("--model", folder_at(folder / "folder.onnx"))
     yield "model that never ends", stream("--model", link_at(folder / "zero.onnx", "/dev/zero"))
-    for what, made in _graphs(folder, card):
-        yield what, stream("--model", made)
+    for what, graph in graphs(card, content, quick):
+        path = folder / f"graph.{what.partition(' ')[0].lower()}"
+        write_model(path, graph, card)
+        yield what, stream("--model", str(path))
     sample = next(p for p in bundled_models() if p.name == f"{DEFAULT_SAMPLE_MODEL}.tflite")
     for what, changed in _rates(sample):
         write = _write_unchecked(folder / f"{what}.tflite", sample.read_bytes(), changed)
@@ -233,40 +241,31 @@ def _write_unchecked(path: Path, content: bytes, card_json: str) -> str:
     """Write a model file whose card was never checked."""
     from edgehip import model_card as inside
 
-    graph_size, _ = inside._split(content, "")
+    size = int(content[-OFFSET_DIGITS:])
     body = inside._metadata_entry(inside.CARD_KEY, card_json.encode())
-    digits = str(graph_size).zfill(inside.OFFSET_DIGITS).encode()
+    digits = str(size).zfill(OFFSET_DIGITS).encode()
     trailer = inside._metadata_entry(inside.OFFSET_KEY, digits)
-    path.write_bytes(content[:graph_size] + body + trailer)
+    path.write_bytes(content[:size] + body + trailer)
     return str(path)
 
 
-def _graphs(folder: Path, card: ModelCard) -> Iterator[tuple[str, str]]:
-    """Yield ONNX graphs that want more than there is, or files beside themselves."""
-    try:
-        from onnx import NodeProto, TensorProto, helper
-    except ImportError:
-        return
-    inputs = [helper.make_tensor_value_info(t.name, 1, t.shape) for t in card.inputs]
-    outputs = [helper.make_tensor_value_info(t.name, 1, t.shape) for t in card.outputs]
+def graphs(card: ModelCard, content: bytes, quick: bool = False) -> Iterator[tuple[str, bytes]]:
+    """Yield what a graph does, ``ONNX`` or ``TFLite`` first, and the graph.
 
-    def model(nodes: Sequence[NodeProto], weights: Sequence[TensorProto]) -> str:
-        graph = helper.make_graph(nodes, "hostile", inputs, outputs, weights)
-        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
-        made.ir_version = 10
-        path = folder / f"graph{len(list(folder.iterdir()))}.onnx"
-        write_model(path, made.SerializeToString(), replace(card))
-        return str(path)
-
-    outside = TensorProto(name="w", data_type=1, dims=[1])
-    outside.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", "/etc/passwd"), ("offset", "0"), ("length", "4")):
-        outside.external_data.add(key=key, value=value)
-    passed = [helper.make_node("Identity", ["w"], [t.name]) for t in card.outputs]
-    yield "graph with weights in /etc/passwd", model(passed, [outside])
-    shape = helper.make_tensor("s", TensorProto.INT64, [2], [2**20, 2**20])
-    many = [helper.make_node("ConstantOfShape", ["s"], [t.name]) for t in card.outputs]
-    yield "graph that makes 4 TB of zeros", model(many, [shape])
+    Parameters
+    ----------
+    content
+        Of a sound TFLite model with that card.
+    quick
+        Leave out those that would run for ever, but for one.
+    """
+    if find_spec("onnx") is not None:
+        for what, make in ONNX.items():
+            if not quick or what not in ENDLESS:
+                yield f"ONNX graph {what}", make(card)
+    if find_spec("ai_edge_litert") is not None:
+        for what, change in TFLITE.items():
+            yield f"TFLite graph {what}", change(content[: int(content[-OFFSET_DIGITS:])])
 
 
 def _profiles(profile: Profile) -> Iterator[tuple[str, str]]:

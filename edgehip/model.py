@@ -29,13 +29,17 @@ def bundled_models() -> tuple[Path, ...]:
     return tuple(sorted(p for p in folder.iterdir() if p.suffix in (".onnx", ".tflite")))
 
 
-def load_model(source: str | Path = DEFAULT_CYCLE_MODEL) -> Model:
+def load_model(source: str | Path = DEFAULT_CYCLE_MODEL, *, trusted: bool = True) -> Model:
     """Load a model file, or a bundled model by its name.
 
     Parameters
     ----------
     source
         A path that ends in ``.onnx`` or ``.tflite``, or the name of a bundled model.
+    trusted
+        If false, a file that is not bundled is first run in a process of its own
+        (:mod:`edgehip.trial`), so that a graph made to harm an engine does not harm this process.
+        That takes as long as starting Python again.
 
     Raises
     ------
@@ -48,6 +52,10 @@ def load_model(source: str | Path = DEFAULT_CYCLE_MODEL) -> Model:
     if not path.suffix and not os.path.exists(path):
         path = _bundled(str(source))
     card, content, format = read_model(path)
+    if not trusted and path.parent != Path(str(BUNDLED)):
+        from edgehip.trial import try_out
+
+        try_out(path)
     return Model(card, load_engine(content, format, card, str(path)), str(path))
 
 

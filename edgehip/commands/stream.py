@@ -202,8 +202,8 @@ def stream(
         if not (by_cycle if cue.of_peak else by_sample):
             kind = "cycle" if cue.of_peak else "sample"
             raise CueError(f"cue {cue.text!r} looks at every {kind}: give --estimates {kind}")
-    model = load_model(model_name) if by_cycle else None
-    sample_model = load_model(sample_model_name) if by_sample else None
+    model = load_model(model_name, trusted=False) if by_cycle else None
+    sample_model = load_model(sample_model_name, trusted=False) if by_sample else None
     profile = load_profile(profile_path) if profile_path and not calibrate else None
     recorder: Recorder | None = None
     with contextlib.ExitStack() as stack:
