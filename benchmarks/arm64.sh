@@ -8,8 +8,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$(mkdir -p "${1:-build/arm64}" && cd "${1:-build/arm64}" && pwd)
 root=$folder/debian site=$folder/site
-core="tests/test_wire.py tests/test_timebase.py tests/test_receiver.py tests/test_segmentation.py
-    tests/test_cycles.py tests/test_pipeline.py tests/test_walker.py"
+core="tests/test_wire.py tests/test_timebase.py tests/test_receiver.py tests/test_sequence.py
+    tests/test_merge.py tests/test_recording.py tests/test_segmentation.py tests/test_cycles.py
+    tests/test_gait_curve.py tests/test_model_card.py tests/test_profiles.py tests/test_pipeline.py
+    tests/test_sample_estimates.py tests/test_records.py tests/test_summary.py
+    tests/test_synthetic_source.py tests/test_walker.py"
 
 if [ ! -x "$root/usr/bin/python3.11" ]; then
     mmdebstrap --quiet --variant=extract --architectures=arm64 \
@@ -34,7 +37,11 @@ python3 -m pip install --quiet --target "$site" --only-binary=:all: --python-ver
 # The tests as they are, against the wheel as it is: the checkout's own packages stay out of reach.
 rm -rf "$folder/run"
 mkdir "$folder/run"
-cp -r tests benchmarks "$folder/run/"
+cp -r tests benchmarks docs "$folder/run/"
+rm -rf "$folder/run/benchmarks/results"
+if [ -d ../shared/data ]; then
+    ln -sfn "$(cd ../shared && pwd)" "$folder/shared"
+fi
 cp -r firmware_bridge/vectors "$site/"
 cd "$folder/run"
 emulated() {
@@ -42,7 +49,9 @@ emulated() {
         qemu-aarch64-static -cpu cortex-a72 -L "$root" "$root/usr/bin/python3.11" "$@"
 }
 emulated -c 'import platform; print("emulated:", platform.machine(), platform.python_version())'
+# An emulated Python cannot start another one.
 # shellcheck disable=SC2086
-emulated -m pytest -q -p no:cacheprovider --import-mode=importlib -o timeout=600 $core
-emulated -m edgehip stream --port 'synthetic:?duration_s=10&speed=max' --no-curves | tail -1
+emulated -m pytest -q -p no:cacheprovider --import-mode=importlib -o timeout=600 -rs \
+    -k "not killed_program" $core
+emulated -m edgehip stream --port 'synthetic:?duration_s=10&speed=max' --no-curves
 echo "the wheel works on emulated arm64; this says nothing of its speed there"

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from benchmarks.__main__ import PROGRAMS, Program, run_one
+from benchmarks.arm64 import different
 from benchmarks.fault_kinds import CASES, OTHER_CASES, unlike
 from benchmarks.machine import ROOT, environment
 from benchmarks.page import write_page
@@ -139,6 +140,15 @@ def test_a_program_is_run_with_its_own_options(tmp_path: Path) -> None:
     assert run_one(walk, False, tmp_path)
     found = json.loads((tmp_path / "soak-a-minute.json").read_text())
     assert found["command"] == "python -m benchmarks.soak --hours 0.02"
+
+
+def test_another_machines_records_may_differ_in_their_last_digit_only() -> None:
+    ours = ['{"record": "estimate", "peak": {"max": 0.913}, "side": "l", "latency_ms": 1.0}']
+    last_digit = ours[0].replace("0.913", "0.912").replace('"latency_ms": 1.0', '"latency_ms": 9.0')
+    assert different(ours, [last_digit]) == ""
+    assert "peak.max is 0.95" in different(ours, [ours[0].replace("0.913", "0.95")])
+    assert "side is r" in different(ours, [ours[0].replace('"l"', '"r"')])
+    assert different(ours, []) == "but 1 here"
 
 
 # What benchmarks found
