@@ -2,10 +2,10 @@
 
 ``python -m benchmarks [--quick] [--only NAME ...] [--results DIR]`` runs each program in a process
 of its own, keeps its JSON in DIR, and writes ``benchmarks/RESULTS.md`` and its plots from what lies
-there. Programs that time something run one after the other, alone; the rest then share the cores,
-while a walk at true pace, which hardly needs one, lasts its hour. One that fails does not stop the
-others. ``--quick`` is for continuous integration: it checks everything in minutes and writes no
-page unless ``--results`` is given. ``--page`` only writes the page.
+there. Programs that time single calls run first, one after the other; the rest then share the
+cores, while a walk at true pace, which hardly needs one, lasts its hour. One that fails does not
+stop the others. ``--quick`` is for continuous integration: it checks everything in minutes and
+writes no page unless ``--results`` is given. ``--page`` only writes the page.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -33,14 +33,16 @@ RESULTS: Final = ROOT / "benchmarks" / "results"
 class Program:
     """A benchmark: the module that its name begins with, called with ``options``.
 
-    Those with ``recordings`` need them beside the checkout; ``alone`` ones time something;
-    ``waits`` says that it sleeps nearly all the time, and takes no core from others;
+    Those with ``recordings`` need them beside the checkout. ``alone`` ones share the cores only
+    with those of which ``waits`` says that they sleep nearly all the time; ``exact`` ones, which
+    time single calls, with none at all.
     ``slow`` says why there is no form of seconds; ``plain`` ones print text rather than tables.
     """
 
     name: str
     options: tuple[str, ...] = ()
     alone: bool = True
+    exact: bool = False
     waits: bool = False
     recordings: bool = False
     slow: str = ""
@@ -53,12 +55,12 @@ class Program:
 
 
 PROGRAMS: Final = (
-    Program("latency"),
-    Program("peers"),
-    Program("end_to_end"),
-    Program("garbage"),
-    Program("cost"),
-    Program("scale"),
+    Program("latency", exact=True),
+    Program("peers", exact=True),
+    Program("end_to_end", exact=True),
+    Program("garbage", exact=True),
+    Program("cost", exact=True),
+    Program("scale", exact=True),
     Program("faults"),
     Program("slow_consumer"),
     Program("crash"),
@@ -125,17 +127,21 @@ def _chosen(names: list[str], quick: bool) -> list[Program]:
 
 
 def _run_all(programs: list[Program], quick: bool, folder: Path) -> list[str]:
-    """Run programs, those that time something alone and first; return the names of failed ones."""
-    alone = [program for program in programs if program.alone]
-    rest = [program for program in programs if not program.alone]
-    held = {program.name: run_one(program, quick, folder) for program in alone}
+    """Run programs, the exact and the lonely ones first; return the names of failed ones."""
+    held: dict[str, bool] = {}
+
+    def in_turn(some: list[Program]) -> None:
+        held.update({program.name: run_one(program, quick, folder) for program in some})
+
+    in_turn([program for program in programs if program.exact])
     with ThreadPoolExecutor(len(cores())) as busy, ThreadPoolExecutor() as waiting:
-        running = {
-            program.name: (waiting if program.waits else busy).submit(
-                run_one, program, quick, folder
-            )
-            for program in rest
-        }
+
+        def begin(some: list[Program], pool: ThreadPoolExecutor) -> dict[str, Future[bool]]:
+            return {one.name: pool.submit(run_one, one, quick, folder) for one in some}
+
+        running = begin([one for one in programs if one.waits], waiting)
+        in_turn([one for one in programs if one.alone and not one.exact])
+        running |= begin([one for one in programs if not (one.alone or one.waits)], busy)
     held |= {name: ended.result() for name, ended in running.items()}
     return [name for name, is_well in held.items() if not is_well]
 

@@ -21,18 +21,20 @@ from edgehip.model_card import read_model
 
 MEMORY_MIB: Final = 384
 """What the process may allocate; the bundled models need a tenth of it."""
-CPU_S: Final = 5
-"""Processor time for the engine's start, the file and one call."""
+CPU_S: Final = 10
+"""Processor time for the engine's start, the file and one call: much for the smallest computers."""
 WAIT_S: Final = 60.0
 """How long the process is waited for, whatever it does meanwhile."""
 _REFUSED: Final = 3
 _ADVICE: Final = "it is broken or made to do harm: export it again, or use another"
-_CODE: Final = "import sys; sys.path[:] = sys.argv[2:]; from edgehip.trial import main; main()"
+_CODE: Final = "import sys; sys.path[:] = sys.argv[3:]; from edgehip.trial import main; main()"
 _ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def try_out(path: str | Path) -> None:
+def try_out(path: str | Path, cpu_s: int = CPU_S) -> None:
     """Load a model file and run it once on zeros, in a process with bounded memory and time.
+
+    ``cpu_s`` is how much processor time it may take.
 
     On systems without such bounds only a crash or a long wait is noticed.
 
@@ -42,7 +44,7 @@ def try_out(path: str | Path) -> None:
         If the file is refused, or the process did not survive it.
     """
     # It finds the modules this process found, and none in the working directory.
-    command = [sys.executable, "-c", _CODE, str(path), *sys.path]
+    command = [sys.executable, "-c", _CODE, str(path), str(cpu_s), *sys.path]
     try:
         done = subprocess.run(
             command,
@@ -57,7 +59,7 @@ def try_out(path: str | Path) -> None:
     if done.returncode == _REFUSED:
         raise ModelFileError(done.stdout.decode(errors="replace"))
     if done.returncode == -signal.SIGXCPU:
-        raise ModelFileError(f"{path}: its first run takes more than {CPU_S} s: {_ADVICE}")
+        raise ModelFileError(f"{path}: its first run takes more than {cpu_s} s: {_ADVICE}")
     if done.returncode:
         raise ModelFileError(
             f"{path}: the engine does not survive it (exit status {done.returncode}): {_ADVICE}"
@@ -65,9 +67,9 @@ def try_out(path: str | Path) -> None:
 
 
 def main() -> None:
-    """Be that process; its first argument is the path."""
+    """Be that process; its first arguments are the path and its seconds."""
     path = sys.argv[1]
-    _bound()
+    _bound(int(sys.argv[2]))
     try:
         card, content, format = read_model(path)
         engine = load_engine(content, format, card, path)
@@ -85,13 +87,13 @@ def main() -> None:
     sys.exit(_REFUSED)
 
 
-def _bound() -> None:
+def _bound(cpu_s: int) -> None:
     """Let this process have so much memory and time, and leave no image of its memory."""
     try:
         import resource
     except ImportError:
         return
-    ends_s = round(time.process_time()) + CPU_S
+    ends_s = round(time.process_time()) + cpu_s
     for which, soft, hard in (
         (resource.RLIMIT_DATA, MEMORY_MIB << 20, MEMORY_MIB << 20),
         (resource.RLIMIT_CPU, ends_s, ends_s + 1),

@@ -72,7 +72,7 @@ def estimate(path: str | Path, cohort: Cohort) -> Estimate:
     """
     target = cohort.target
     if Path(path).suffix.lower() in MODEL_FILES or not Path(path).suffix:
-        model = load_model(path)
+        model = load_model(path, trusted=False)
         if (name := OUTPUTS[target]) not in (tensor.name for tensor in model.card.outputs):
             raise _lacks(path, target)
         others = _others(model, cohort)
