@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.machine import ROOT
+from benchmarks.machine import ROOT, cores
 from benchmarks.report import Report, Table, run_program
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip_export.default_evaluate import (
@@ -196,12 +196,12 @@ def measure(arguments: argparse.Namespace) -> Report:
 
         def note(fold: str, name: str = name, began_s: float = began_s) -> None:
             print(
-                f"{time.monotonic() - began_s:6.0f} s {name} without {fold}",
+                f"{time.monotonic() - began_s:6.0f} s {name} without {fold} done",
                 file=sys.stderr,
                 flush=True,
             )
 
-        loads[name] = left_out(strides, every, train, conditions(times), note)
+        loads[name] = left_out(strides, every, train, conditions(times), note, len(cores()))
     loads |= released(arguments.data, strides, draws)
     figures = rows(strides, loads)
     coverage = [r for name in own for r in coverage_rows(strides, loads[name]["as measured"], name)]

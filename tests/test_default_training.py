@@ -1,5 +1,7 @@
 """The pieces that edgehip's own models are trained and judged with."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,8 @@ from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
 from edgehip_export.default_evaluate import folds, zeroed
 from edgehip_export.default_fit import chances
 from edgehip_export.default_foreign import OutOfRangeScore, cycle_score, sample_score
-from edgehip_export.default_linear import LinearProtocol, fit_linear
+from edgehip_export.default_kernel import KernelProtocol, fit_kernel
+from edgehip_export.default_movement import fit_movement
 from edgehip_export.default_sample import RATE_HZ, SEEN, SampleNetwork, SampleStep
 from edgehip_export.default_spread import COVERAGE, Spread, fit_spread
 from edgehip_export.default_walks import at_phase, walk, with_standing
@@ -121,18 +124,53 @@ def test_a_walk_repeats_with_its_stride_and_standing_is_still() -> None:
     assert bool((resting == 0).any())
 
 
-def test_the_linear_member_finds_a_linear_law_and_survives_a_wrong_zero() -> None:
+def test_the_kernel_member_finds_a_law_and_survives_a_wrong_zero() -> None:
     strides = made_up({"a": 20, "b": 20})
-    member = fit_linear(strides, chances(strides), LinearProtocol(10, 1e-4, offset_deg=0.0))
-    reference = batch(strides).loads
+    half = np.isin(strides.person, strides.people[::2])
+    rest, held = strides.take(~half), strides.take(half)
+    angles = torch.from_numpy(held.angles_deg)
+    stride_s = torch.from_numpy(held.stride_s)[:, None]
+    reference = batch(held).loads
+    usual = reference - batch(rest).loads.mean(0)
+    offset = 5.0 * torch.randn(len(held), 1, 10, generator=torch.Generator().manual_seed(0))
+    missed = {}
+    for zero in (1.0, 0.1):
+        member = fit_kernel(rest, chances(rest), KernelProtocol(zero=zero, person=0.0))
+        for name, shown in (("right", angles), ("wrong", angles + offset)):
+            found = member.at_points(shown, stride_s)
+            missed[zero, name] = float((found - reference).std() / usual.std())
+    assert missed[1.0, "right"] < 0.3
+    # What counts the zero little is hardly led astray by a wrong one.
+    careless, careful = (missed[zero, "wrong"] - missed[zero, "right"] for zero in (1.0, 0.1))
+    assert careful < 0.3 * careless
+
+
+def test_a_stranger_is_answered_like_the_person_who_moves_alike_and_far_away_linearly() -> None:
+    strides = made_up({"a": 12, "b": 12})
+    member = fit_kernel(strides, chances(strides), KernelProtocol(noise=1e-6, person=0.0))
     stride_s = torch.from_numpy(strides.stride_s)[:, None]
-    found = member(torch.from_numpy(strides.angles_deg), stride_s)
-    assert float((found - reference).std()) < 0.05 * float(reference.std())
-    offset = 5.0 * torch.randn(len(strides), 1, 10, generator=torch.Generator().manual_seed(0))
-    shown = torch.from_numpy(strides.angles_deg) + offset
-    careful = fit_linear(strides, chances(strides), LinearProtocol(10, 1e-4, offset_deg=5.0))
-    missed = [float((m(shown, stride_s) - reference).std()) for m in (member, careful)]
-    assert missed[1] < 0.8 * missed[0]
+    found = member.at_points(torch.from_numpy(strides.angles_deg), stride_s)
+    torch.testing.assert_close(found, batch(strides).loads, atol=0.02, rtol=0)
+    away = torch.randn(1, POINTS, 10, generator=torch.Generator().manual_seed(0)).cumsum(1)
+    middle, one, two = (member(1e3 * n * away, stride_s[:1]) for n in (1, 2, 3))
+    torch.testing.assert_close(two - one, one - middle, atol=1e-3, rtol=1e-3)
+
+
+def test_many_strides_of_one_person_do_not_pass_for_many_people() -> None:
+    strides = made_up({"a": 2}, each=8)
+    loads = strides.moments.copy()
+    loads[strides.person == "a/1"] += 1.0
+    apart = dataclasses.replace(strides, moments=loads)
+    stride_s = torch.from_numpy(apart.stride_s)[:1, None]
+    mean = torch.from_numpy(apart.angles_deg.mean(0))[None]
+    leaning = []
+    for person in (0.0, 10.0):
+        uneven = np.where(apart.person == "a/1", 7.0, 1.0)
+        member = fit_kernel(apart, uneven / uneven.sum(), KernelProtocol(person=person))
+        leaning.append(
+            float((member.at_points(mean, stride_s) - batch(strides).loads.mean(0))[..., :3].mean())
+        )
+    assert abs(leaning[1] - 0.5) < abs(leaning[0] - 0.5)
 
 
 def test_the_spread_covers_what_it_states_though_errors_grow_with_the_load() -> None:
@@ -163,17 +201,16 @@ def test_the_spread_allows_for_a_laboratory_that_is_unlike_the_others() -> None:
 
 def test_the_score_of_what_training_people_do_is_low_and_of_what_nobody_does_high() -> None:
     strides = made_up({"a": 12, "b": 12, "c": 12})
-    protocol = LinearProtocol(6, 0.1, offset_deg=1.0)
-    member = fit_linear(strides, chances(strides), protocol)
+    movement = fit_movement(strides, chances(strides), 6)
     held = [strides.person == person for person in strides.people]
-    score = cycle_score(strides, member, protocol, held)
+    score = cycle_score(strides, movement, 1.0, held)
     angles, stride_s = (torch.from_numpy(a) for a in (strides.angles_deg, strides.stride_s))
     stride_s = stride_s[:, None]
-    usual = score(member.movement(angles, stride_s))
+    usual = score(movement(angles, stride_s))
     assert usual.shape == (len(strides), 1)
     assert float(usual.median()) < 0.9
     for strange in ((4.0 * angles, stride_s), (angles, stride_s / 4.0), (angles + 90.0, stride_s)):
-        assert float(score(member.movement(*strange)).median()) > 1.0
+        assert float(score(movement(*strange)).median()) > 1.0
 
 
 def test_a_sample_nobody_would_show_scores_high() -> None:

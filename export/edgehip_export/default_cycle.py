@@ -67,11 +67,11 @@ class CycleNetwork(nn.Module):
         self.seen_sd: Tensor
         self.target_mean: Tensor
         self.target_sd: Tensor
-        smooth, rate = _grid_matrices()
+        smooth, rate = grid_matrices()
         self.register_buffer("smooth", smooth, persistent=False)
         self.register_buffer("rate", rate, persistent=False)
         self.register_buffer("ramp", torch.linspace(-0.5, 0.5, POINTS)[:, None], persistent=False)
-        self.register_buffer("back", _back_to_points(), persistent=False)
+        self.register_buffer("back", back_to_points(), persistent=False)
         self.smooth: Tensor
         self.rate: Tensor
         self.ramp: Tensor
@@ -82,7 +82,7 @@ class CycleNetwork(nn.Module):
 
         ``angles_deg`` is (B, 180, 10), ``stride_s`` (B, 1).
         """
-        return self.at_points(self.on_grid(self.features(angles_deg, stride_s)))
+        return self.at_points(self.loads(self.on_grid(self.features(angles_deg, stride_s))))
 
     def on_grid(self, features: Tensor) -> Tensor:
         """Return scaled loads (B, GRID, 17)."""
@@ -93,10 +93,13 @@ class CycleNetwork(nn.Module):
         scaled: Tensor = self.leave(self.dropout(hidden)).transpose(1, 2)
         return scaled
 
-    def at_points(self, scaled: Tensor) -> Tensor:
-        """Return loads (B, 180, 17) in their units from scaled ones on the grid."""
-        loads: Tensor = self.back @ scaled * self.target_sd + self.target_mean
-        return loads
+    def loads(self, scaled: Tensor) -> Tensor:
+        """Return scaled loads in their units."""
+        return scaled * self.target_sd + self.target_mean
+
+    def at_points(self, loads: Tensor) -> Tensor:
+        """Return loads (B, 180, 17) at the stride's points from those on the grid."""
+        return self.back @ loads
 
     def features(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return (B, 37, GRID): angles and foot paths, their rates, and the stride's duration."""
@@ -126,7 +129,7 @@ def _harmonics(phase: NDArray[np.float64], order: int) -> NDArray[np.float64]:
     return np.stack(columns, axis=-1)
 
 
-def _grid_matrices() -> tuple[Tensor, Tensor]:
+def grid_matrices() -> tuple[Tensor, Tensor]:
     """Return two (GRID, 180) matrices: a cycle's smooth curve, and its rate of change by phase."""
     points = np.linspace(0.0, 1.0, POINTS)
     # The last point is the first one of the next cycle: count both by half.
@@ -140,7 +143,7 @@ def _grid_matrices() -> tuple[Tensor, Tensor]:
     return torch.tensor(smooth, dtype=torch.float32), torch.tensor(rate, dtype=torch.float32)
 
 
-def _back_to_points() -> Tensor:
+def back_to_points() -> Tensor:
     """Return the (180, GRID) matrix that reads a curve on the grid at the stride's points."""
     grid = np.arange(GRID) / GRID
     points = np.linspace(0.0, 1.0, POINTS)

@@ -12,6 +12,7 @@ from edgehip.channels import MOMENTS, MUSCLES
 from edgehip_export.default_fit import common_mean
 from edgehip_export.default_sample import RATE_HZ, SampleNetwork
 from edgehip_export.default_walks import at_phase
+from edgehip_export.in_processes import in_processes
 from edgehip_export.metrics import Errors
 from edgehip_export.strides import POINTS, Strides, close_cycles
 
@@ -127,23 +128,30 @@ def left_out(
     train: Callable[[Strides, set[str]], Callable[[Strides, Tensor], Curves]],
     conditions: dict[str, Callable[[Strides, Tensor], Tensor]],
     report: Callable[[str], None] = lambda _: None,
+    at_once: int = 1,
 ) -> dict[str, Curves]:
     """Return, per condition, loads (N, 180, 17) that no network in training ever saw.
 
     ``train`` gets the remaining strides and the names of the people left out, and returns what
     estimates loads for strides with given angles. A condition makes those angles from strides and
-    the training people's mean angles.
+    the training people's mean angles. ``report`` hears of each fold that is done; so many are
+    worked on at once.
     """
     answers = {
         name: np.full((len(strides), POINTS, len(MOMENTS) + len(MUSCLES)), np.nan, np.float32)
         for name in conditions
     }
-    for fold in every:
-        report(fold.name)
+
+    def one(fold: Fold) -> dict[str, Curves]:
         rest, held = strides.take(~fold.held), strides.take(fold.held)
         estimate = train(rest, set(held.people))
-        for name, angles in conditions.items():
-            answers[name][fold.held] = estimate(held, angles(held, common_mean(rest)))
+        mean = common_mean(rest)
+        return {name: estimate(held, angles(held, mean)) for name, angles in conditions.items()}
+
+    for fold, found in zip(every, in_processes(one, every, at_once), strict=True):
+        for name, loads in found.items():
+            answers[name][fold.held] = loads
+        report(fold.name)
     return answers
 
 

@@ -1,4 +1,4 @@
-"""Where each foot is, seen from its hip: what a network would otherwise have to learn of legs.
+"""Where each foot is, seen from its hip, and pace: what a network would have to learn of legs.
 
 Walking speed, step length and the lever arms of the ground's force are all in the foot's path
 below the hip, which angles give only through sines and cosines. A leg is taken as a thigh and a
@@ -18,6 +18,9 @@ FOREFOOT = 0.15
 PATH_CHANNELS = 8
 """Four of the right leg, then four of the left."""
 
+PACE = 2
+"""Numbers that tell a stride's pace."""
+
 
 def foot_path(angles_deg: Tensor) -> Tensor:
     """Return, for angles (..., 10), where the feet are (..., 8).
@@ -28,6 +31,12 @@ def foot_path(angles_deg: Tensor) -> Tensor:
     segments = angles_deg @ _SEGMENTS
     turned = torch.cat([torch.sin(segments), torch.cos(segments), segments], -1)
     return turned @ _PATH
+
+
+def pace(stride_s: Tensor) -> Tensor:
+    """Return stride frequency and its square (B, PACE), about zero and of size one."""
+    per_s = 1.0 / stride_s
+    return torch.cat([(per_s - 0.9) / 0.15, (per_s * per_s - 0.85) / 0.3], -1)
 
 
 def _segments() -> Tensor:

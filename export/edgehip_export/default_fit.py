@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 import numpy as np
@@ -24,9 +24,9 @@ from edgehip_export.strides import Strides, close_cycles
 class Protocol:
     """How long and on what a network is trained.
 
-    ``teacher_share`` is the share of strides labelled by the released networks; ``standing_share``
-    that of walks that begin or end in standing. A sample network learns from ``samples`` in a row,
-    of which the first ``warm_up`` do not count where it is already walking.
+    ``teacher_share`` is the share of strides nobody walked, with a teacher's labels;
+    ``standing_share`` that of walks that begin or end in standing. A sample network learns from
+    ``samples`` in a row, of which the first ``warm_up`` do not count where it is already walking.
     """
 
     steps: int = 300
@@ -45,6 +45,8 @@ CYCLE: Final = Protocol()
 SAMPLE: Final = Protocol(
     steps=400, teacher_share=0.3, augmentation=Augmentation(offset_deg=3.0, noise_deg=0.2)
 )
+TAUGHT_SAMPLE: Final = replace(SAMPLE, steps=450, teacher_share=0.8)
+"""For a teacher that knows the people: most of what is learnt are its mixtures of them."""
 
 Network = TypeVar("Network", CycleNetwork, SampleNetwork)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from edgehip.channels import ANGLES
 from edgehip_export.augmentation import Augmentation
 from edgehip_export.default_fit import chances
-from edgehip_export.default_linear import PACE, LinearCycle, LinearProtocol, fit_linear
+from edgehip_export.default_movement import Movement, fit_movement
 from edgehip_export.default_sample import RATE_HZ, SEEN, SampleNetwork
 from edgehip_export.default_spread import fair_weights, weighted_quantile
 from edgehip_export.default_walks import at_phase
@@ -77,26 +77,26 @@ def fit_score(
 
 
 def cycle_score(
-    strides: Strides, linear: LinearCycle, protocol: LinearProtocol, left_out: "list[Mask]"
+    strides: Strides, movement: Movement, offset_deg: float, left_out: "list[Mask]"
 ) -> OutOfRangeScore:
-    """Return the score of a whole-cycle model that has this linear member.
+    """Return the score of a whole-cycle model, of what ``movement`` makes of a stride.
 
+    ``offset_deg`` is the SD of errors of the angles' zero that are no reason for a high score.
     ``left_out`` are masks (N,) of the people left out together, from which 1 is defined.
     """
     seen = np.empty(len(strides))
     for held in left_out:
         rest = strides.take(~held)
-        member = fit_linear(rest, chances(rest), protocol)
-        score = _of_cycles(member, rest, protocol)
-        seen[held] = score(_movement(member, strides.take(held)))[:, 0].numpy()
+        theirs = fit_movement(rest, chances(rest), movement.into.shape[1])
+        score = _of_cycles(theirs, rest, offset_deg)
+        seen[held] = score(_moved(theirs, strides.take(held)))[:, 0].numpy()
     edge = weighted_quantile(seen, fair_weights(strides), CYCLE_SHARE)
-    return _of_cycles(linear, strides, protocol).calibrated(edge)
+    return _of_cycles(movement, strides, offset_deg).calibrated(edge)
 
 
-def _of_cycles(member: LinearCycle, strides: Strides, protocol: LinearProtocol) -> OutOfRangeScore:
-    shift = protocol.offset_deg * member.shift_per_deg().numpy()
-    zero_error = np.concatenate([shift, np.zeros((len(shift), PACE))], axis=1)
-    return fit_score(_movement(member, strides), chances(strides), zero_error)
+def _of_cycles(movement: Movement, strides: Strides, offset_deg: float) -> OutOfRangeScore:
+    zero_error = offset_deg * movement.shift_per_deg().double().numpy()
+    return fit_score(_moved(movement, strides), chances(strides), zero_error)
 
 
 def sample_score(
@@ -152,6 +152,7 @@ def _walked(
     return torch.cat([seen, change], -1).flatten(0, 1), stride
 
 
-def _movement(member: LinearCycle, strides: Strides) -> Tensor:
+def _moved(movement: Movement, strides: Strides) -> Tensor:
     angles, stride_s = (torch.from_numpy(a) for a in (strides.angles_deg, strides.stride_s))
-    return member.movement(angles, stride_s[:, None])
+    moved: Tensor = movement(angles, stride_s[:, None])
+    return moved

@@ -2,16 +2,17 @@
 
 The networks of Gait2Hip-60 saw sixty people no other source has. Their mean answer to mixtures of
 real people's strides, sensor recordings included, teaches a new network what that laboratory knows,
-on kinematics wider than the few labelled people's.
+on kinematics wider than the few labelled people's. Another teacher can label the same strides.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from edgehip.channels import MIRROR, SIDES, angles_of
 from edgehip_export.checkpoint import import_checkpoint
@@ -58,8 +59,11 @@ class TeacherStrides:
             self.angles_deg[rows], self.loads[rows], self.stride_s[rows], self.parents[kept]
         )
 
-    def agreed_with(self, model: nn.Module) -> "TeacherStrides":
-        """Return the same strides with the mean of these loads and a whole-cycle model's."""
+    def labelled_by(self, model: Callable[[Tensor, Tensor], Tensor]) -> "TeacherStrides":
+        """Return the same strides with the loads (N, 180, 17) that ``model`` gives them.
+
+        It is asked with angles (B, 180, 10) and durations (B, 1).
+        """
         with torch.no_grad():
             loads = [
                 model(angles, stride_s[:, None])
@@ -69,9 +73,8 @@ class TeacherStrides:
                     strict=True,
                 )
             ]
-        other = torch.from_numpy(close_cycles(torch.cat(loads).numpy()))
-        both = (self.loads + other) / 2.0
-        return TeacherStrides(self.angles_deg, both, self.stride_s, self.parents)
+        closed = torch.from_numpy(close_cycles(torch.cat(loads).numpy()))
+        return TeacherStrides(self.angles_deg, closed, self.stride_s, self.parents)
 
 
 def teacher_strides(

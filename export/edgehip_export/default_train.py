@@ -29,14 +29,25 @@ from edgehip_export.default_evaluate import (
     warm_up_s,
     zeroed,
 )
-from edgehip_export.default_fit import CYCLE, SAMPLE, Material, Pose, chances, fit_cycle, fit_sample
+from edgehip_export.default_fit import (
+    CYCLE,
+    SAMPLE,
+    TAUGHT_SAMPLE,
+    Material,
+    Pose,
+    chances,
+    fit_cycle,
+    fit_sample,
+)
 from edgehip_export.default_foreign import cycle_score, sample_score
-from edgehip_export.default_linear import LinearCycle, LinearProtocol, fit_linear
+from edgehip_export.default_kernel import KernelProtocol, fit_kernel
+from edgehip_export.default_movement import fit_movement
 from edgehip_export.default_sample import SampleNetwork, SampleStep
 from edgehip_export.default_spread import COVERAGE, fit_spread
 from edgehip_export.default_teacher import TeacherStrides, teacher_strides
 from edgehip_export.default_zero import zero_card
 from edgehip_export.export import export_onnx, export_tflite
+from edgehip_export.in_processes import cores
 from edgehip_export.metrics import Errors
 from edgehip_export.strides import Strides, load_strides
 
@@ -44,7 +55,8 @@ VERSION = "0.1.0"
 MEMBERS = {"cycle": 3, "sample": 4}
 """Networks whose answers a model averages: different seeds err differently."""
 
-LINEAR = (LinearProtocol(10, 0.1), LinearProtocol(24, 0.3))
+MOVEMENTS = 24
+"""Components of a stride's movement by which it is told from what training people do."""
 
 ZERO_STRENGTH = 0.0
 """Taking out the zero found from strides did not help on people left out (accuracy table)."""
@@ -76,25 +88,30 @@ class Workshop:
         """Return a whole-cycle ensemble trained without the hidden people."""
         material = Material(strides, self.teacher.without(hidden))
         networks = [fit_cycle(material, CYCLE, self.seed + i) for i in range(members)]
-        chance = chances(strides)
-        linear = [fit_linear(strides, chance, protocol) for protocol in LINEAR]
-        return CycleEnsemble(networks, linear).eval()
+        kernel = fit_kernel(strides, chances(strides), KernelProtocol())
+        return CycleEnsemble(networks, kernel).eval()
 
     def sample_networks(
         self, strides: Strides, hidden: set[str], members: int, look_ahead_s: float = 0.0
     ) -> list[SampleNetwork]:
         """Return per-sample networks trained without the hidden people.
 
-        A whole-cycle ensemble trained on the same people has its say in the mixed strides' loads:
-        taught by it alone, forces get better and strange laboratories' moments worse.
+        Each second one is taught by the released networks, which know sixty other people. The rest
+        are taught by the whole-cycle model's kernel member, fitted to the same people, which errs
+        less than what a network makes of them alone.
         """
-        ensemble = self.cycle_ensemble(strides, hidden, 1)
-        taught = self.teacher.without(hidden).agreed_with(ensemble)
-        material = Material(strides, taught)
-        return [
-            fit_sample(material, self.pose(strides), SAMPLE, self.seed + i, look_ahead_s)
-            for i in range(members)
-        ]
+        released = self.teacher.without(hidden)
+        kernel = fit_kernel(strides, chances(strides), KernelProtocol())
+        lessons = (
+            (Material(strides, released.labelled_by(kernel.at_points)), TAUGHT_SAMPLE),
+            (Material(strides, released), SAMPLE),
+        )
+        networks = []
+        for i in range(members):
+            material, protocol = lessons[i % len(lessons)]
+            pose, seed = self.pose(strides), self.seed + i
+            networks.append(fit_sample(material, pose, protocol, seed, look_ahead_s))
+        return networks
 
     def cycle_estimator(self, members: int) -> Callable[[Strides, set[str]], Estimate]:
         """Return what trains a whole-cycle model on some people and estimates for others."""
@@ -155,9 +172,9 @@ def build(workshop: Workshop, kind: str, quick: bool) -> tuple[nn.Module, ModelC
     raw = {"raw": lambda held, mean: zeroed(held, mean, 0.0)}
     judged = workshop.cycle_estimator if kind == "cycle" else workshop.sample_estimator
     train = judged(1 if quick else members)
-    estimates = left_out(strides, every, train, raw, lambda fold: print(f"  left out: {fold}"))[
-        "raw"
-    ]
+    estimates = left_out(
+        strides, every, train, raw, lambda fold: print(f"  left out: {fold}", flush=True), cores()
+    )["raw"]
     metrics = card_metrics(strides, estimates)
     spread = fit_spread(estimates, loads_of(strides), strides)
     metrics["spread"] = spread.plain()
@@ -165,10 +182,10 @@ def build(workshop: Workshop, kind: str, quick: bool) -> tuple[nn.Module, ModelC
     held = [fold.held for fold in every]
     if kind == "cycle":
         ensemble = workshop.cycle_ensemble(strides, set(), members)
-        finest = ensemble.linear[-1]
-        assert isinstance(finest, LinearCycle)
-        of_cycles = cycle_score(strides, finest, LINEAR[-1], held)
-        return CycleModel(ensemble, spread, of_cycles).eval(), cycle_card("hip-cycle", facts)
+        movement = fit_movement(strides, chances(strides), MOVEMENTS)
+        of_cycles = cycle_score(strides, movement, CYCLE.augmentation.offset_deg, held)
+        model = CycleModel(ensemble, spread, movement, of_cycles)
+        return model.eval(), cycle_card("hip-cycle", facts)
     networks = workshop.sample_networks(strides, set(), members)
     of_samples = sample_score(strides, networks[0], SAMPLE.augmentation, held)
     step = SampleStep(networks, spread, of_samples)
@@ -189,9 +206,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("asking the released networks")
     workshop = Workshop(options.data, options.seed)
     options.output.mkdir(parents=True, exist_ok=True)
+    built = {}
     for kind in (options.kind,) if options.kind else ("cycle", "sample"):
         print(f"hip-{kind}")
-        module, card = build(workshop, kind, options.quick)
+        built[kind] = build(workshop, kind, options.quick)
+    # Only now: what converts them starts threads, which processes that are forked cannot have.
+    for kind, (module, card) in built.items():
         for suffix, export in ((".onnx", export_onnx), (".tflite", export_tflite)):
             path = options.output / f"hip-{kind}{suffix}"
             export(module, card, path)

@@ -1,0 +1,150 @@
+"""The kernel member of the whole-cycle model: what people who move alike had to bear.
+
+A Gaussian process (Rasmussen and Williams 2006, ch. 2) over whole strides. Its covariance is the
+sum of a linear part, which carries on where nobody has walked, and of a Gaussian one, which follows
+the training people where there are some. Strides of one person share what is that person's own, so
+that many strides of few people do not pass for many people. With twenty people it errs less than a
+network, and elsewhere: their mean beats either.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edgehip.channels import ANGLES, MOMENTS, MUSCLES
+from edgehip_export.default_cycle import GRID, back_to_points, grid_matrices
+from edgehip_export.default_features import PACE, pace
+from edgehip_export.strides import POINTS, Strides, close_cycles
+
+OUTPUTS = len(MOMENTS) + len(MUSCLES)
+EVERY = 6
+"""A curve is compared at each sixth of its points: gait has little between them."""
+
+SEEN = len(ANGLES) * (1 + POINTS // EVERY) + PACE
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class KernelProtocol:
+    """The covariance of loads in units of their own variance.
+
+    Parameters
+    ----------
+    linear, gaussian
+        What the two parts contribute.
+    length
+        Of the Gaussian part, in SDs of a stride.
+    noise, person
+        Variance of a single stride, and of what all strides of a person share.
+    zero
+        What a difference of two strides' mean angles counts beside one of their curves: the zero of
+        an angle is a laboratory's habit or a sensor's error more often than a way of walking.
+    pace
+        What one SD of the stride's duration counts.
+    """
+
+    linear: float = 0.7
+    gaussian: float = 0.7
+    length: float = 0.8
+    noise: float = 0.1
+    person: float = 0.1
+    zero: float = 0.35
+    pace: float = 0.2
+
+
+class KernelCycle(nn.Module):
+    """Loads on the grid from a stride's likeness to ``strides`` training strides."""
+
+    def __init__(self, strides: int, protocol: KernelProtocol) -> None:
+        super().__init__()
+        self.protocol = protocol
+        for name, shape in (
+            ("centre", (POINTS // EVERY, len(ANGLES))),
+            ("sd", (len(ANGLES),)),
+            ("known", (strides, SEEN)),
+            ("weight", (strides, GRID * OUTPUTS)),
+            ("bias", (GRID * OUTPUTS,)),
+        ):
+            self.register_buffer(name, torch.zeros(shape))
+        self.register_buffer("ramp", torch.linspace(-0.5, 0.5, POINTS)[:, None], persistent=False)
+        self.register_buffer("back", back_to_points(), persistent=False)
+        self.ramp: Tensor
+        self.back: Tensor
+        self.centre: Tensor
+        self.sd: Tensor
+        self.known: Tensor
+        self.weight: Tensor
+        self.bias: Tensor
+
+    def forward(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
+        """Return loads (B, GRID, 17) for angles (B, 180, 10) and durations (B, 1)."""
+        like = self.covariance(self.see(angles_deg, stride_s), self.known)
+        return (like @ self.weight + self.bias).reshape(-1, GRID, OUTPUTS)
+
+    def at_points(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
+        """Return loads (B, 180, 17) at the stride's points."""
+        loads: Tensor = self.back @ self(angles_deg, stride_s)
+        return loads
+
+    def see(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
+        """Return (B, SEEN), so scaled that two strides differ by their distance."""
+        closed = angles_deg - (angles_deg[:, -1:] - angles_deg[:, :1]) * self.ramp
+        off = (closed[:, ::EVERY] - self.centre) / self.sd
+        mean = off.mean(1, keepdim=True)
+        curve = (off - mean).flatten(1) / (POINTS // EVERY) ** 0.5
+        angles = torch.cat([mean[:, 0] * self.protocol.zero, curve], -1) / len(ANGLES) ** 0.5
+        return torch.cat([angles, pace(stride_s) * self.protocol.pace], -1)
+
+    def covariance(self, seen: Tensor, other: Tensor) -> Tensor:
+        """Return the covariance (B, C) of the loads of strides seen as (B, SEEN) and (C, SEEN)."""
+        product = seen @ other.T
+        size, other_size = ((one * one).sum(-1) for one in (seen, other))
+        apart = torch.relu(size[:, None] + other_size - 2.0 * product)
+        near = torch.exp(apart * (-0.5 / self.protocol.length**2))
+        return self.protocol.linear * product + self.protocol.gaussian * near
+
+
+def fit_kernel(
+    strides: Strides, chance: NDArray[np.float64], protocol: KernelProtocol
+) -> KernelCycle:
+    """Return the kernel member for some people; each stride counts as its ``chance`` (N,)."""
+    member = KernelCycle(len(strides), protocol)
+    angles = close_cycles(strides.angles_deg)
+    curves = angles[:, ::EVERY].astype(np.float64)
+    centre = np.tensordot(chance, curves, 1)
+    sd = np.sqrt(np.tensordot(chance, ((curves - centre) ** 2).mean(1), 1))
+    member.centre.copy_(torch.from_numpy(centre))
+    member.sd.copy_(torch.from_numpy(sd))
+    member.known.copy_(
+        member.see(torch.from_numpy(angles), torch.from_numpy(strides.stride_s)[:, None])
+    )
+    known = member.known.double()
+    same = strides.person[:, None] == strides.person
+    covariance = member.covariance(known, known).numpy() + protocol.person * same
+    covariance += np.diag(protocol.noise / (chance * len(strides)))
+    smooth, _ = grid_matrices()
+    weight = np.zeros((len(strides), GRID, OUTPUTS))
+    bias = np.empty((GRID, OUTPUTS))
+    for place, loads in (
+        (slice(None, len(MOMENTS)), strides.moments),
+        (slice(len(MOMENTS), None), strides.forces),
+    ):
+        there = np.isfinite(loads).all((1, 2))
+        grid = (smooth @ torch.from_numpy(close_cycles(loads[there]))).double().numpy()
+        slope, mean = _solve(covariance[np.ix_(there, there)], grid.reshape(len(grid), -1))
+        weight[there, :, place] = slope.reshape(len(grid), GRID, -1)
+        bias[:, place] = mean.reshape(GRID, -1)
+    member.weight.copy_(torch.from_numpy(weight.reshape(len(strides), -1)))
+    member.bias.copy_(torch.from_numpy(bias.reshape(-1)))
+    return member.eval()
+
+
+def _solve(covariance: Matrix, loads: Matrix) -> tuple[Matrix, Matrix]:
+    """Return the weights (N, M) and the most likely mean (M,) of loads (N, M)."""
+    both = np.linalg.solve(covariance, np.column_stack([loads, np.ones(len(loads))]))
+    mean = both[:, :-1].sum(0) / both[:, -1].sum()
+    return both[:, :-1] - both[:, -1:] * mean, mean
