@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -117,6 +118,9 @@ def run_program(
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here as well")
     options(parser)
     arguments = parser.parse_args()
+    # In the background a shell has Ctrl-C ignored, and what a program starts inherits that; here,
+    # streams are ended by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print(question)
     began_s = time.monotonic()
     report = measure(arguments)
