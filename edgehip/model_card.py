@@ -331,6 +331,18 @@ def read_model(path: str | Path) -> tuple[ModelCard, bytes, Format]:
     return card, content, "onnx" if suffix == ".onnx" else "tflite"
 
 
+def without_card(content: bytes, where: str) -> bytes:
+    """Return the graph in a model file's bytes, as its exporter made it.
+
+    Raises
+    ------
+    ModelFileError
+        If there is no card at its end.
+    """
+    graph_size, _ = _split(content, where)
+    return content[:graph_size]
+
+
 def _split(content: bytes, where: str) -> tuple[int, bytes]:
     """Return the graph's size and the card's JSON."""
     trailer = content[-_TRAILER_SIZE:]

@@ -1,6 +1,7 @@
 """The workstation's commands, as somebody uses them."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ModelInputError, ParityError
-from edgehip.model import load_model
+from edgehip.model import bundled_models, load_model
 from edgehip.model_report import describe
 from edgehip_export import parity
 from edgehip_export.commands import evaluate, export, import_, train
+from edgehip_export.parity import answers, normal_strides, normalised_error
 from tests.export_cohort import SIXTY, write_cohort
 from tests.test_export_checkpoint import synthetic
 
@@ -137,6 +139,40 @@ def test_bundled_model_is_evaluated_by_its_name(tmp_path: Path) -> None:
         tmp_path / "told.npz", people=SIXTY[:2], strides_each=1, stride_s=np.ones(2), **labels
     )
     assert run(evaluate, "hip-cycle", told, "-o", tmp_path / "out").exit_code == 0
+
+
+@pytest.mark.parametrize("bundled", bundled_models(), ids=lambda path: path.name)
+def test_a_bundled_model_is_brought_to_other_precisions(bundled: Path, tmp_path: Path) -> None:
+    format = bundled.suffix.removeprefix(".")
+    run(export, bundled.stem, "-o", tmp_path, "--to", format, "--precision", "fp16", "int8")
+    whole, stride = load_model(bundled), normal_strides(3)
+    right = answers(whole.engine.run, whole.card, stride)
+    written = [load_model(path) for path in sorted(tmp_path.glob(f"*{bundled.suffix}"))]
+    assert "fp16" in [small.card.precision for small in written]
+    for small in written:
+        most = {"fp16": 0.005, "int8": 0.08}[small.card.precision]
+        assert small.card.metrics["parity"]["size_ratio"] < 0.9
+        found = answers(small.engine.run, small.card, stride)
+        assert max(normalised_error(found[n], right[n]) for n in right) < most
+
+
+def test_what_an_engine_does_not_take_is_said_and_the_rest_written(tmp_path: Path) -> None:
+    words = ("hip-cycle", "-o", tmp_path, "--to", "tflite", "--precision", "int8", "fp16")
+    assert "1 of 2 files not written" in refused(export, ParityError, *words)
+    assert (tmp_path / "hip-cycle-fp16.tflite").exists()
+    report = json.loads((tmp_path / "hip-cycle.parity.json").read_text())
+    assert "refuses the graph" in report["hip-cycle-int8.tflite"]["refusal"]
+
+
+def test_a_model_file_stays_of_its_format_and_is_made_smaller_once(tmp_path: Path) -> None:
+    onnx = next(path for path in bundled_models() if path.name == "hip-sample.onnx")
+    words = ("-o", tmp_path, "--precision", "fp16")
+    assert "add --to onnx" in refused(export, ModelFileError, onnx, *words, "--to", "tflite")
+    assert run(export, onnx, *words, "--to", "onnx").exit_code == 0
+    halved = tmp_path / "hip-sample-fp16.onnx"
+    message = refused(export, ModelFileError, halved, *words, "--to", "onnx")
+    assert "is of fp16 already" in message
+    assert "no bundled model of that name" in refused(export, ModelFileError, "hip-cycles", *words)
 
 
 def test_model_file_describes_itself(tmp_path: Path, moments: Path) -> None:

@@ -11,6 +11,7 @@ from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.dataset import DATA_SET, read_cohort
 from edgehip_export.evaluate import Evaluation
 from edgehip_export.evaluate import evaluate as evaluate_model
+from edgehip_export.export_file import export_file, is_model_file
 from edgehip_export.export_model import (
     FORMATS,
     FORMS,
@@ -30,7 +31,7 @@ from edgehip_export.quantize import PRECISIONS, Precision
 from edgehip_export.sources import open_trained
 from edgehip_export.train import Protocol
 from edgehip_export.train import train as train_model
-from edgehip_export.trained import TrainedModel, save_trained
+from edgehip_export.trained import save_trained
 
 RECIPE = Recipe()
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -169,35 +170,60 @@ def export(
     """Export MODELS, a trained model or released checkpoints, to self-describing files.
 
     Every file is compared with PyTorch; the report is printed, stored in the file and beside it.
+    Files (.onnx or .tflite) of fp32 and bundled models, by their names, are brought to other
+    precisions and compared with themselves.
     """
-    model = open_trained(models)
-    limits = Limits()
+    limits: Limits | None = Limits()
     if error_limit is not None:
         limits = Limits(dict.fromkeys(PRECISIONS, error_limit))
-    done = export_model(
-        model,
-        output,
-        formats,
-        precisions,
-        forms,
-        stride_s=stride_s,
-        labelled=_labelled(strides, model) if strides else None,
-        limits=None if any_error else limits,
-        on_file=ExportReport(),
-    )
+    if any_error:
+        limits = None
+    report = ExportReport()
+    if all(is_model_file(model) for model in models):
+        labelled = _labelled(strides, set()) if strides else None
+        done = [
+            exported
+            for model in models
+            for exported in export_file(
+                model,
+                output,
+                formats,
+                precisions,
+                labelled=labelled,
+                limits=limits,
+                on_file=report,
+            )
+        ]
+    else:
+        trained = open_trained(models)
+        held_out = set(trained.networks[0].provenance.get("test_subjects", ()))
+        done = export_model(
+            trained,
+            output,
+            formats,
+            precisions,
+            forms,
+            stride_s=stride_s,
+            labelled=_labelled(strides, held_out) if strides else None,
+            limits=limits,
+            on_file=report,
+        )
     click.echo(LEGEND)
     if refused := [exported for exported in done if exported.refusal is not None]:
         first = refused[0]
+        advice = " (--error-limit and --any-error change that)" if first.parity else ""
         raise ParityError(
             f"{len(refused)} of {len(done)} files not written, first {first.path}: "
-            f"{first.refusal} (--error-limit and --any-error change that)"
+            f"{first.refusal}{advice}"
         )
 
 
-def _labelled(paths: tuple[Path, ...], model: TrainedModel) -> Labelled:
-    """Return the strides of one or two cohorts: the same strides labelled in two ways."""
+def _labelled(paths: tuple[Path, ...], held_out: set[str]) -> Labelled:
+    """Return the strides of one or two cohorts: the same strides labelled in two ways.
+
+    Where all of the people held out from training are there, theirs alone.
+    """
     cohorts = [read_cohort(path) for path in paths]
-    held_out = set(model.networks[0].provenance.get("test_subjects", ()))
     if held_out and all(held_out <= set(cohort.people()) for cohort in cohorts):
         cohorts = [cohort.of_people(sorted(held_out)) for cohort in cohorts]
     first = cohorts[0]

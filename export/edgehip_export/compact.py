@@ -48,3 +48,15 @@ def compact_tflite(graph: bytes) -> bytes:
             if index not in kept:
                 tensor.name = None
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def name_tensors(graph: bytes) -> bytes:
+    """Return a TFLite graph with a name for each tensor that has none: the quantizer wants one."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(graph))
+    for number, subgraph in enumerate(model.subgraphs):
+        for index, tensor in enumerate(subgraph.tensors):
+            if not tensor.name:
+                tensor.name = f"t{number}.{index}".encode()
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from torch import nn
 
 from edgehip.backends import load_engine
+from edgehip.errors import ModelFileError
 from edgehip.model_card import Format, ModelCard, write_model
 from edgehip_export.export import onnx_graph, run_module, tflite_graph
 from edgehip_export.forms import OUTPUTS, TYPICAL_STRIDE_S, CycleForm, cycle_form, step_form
@@ -147,34 +148,75 @@ def export_module(
         If the module does not fit its card, or cannot be converted.
     """
     labelled = labelled or Labelled(normal_strides())
-    folder.mkdir(parents=True, exist_ok=True)
     source = answers(lambda *inputs: run_module(module, *inputs), card, labelled.strides_deg)
+    graphs: Iterator[tuple[Format, GraphIn]] = (
+        (format, (_onnx if format == "onnx" else _tflite)(module, card)) for format in formats
+    )
+    recurrent = "8-bit recurrent state drifts away within a stride: take int8"
+    yield from export_graphs(
+        graphs,
+        card,
+        folder,
+        precisions,
+        labelled,
+        source,
+        limits,
+        no_static=recurrent if _is_recurrent(module) else None,
+    )
+
+
+def export_graphs(
+    graphs: Iterable[tuple[Format, GraphIn]],
+    card: ModelCard,
+    folder: Path,
+    precisions: Sequence[Precision],
+    labelled: Labelled,
+    source: dict[str, Floats],
+    limits: Limits | None,
+    no_static: str | None,
+) -> Iterator[Exported]:
+    """Write graphs as files with their parity, and ``NAME.parity.json``; yield each as it is done.
+
+    Parameters
+    ----------
+    graphs
+        Per format, what makes the graph in a precision.
+    source
+        The right answers to the labelled strides, see :func:`edgehip_export.parity.answers`.
+    no_static
+        Why there is no ``int8-static``, if there is none.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     reference: dict[str, Floats] = {OUTPUTS[t]: values for t, values in labelled.per_kg.items()}
     calibration = [inputs_of(card, stride[None]) for stride in labelled.strides_deg]
-    report = {}
-    for format in formats:
-        graph_in = _onnx(module, card) if format == "onnx" else _tflite(module, card)
+    note = folder / f"{card.name}.parity.json"
+    report = json.loads(note.read_text()) if note.exists() else {}
+    for format, graph_in in graphs:
         float_size = len(graph_in("fp32", ()))
         for precision in precisions:
             path = folder / f"{card.name}-{precision}.{format}"
             parity: Parity | None = None
             refusal: str | None
-            if precision == "int8-static" and _is_recurrent(module):
-                refusal = "8-bit recurrent state drifts away within a stride: take int8"
+            if precision == "int8-static" and no_static is not None:
+                refusal = no_static
             else:
                 smaller = graph_in(precision, calibration)
-                engine = load_engine(smaller, format, card, str(path))
-                parity = measure(
-                    engine.run,
-                    engine.name,
-                    card,
-                    smaller,
-                    float_size,
-                    labelled.strides_deg,
-                    source,
-                    reference,
-                )
-                refusal = None if limits is None else limits.refusal(precision, parity)
+                try:
+                    engine = load_engine(smaller, format, card, path.name)
+                except ModelFileError as error:
+                    refusal = str(error)
+                else:
+                    parity = measure(
+                        engine.run,
+                        engine.name,
+                        card,
+                        smaller,
+                        float_size,
+                        labelled.strides_deg,
+                        source,
+                        reference,
+                    )
+                    refusal = None if limits is None else limits.refusal(precision, parity)
             if refusal is None and parity is not None:
                 metrics = card.metrics | {"parity": parity.plain()}
                 write_model(
@@ -183,8 +225,7 @@ def export_module(
             exported = Exported(path, precision, parity, refusal)
             report[path.name] = exported.plain()
             yield exported
-    text = json.dumps(report, indent=2) + "\n"
-    (folder / f"{card.name}.parity.json").write_text(text)
+    note.write_text(json.dumps(report, indent=2) + "\n")
 
 
 def _onnx(module: nn.Module, card: ModelCard) -> GraphIn:

@@ -102,6 +102,7 @@ def _quantize_onnx(
         quantization.quantize_dynamic(
             model,
             target,
+            nodes_to_exclude=_batched(model),
             op_types_to_quantize=list(MATRIX_OPS),
             per_channel=True,
             weight_type=quantization.QuantType.QInt8,
@@ -117,6 +118,18 @@ def _quantize_onnx(
             weight_type=quantization.QuantType.QInt8,
         )
     return target.read_bytes()
+
+
+def _batched(model: Any) -> list[str]:
+    """Name the nodes, and return the products with a stack of weights: they cannot be quantized."""
+    stacks = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) > 2}
+    for number, node in enumerate(model.graph.node):
+        node.name = f"n{number}"
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type == "MatMul" and not stacks.isdisjoint(node.input)
+    ]
 
 
 def _halve_weights(model: Any) -> None:

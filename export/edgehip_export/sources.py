@@ -11,13 +11,12 @@ from edgehip.errors import ModelFileError, ModelInputError
 from edgehip.model import Model, load_model
 from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.dataset import CADENCE_SPM, Cohort
+from edgehip_export.export_file import is_model_file
 from edgehip_export.fit import predict
 from edgehip_export.forms import OUTPUTS
 from edgehip_export.parity import Floats, answers
 from edgehip_export.safe_load import load_tensors
 from edgehip_export.trained import Target, TrainedModel, load_trained
-
-MODEL_FILES = (".onnx", ".tflite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def estimate(path: str | Path, cohort: Cohort) -> Estimate:
         If the model wants something the cohort does not tell.
     """
     target = cohort.target
-    if Path(path).suffix.lower() in MODEL_FILES or not Path(path).suffix:
+    if is_model_file(path):
         model = load_model(path, trusted=False)
         if (name := OUTPUTS[target]) not in (tensor.name for tensor in model.card.outputs):
             raise _lacks(path, target)

@@ -1,0 +1,88 @@
+"""A float32 model file in other precisions: for models of which the files are all there is."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edgehip.errors import ModelFileError
+from edgehip.model import bundled_models, load_model
+from edgehip.model_card import Format, read_model, without_card
+from edgehip_export.compact import name_tensors
+from edgehip_export.export_model import Exported, GraphIn, Labelled, Limits, export_graphs
+from edgehip_export.parity import answers, normal_strides
+from edgehip_export.quantize import Precision, quantize_onnx, quantize_tflite
+
+MODEL_FILES = (".onnx", ".tflite")
+
+
+def is_model_file(path: str | Path) -> bool:
+    """Return whether this is a model file by its name, or a bundled model's name."""
+    suffix = Path(path).suffix.lower()
+    return suffix in MODEL_FILES or not suffix
+
+
+def export_file(
+    source: str | Path,
+    folder: Path,
+    formats: Sequence[Format],
+    precisions: Sequence[Precision],
+    *,
+    labelled: Labelled | None = None,
+    limits: Limits | None = None,
+    on_file: Callable[[Exported], None] = lambda exported: None,
+) -> list[Exported]:
+    """Write a model file, or a bundled model, in other precisions; compare each with the file.
+
+    Parameters as :func:`edgehip_export.export_model.export_model`. A bundled model is there in
+    every format; a file stays in its own.
+
+    Raises
+    ------
+    ModelFileError
+        If there is no such model, it is not of float32, or it cannot be quantized.
+    """
+    labelled = labelled or Labelled(normal_strides())
+    done = []
+    for path in _files(source, formats):
+        model = load_model(path, trusted=False)
+        if model.card.precision != "fp32":
+            raise ModelFileError(
+                f"{path}: is of {model.card.precision} already: give the file of fp32"
+            )
+        _, content, format = read_model(path)
+        reference = answers(model.engine.run, model.card, labelled.strides_deg)
+        graph_in = _graph_in(without_card(content, str(path)), format)
+        for exported in export_graphs(
+            [(format, graph_in)],
+            model.card,
+            folder,
+            precisions,
+            labelled,
+            reference,
+            limits,
+            no_static="its ranges are found from the network: export that",
+        ):
+            done.append(exported)
+            on_file(exported)
+    return done
+
+
+def _files(source: str | Path, formats: Sequence[Format]) -> list[Path]:
+    """Return the files to start from."""
+    path = Path(source)
+    if path.suffix:
+        own = path.suffix.lower().removeprefix(".")
+        if own not in formats:
+            raise ModelFileError(f"{path}: stays a .{own} file: add --to {own}")
+        return [path]
+    named = {p.suffix.removeprefix("."): p for p in bundled_models() if p.stem == path.name}
+    if not named:
+        load_model(path)  # says what there is
+    return [named[format] for format in formats]
+
+
+def _graph_in(graph: bytes, format: Format) -> GraphIn:
+    """Return what makes the graph in a precision."""
+    if format == "onnx":
+        return lambda precision, calibration: quantize_onnx(graph, precision, calibration)
+    named = name_tensors(graph)
+    return lambda precision, calibration: quantize_tflite(named, precision, calibration)
