@@ -124,7 +124,6 @@ def run_program(
     print(question)
     began_s = time.monotonic()
     report = measure(arguments)
-    print(text_of(report))
     if arguments.json:
         plain: dict[str, Any] = {
             "program": name,
@@ -135,4 +134,5 @@ def run_program(
             "environment": environment(),
         }
         arguments.json.write_text(json.dumps(plain | asdict(report), indent=1) + "\n")
+    print(text_of(report))
     sys.exit(any(not check.held and not check.timing for check in report.checks))
