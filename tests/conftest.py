@@ -1,8 +1,13 @@
 """What all tests share."""
 
 import importlib.util
+import os
 
 from hypothesis import settings
+
+# Tests run beside each other: an engine's many threads would only wait for another's.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # A test never judges how fast this machine is.
 settings.register_profile("edgehip", deadline=None)

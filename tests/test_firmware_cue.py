@@ -31,6 +31,7 @@ class Monitor:
 
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(PATIENCE_S)
         self._socket.connect(str(path))
         self._lines = self._socket.makefile("rw")
         self._lines.readline()  # the greeting
@@ -86,12 +87,14 @@ def test_cue_and_estimates_light_the_devices_leds_until_the_host_dies(
         text=True,
     ) as host:
         assert host.stdout is not None
-        while (record := json.loads(host.stdout.readline()))["record"] != "cue":
-            pass
-        assert record["on"]
-        monitor.wait_for(CUE_LED | MOMENT_LED)
-        host.kill()
-        host.communicate()
+        try:
+            while (record := json.loads(host.stdout.readline()))["record"] != "cue":
+                pass
+            assert record["on"]
+            monitor.wait_for(CUE_LED | MOMENT_LED)
+        finally:
+            host.kill()
+            host.communicate()
     monitor.wait_for(0)
 
 

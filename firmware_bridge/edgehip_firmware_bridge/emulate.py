@@ -22,6 +22,8 @@ from edgehip_firmware_bridge.toolchain import BUILD, ToolchainError, missing, re
 
 Device = Literal["cortex-m", "avr", "ble"]
 DEVICES: Final[tuple[Device, ...]] = get_args(Device)
+PATIENCE_S: Final = 5.0
+"""How long an emulator may take to end."""
 
 
 def emulator_command(device: Device, folder: Path = BUILD) -> list[str | Path]:
@@ -92,9 +94,13 @@ class Emulator:
         raise ToolchainError(f"the emulator did not start: {said.strip() or 'it said nothing'}")
 
     def close(self) -> None:
-        """Switch the device off."""
+        """Switch the device off, by force if it does not go by itself."""
         self.process.terminate()
-        self.process.communicate()
+        try:
+            self.process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
     def __enter__(self) -> Self:
         return self

@@ -18,7 +18,7 @@ ARDUINO: Final = Path("/usr/share/arduino/hardware/arduino/avr")
 
 PROGRAMS: Final = {
     "gcc": "gcc",
-    "clang": "clang",
+    "clang": "clang libclang-rt-dev",
     "dbus-daemon": "dbus",
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
     "arm-none-eabi-size": "binutils-arm-none-eabi",
