@@ -21,6 +21,7 @@ from benchmarks.released import released_models
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from benchmarks.timing import COLUMNS, distribution, in_turns, late, paced
 from edgehip.errors import EdgehipError
+from edgehip.estimators.correction import Correction
 from edgehip.estimators.sample import SampleEstimator
 from edgehip.events import JointAngleSample
 from edgehip.model import Model, bundled_models, load_model
@@ -136,8 +137,10 @@ def engine_call(model: Model) -> Callable[[], object]:
 
 
 def feeder(model: Model) -> Callable[[], object]:
-    """Return a call that feeds the next sample of an endless walk to a per-sample estimator."""
-    estimator = SampleEstimator(model)
+    """Return a call that has the next sample of an endless walk estimated and corrected."""
+    estimator, correction = SampleEstimator(model), Correction()
+    for hip in correction.state.hips.values():  # as in a stride that does not end
+        hip.strides, hip.contact_s, hip.stride_s = 1, 0.0, 1e9
     walker = Walker(WalkerParameters(rate_hz=model.card.rate_hz or 100.0, noise_deg=0.2))
     angles = [sample.angles_deg for sample in itertools.islice(walker, 6000)]
     step_s = estimator.step_s
@@ -147,7 +150,8 @@ def feeder(model: Model) -> Callable[[], object]:
     def feed() -> object:
         number = next(numbers)
         found = angles[number % len(angles)]
-        return estimator.feed(dataclasses.replace(sample, time_s=number * step_s, angles_deg=found))
+        now = dataclasses.replace(sample, time_s=number * step_s, angles_deg=found)
+        return correction.correct(estimator.feed(now))
 
     return feed
 

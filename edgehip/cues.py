@@ -13,19 +13,8 @@ from typing import Final
 
 from edgehip.channels import MOMENTS, MUSCLES, Side
 from edgehip.errors import CueError
-from edgehip.events import CueChange, Flag, HipEstimate, HipSampleEstimate
+from edgehip.events import DISTRUST, CueChange, Flag, HipEstimate, HipSampleEstimate
 
-DISTRUST: Final = frozenset(
-    {
-        Flag.FIRST_AFTER_GAP,
-        Flag.OUT_OF_RANGE,
-        Flag.WARMING_UP,
-        Flag.LINK_DOWN,
-        Flag.NOT_WALKING,
-    }
-)
-"""An estimate with one of these flags switches nothing on, here or in a device. The other flags are
-advice: they tell how an estimate could be better."""
 _PATTERN: Final = re.compile(
     r"(?P<peak>peak\s+)?(?P<name>\w+)_(?P<side>[lr])\s*(?P<sign>[<>])\s*"
     r"(?P<threshold>-?[0-9.]+)\s*(?P<unit>N/kg|Nm/kg|N|Nm)(?P<options>(\s*,\s*\w+\s*=\s*[0-9.]+)*)"

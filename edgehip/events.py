@@ -16,6 +16,7 @@ on the host's monotonic clock. Intervals are half-open: ``[start_s, end_s)``.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -222,6 +223,19 @@ class Flag(StrEnum):
     """The person stopped walking (only on a cue that is switched off for it)."""
 
 
+DISTRUST: Final = frozenset(
+    {
+        Flag.FIRST_AFTER_GAP,
+        Flag.OUT_OF_RANGE,
+        Flag.WARMING_UP,
+        Flag.LINK_DOWN,
+        Flag.NOT_WALKING,
+    }
+)
+"""An estimate with one of these flags switches nothing on, here or in a device, and teaches
+nothing. The other flags are advice: they tell how an estimate could be better."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extremum:
     """A peak of a curve and its place in the gait cycle."""
@@ -287,6 +301,9 @@ class HipSampleEstimate:
     :data:`edgehip.channels.MUSCLES`, for each side. Spreads are as in
     :class:`HipEstimate`. ``out_of_range_score`` is that of the hip less like the training people's;
     above 1: less like them than 999 of 1000 samples of new people.
+    ``moment_correction_nm_per_kg`` and ``force_correction_n_per_kg`` are what the strides before
+    taught and moments and forces already contain, for each side that has learnt from one
+    (:mod:`edgehip.estimators.correction`); the model's own answer is the difference.
     """
 
     time_s: float
@@ -299,6 +316,8 @@ class HipSampleEstimate:
     moment_spread_nm_per_kg: Mapping[Side, NDArray[np.float32]] = field(default_factory=dict)
     force_spread_n_per_kg: Mapping[Side, NDArray[np.float32]] = field(default_factory=dict)
     out_of_range_score: float | None = None
+    moment_correction_nm_per_kg: Mapping[Side, NDArray[np.float32]] = field(default_factory=dict)
+    force_correction_n_per_kg: Mapping[Side, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from edgehip.cues import Cue, Cues
 from edgehip.cycles import CycleTracker
 from edgehip.errors import ProfileError
 from edgehip.estimators.agreement import Agreement
+from edgehip.estimators.correction import Correction
 from edgehip.estimators.cycle import NO_ZERO, CycleEstimator
 from edgehip.estimators.sample import SampleEstimator
 from edgehip.events import (
@@ -90,6 +91,9 @@ class Pipeline:
         for none.
     sample_model
         Of kind ``sample``, for an estimate per sample; None for none.
+    correct
+        With both models: correct per-sample estimates by what the whole-cycle estimates of the
+        strides before showed (see :mod:`edgehip.estimators.correction`).
     cues
         Switched by the estimates (see :func:`edgehip.cues.parse_cue`).
     profile
@@ -118,6 +122,7 @@ class Pipeline:
         model: Model | None,
         *,
         sample_model: Model | None = None,
+        correct: bool = True,
         cues: Sequence[Cue] = (),
         profile: Profile | None = None,
         calibrate: Method | None = None,
@@ -137,6 +142,7 @@ class Pipeline:
         )
         self.sample_estimator = SampleEstimator(sample_model) if sample_model else None
         self.agreement = Agreement()
+        self.correction = Correction() if correct and model and sample_model else None
         self.cues = Cues(cues)
         self.state = PipelineState(0, None, profile, Calibration(calibrate) if calibrate else None)
         self.apply_zero()
@@ -198,6 +204,8 @@ class Pipeline:
         if self.sample_estimator is not None:
             self._mark(Hop.SEGMENT)
             now = self.sample_estimator.feed(sample)
+            if self.correction is not None:
+                now = self.correction.correct(now)
             self.agreement.add(now)
             changes = self.cues.feed(now)
             self._mark(Hop.SAMPLE)
@@ -228,7 +236,7 @@ class Pipeline:
         """Forget the gait so far: what comes next has no connection with it."""
         self.segmenter.reset()
         self.cycles.reset()
-        self.agreement.reset()
+        self._forget_voices()
         if self.sample_estimator is not None:
             self.sample_estimator.reset()
         if self.state.calibration is not None:
@@ -246,6 +254,8 @@ class Pipeline:
             yield from self._calibrated(self.state.calibration.cycle(cycle))
         if self.estimator is not None:
             estimate = self.agreement.compare(self.estimator.estimate(cycle))
+            if self.correction is not None:
+                self.correction.learn(estimate, self.agreement.samples(estimate))
             changes = self.cues.feed(estimate)
             self._mark(Hop.ESTIMATE)
             yield estimate
@@ -265,9 +275,15 @@ class Pipeline:
             if self.sample_estimator is not None:
                 self.sample_estimator.reset()
 
+    def _forget_voices(self) -> None:
+        self.agreement.reset()
+        if self.correction is not None:
+            self.correction.reset()
+
     def _calibrated(self, profile: Profile | None) -> Iterator[Event]:
         if profile is None:
             return
         self.state.profile, self.state.calibration = profile, None
+        self._forget_voices()  # answers with another zero are not to be compared
         self.apply_zero()
         yield profile

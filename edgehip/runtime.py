@@ -75,6 +75,9 @@ class Stream:
     model, sample_model
         For an estimate per stride, and per sample (see :func:`edgehip.model.load_model`); None for
         none.
+    correct
+        Correct per-sample estimates by what the strides before showed
+        (:mod:`edgehip.estimators.correction`); it takes both models.
     cues
         Switched by the estimates (see :func:`edgehip.cues.parse_cue`).
     format
@@ -101,6 +104,7 @@ class Stream:
         model: Model | None,
         *,
         sample_model: Model | None = None,
+        correct: bool = True,
         cues: Sequence[Cue] = (),
         format: Format = "frames",
         time_unit: TimeUnit = "ms",
@@ -117,6 +121,7 @@ class Stream:
         self.pipeline = Pipeline(
             model,
             sample_model=sample_model,
+            correct=correct,
             cues=cues,
             profile=profile,
             calibrate=calibrate,

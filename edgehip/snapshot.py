@@ -17,6 +17,7 @@ from edgehip.cues import CuesState, CueState
 from edgehip.cycles import CycleTrackerState, FootState
 from edgehip.errors import ProfileError, SnapshotError
 from edgehip.estimators.agreement import AgreementState
+from edgehip.estimators.correction import CorrectionState, HipCorrection
 from edgehip.estimators.sample import HipMemory, SampleEstimatorState
 from edgehip.events import Flag, HipSampleEstimate, JointAngleSample
 from edgehip.gait_curve import Curve
@@ -31,13 +32,14 @@ from edgehip.timebase import DeviceClockState, TimebaseState
 from edgehip.wire import Frame, FrameDecoderState
 from edgehip.zero import Calibration, Profile
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 _CLASSES: Final[dict[str, Any]] = {
     cls.__name__: cls
     for cls in (
         AgreementState,
         Angles,
         Calibration,
+        CorrectionState,
         CueState,
         CuesState,
         Curve,
@@ -46,6 +48,7 @@ _CLASSES: Final[dict[str, Any]] = {
         FootState,
         Frame,
         FrameDecoderState,
+        HipCorrection,
         HipMemory,
         HipSampleEstimate,
         JointAngleSample,
@@ -79,7 +82,7 @@ _DAMAGE: Final = (
 def save(pipeline: Pipeline) -> str:
     """Return everything a pipeline remembers, as JSON.
 
-    A hundred kilobytes; half a megabyte with per-sample estimates.
+    A hundred kilobytes; half a megabyte with per-sample estimates, a megabyte with both kinds.
     """
     rooms = {name: _plain(room.state) for name, room in _rooms(pipeline).items()}
     return json.dumps(
@@ -158,6 +161,8 @@ def _rooms(pipeline: Pipeline) -> dict[str, Any]:
         rooms["merger"] = pipeline.intake.merger
     if pipeline.sample_estimator is not None:
         rooms["sample"] = pipeline.sample_estimator
+    if pipeline.correction is not None:
+        rooms["correction"] = pipeline.correction
     return rooms | {
         "segmenter": pipeline.segmenter,
         "cycles": pipeline.cycles,

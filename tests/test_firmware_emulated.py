@@ -10,8 +10,7 @@ import pytest
 import serial
 from numpy.typing import NDArray
 
-from edgehip.cues import DISTRUST
-from edgehip.events import Chunk, Flag, InitialContact, JointAngleSample, LinkFault
+from edgehip.events import DISTRUST, Chunk, Flag, InitialContact, JointAngleSample, LinkFault
 from edgehip.messages import (
     Angles,
     Cue,

@@ -17,6 +17,7 @@ PURE = (
     "cycles",
     "errors",
     "estimators/agreement",
+    "estimators/correction",
     "estimators/cycle",
     "estimators/sample",
     "events",

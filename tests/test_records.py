@@ -12,8 +12,7 @@ import pytest
 
 from edgehip import Stream, load_model, open_source
 from edgehip.channels import MOMENTS, MUSCLES
-from edgehip.cues import DISTRUST
-from edgehip.events import Flag, HipEstimate, Hop, LinkState
+from edgehip.events import DISTRUST, Flag, HipEstimate, Hop, LinkState
 from edgehip.sinks.records import (
     CSV_COLUMNS,
     csv_header,

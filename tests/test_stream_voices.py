@@ -51,7 +51,7 @@ def test_a_recorded_walk_is_followed_sample_by_sample_until_the_cable_is_pulled(
     samples = [r for r in records if r["record"] == "sample"]
     assert [r["time_s"] for r in samples] == [round(t, 6) for t in walk.time_s.tolist()]
     assert set(samples[0]) == {
-        "record", "time_s", "flags", "out_of_range_score", "link",
+        "record", "time_s", "flags", "out_of_range_score", "corrected", "link",
         "hip_flexion_r_nm_per_kg", "glmed_r_n_per_kg",
     }  # fmt: skip
     warming = [r for r in samples if "warming_up" in r["flags"]]

@@ -85,6 +85,13 @@ from edgehip.zero import Method
     help="cycle (one per stride), sample (one per sample, without delay), or cycle,sample.",
 )
 @click.option(
+    "--correction/--no-correction",
+    "correct",
+    default=True,
+    help="With cycle,sample: correct each sample's estimate by what the whole-cycle estimates of "
+    "the strides before showed at the same gait phase.",
+)
+@click.option(
     "--outputs",
     metavar="NAMES",
     help="What per-sample records hold: hip_flexion,glmed_r ... (default: all moments "
@@ -167,6 +174,7 @@ def stream(
     model_name: str,
     sample_model_name: str,
     estimates: str,
+    correct: bool,
     outputs: str | None,
     cues: tuple[str, ...],
     body_mass_kg: float | None,
@@ -213,6 +221,7 @@ def stream(
             source,
             model,
             sample_model=sample_model,
+            correct=correct,
             cues=thresholds,
             format=format_,
             time_unit=time_unit,

@@ -36,14 +36,24 @@ class Agreement:
         while recent[0].time_s < estimate.time_s - HISTORY_S:
             recent.popleft()
 
+    def samples(self, cycle: HipEstimate) -> list[HipSampleEstimate]:
+        """Return a stride's per-sample estimates.
+
+        None if they do not reach back to its start, or if one of them was still warming up.
+        """
+        recent = self.state.recent
+        if not recent or recent[0].time_s > cycle.start_s:
+            return []
+        inside = [e for e in recent if cycle.start_s <= e.time_s < cycle.end_s]
+        return [] if any(Flag.WARMING_UP in e.flags for e in inside) else inside
+
     def compare(self, cycle: HipEstimate) -> HipEstimate:
         """Return the cycle's estimate with the distance filled in, where there is one.
 
-        Root mean square over the stride and all outputs of a kind (Nm/kg, N/kg). A stride in which
-        a per-sample estimate was still warming up is not compared.
+        Root mean square over the stride and all outputs of a kind (Nm/kg, N/kg).
         """
-        inside = [e for e in self.state.recent if cycle.start_s <= e.time_s < cycle.end_s]
-        if not inside or any(Flag.WARMING_UP in e.flags for e in inside):
+        inside = self.samples(cycle)
+        if not inside:
             return cycle
         phase = np.array([(e.time_s - cycle.start_s) / cycle.stride_s for e in inside])
         return replace(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
-from edgehip.cues import DISTRUST
+from edgehip.events import DISTRUST
 from edgehip.messages import ESTIMATE_FLAGS, LAYOUTS, UNKNOWN, Field, Kind, Layout
 from edgehip.wire import CHECKSUM, HEADER, MAX_FRAME, VERSION
 

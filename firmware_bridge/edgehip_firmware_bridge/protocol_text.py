@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
-from edgehip.cues import DISTRUST
+from edgehip.events import DISTRUST
 from edgehip.messages import ESTIMATE_FLAGS, LAYOUTS, Angles, Field, Layout
 from edgehip.wire import CHECKSUM, HEADER, cobs_decode, encode
 from edgehip_firmware_bridge.c_library import OVERHEAD, plain

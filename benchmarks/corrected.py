@@ -1,0 +1,111 @@
+"""Per-sample estimates of labelled strides as a live stream corrects them.
+
+Recordings with loads hold a stride or two of a leg, so the walk before a stride is put together
+from the person's others. It goes through the very code that a stream runs.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from edgehip.channels import MOMENTS, MUSCLES, SIDES
+from edgehip.estimators.correction import Correction
+from edgehip.events import Flag, HipEstimate, HipSampleEstimate
+from edgehip_export.default_evaluate import Curves, loads_of
+from edgehip_export.default_spread import fit_spread
+from edgehip_export.strides import POINTS, Strides
+
+SPLIT = len(MOMENTS)
+
+
+def as_walked_on(strides: Strides, cycles: Curves, samples: Curves) -> Curves:
+    """Return corrected loads (N, 180, 17) where each stride was walked before, as it is again.
+
+    ``cycles`` and ``samples`` (N, 180, 17) are both models' estimates of the strides.
+    """
+    return _corrected(strides, cycles, samples, [[place] for place in range(len(strides))])
+
+
+def after_others(strides: Strides, cycles: Curves, samples: Curves) -> Curves:
+    """Return corrected loads (N, 180, 17) where the person's other strides of that leg came before.
+
+    A stride that is the only one of its leg is not corrected.
+    """
+    others = [
+        [
+            other
+            for other in range(len(strides))
+            if other != place
+            and strides.person[other] == strides.person[place]
+            and strides.leg[other] == strides.leg[place]
+        ]
+        for place in range(len(strides))
+    ]
+    return _corrected(strides, cycles, samples, others)
+
+
+def _corrected(
+    strides: Strides, cycles: Curves, samples: Curves, before: Sequence[Sequence[int]]
+) -> Curves:
+    width = fit_spread(cycles, loads_of(strides), strides).half_width(torch.from_numpy(cycles))
+    told = np.empty_like(samples)
+    for place in range(len(strides)):
+        correction, start_s = Correction(), 0.0
+        for other in before[place]:
+            stride_s = float(strides.stride_s[other])
+            cycle = _cycle(start_s, stride_s, cycles[other], width[other].numpy())
+            correction.learn(cycle, _walk(correction, start_s, stride_s, samples[other]))
+            start_s += stride_s
+        walked = _walk(correction, start_s, float(strides.stride_s[place]), samples[place])
+        for point, now in enumerate(walked):
+            told[place, point] = *now.moments_nm_per_kg["r"], *now.forces_n_per_kg["r"]
+    return told
+
+
+def _walk(
+    correction: Correction, start_s: float, stride_s: float, loads: Curves
+) -> list[HipSampleEstimate]:
+    """Return what a stride's samples are told; half-way the other foot comes to the ground."""
+    told: list[HipSampleEstimate] = []
+    for point, (phase, now) in enumerate(zip(np.linspace(0, 1, POINTS), loads, strict=True)):
+        if point == POINTS // 2:
+            other = _cycle(start_s - stride_s / 2, stride_s, loads, loads, Flag.FIRST_AFTER_GAP)
+            correction.learn(other, [])
+        moments, forces = dict.fromkeys(SIDES, now[:SPLIT]), dict.fromkeys(SIDES, now[SPLIT:])
+        time_s = start_s + stride_s * float(phase)
+        told.append(correction.correct(HipSampleEstimate(time_s, moments, forces, "", (), (), 0)))
+    return told
+
+
+def _cycle(
+    start_s: float, stride_s: float, loads: Curves, width: Curves, *flags: Flag
+) -> HipEstimate:
+    """Return a stride's estimate, of the right hip; with flags, of the left one, to no avail."""
+    moments, forces, moment_spread, force_spread = (
+        dict(zip(names, curves.T, strict=True))
+        for names, curves in (
+            (MOMENTS, loads[:, :SPLIT]),
+            (MUSCLES, loads[:, SPLIT:]),
+            (MOMENTS, width[:, :SPLIT]),
+            (MUSCLES, width[:, SPLIT:]),
+        )
+    )
+    return HipEstimate(
+        side="l" if flags else "r",
+        start_s=start_s,
+        end_s=start_s + stride_s,
+        confirmed_s=start_s + stride_s,
+        foot_off_s=None,
+        cadence_spm=120.0 / stride_s,
+        moments_nm_per_kg=moments,
+        forces_n_per_kg=forces,
+        moment_spread_nm_per_kg=moment_spread,
+        force_spread_n_per_kg=force_spread,
+        body_mass_kg=None,
+        zero="",
+        flags=flags,
+        out_of_range=(),
+        samples_lost=0,
+        received_ns=0,
+    )

@@ -1,0 +1,210 @@
+"""What finished strides teach the answers that cannot wait: by phase, bounded, and not for ever."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgehip import Pipeline, load_model
+from edgehip.channels import MOMENTS, MUSCLES, SIDES, Side
+from edgehip.estimators.correction import (
+    GAIN,
+    MEMORY_STRIDES,
+    STEP_FADES,
+    STRIDE_FADES,
+    Correction,
+)
+from edgehip.events import DISTRUST, Flag, HipEstimate, HipSampleEstimate
+from tests.sample_model import leaky_model
+from tests.shared_data import needs_shared_data
+from tests.streams import Walk, recorded_walk, synthetic_walk
+
+STRIDE_S = 1.1
+STEP_S = 0.01
+
+
+def sample(time_s: float, value: float = 0.0) -> HipSampleEstimate:
+    """Return an estimate whose every moment and force is ``value``."""
+    moments = {side: np.full(len(MOMENTS), value, np.float32) for side in SIDES}
+    forces = {side: np.full(len(MUSCLES), value, np.float32) for side in SIDES}
+    return HipSampleEstimate(time_s, moments, forces, "none", (), (), 0)
+
+
+def stride(
+    number: float,
+    *flags: Flag,
+    side: Side = "r",
+    amplitude: float = 0.3,
+    spread: float = 9.0,
+    forces: bool = True,
+) -> HipEstimate:
+    """Return stride ``number`` of a walk, all of whose curves are the same sine."""
+    curve = (amplitude * np.sin(2 * np.pi * np.linspace(0, 1, 180))).astype(np.float32)
+    wide = np.full(180, spread, np.float32)
+    muscles = MUSCLES if forces else ()
+    start_s = number * STRIDE_S
+    return HipEstimate(
+        side=side,
+        start_s=start_s,
+        end_s=start_s + STRIDE_S,
+        confirmed_s=start_s + STRIDE_S + 0.03,
+        foot_off_s=None,
+        cadence_spm=120.0 / STRIDE_S,
+        moments_nm_per_kg=dict.fromkeys(MOMENTS, curve),
+        forces_n_per_kg=dict.fromkeys(muscles, curve + np.float32(1.0)),
+        moment_spread_nm_per_kg=dict.fromkeys(MOMENTS, wide),
+        force_spread_n_per_kg=dict.fromkeys(muscles, wide),
+        body_mass_kg=None,
+        zero="none",
+        flags=flags,
+        out_of_range=(),
+        samples_lost=0,
+        received_ns=0,
+    )
+
+
+def walk_on(correction: Correction, number: int, value: float = 0.0) -> list[HipSampleEstimate]:
+    """Return stride ``number``'s estimates from a model that always says ``value``.
+
+    Half-way the left foot comes to the ground, from whose strides nothing is to be learnt.
+    """
+    told: list[HipSampleEstimate] = []
+    for time_s in np.arange(number * STRIDE_S, (number + 1) * STRIDE_S, STEP_S).tolist():
+        if len(told) == 55:
+            correction.learn(stride(number - 0.5, Flag.FIRST_AFTER_GAP, side="l"), [])
+        told.append(correction.correct(sample(time_s, value)))
+    return told
+
+
+def taught(strides: int = 1, value: float = 0.0, **options: Any) -> Correction:
+    correction = Correction()
+    for number in range(strides):
+        correction.learn(stride(number, **options), walk_on(correction, number, value))
+    return correction
+
+
+def right_flexion(estimates: list[HipSampleEstimate]) -> np.ndarray:
+    return np.array([e.moments_nm_per_kg["r"][0] for e in estimates])
+
+
+def test_the_next_stride_is_answered_as_the_last_one_was_in_hindsight() -> None:
+    told = walk_on(taught(), 1)
+    wanted = GAIN * 0.3 * np.sin(2 * np.pi * np.arange(len(told)) * STEP_S / STRIDE_S)
+    np.testing.assert_allclose(right_flexion(told), wanted, atol=0.012)
+    for estimate in told:
+        assert list(estimate.moment_correction_nm_per_kg) == ["r"]
+        own = estimate.moments_nm_per_kg["r"] - estimate.moment_correction_nm_per_kg["r"]
+        np.testing.assert_allclose(own, 0.0, atol=1e-6)
+        assert (estimate.moments_nm_per_kg["l"] == 0.0).all()
+
+
+def test_the_models_own_part_is_not_learnt_twice() -> None:
+    once, often = (right_flexion(walk_on(taught(n, value=0.2), n, 0.2)) for n in (1, 12))
+    np.testing.assert_allclose(once[:109], often[:109], atol=0.012)
+
+
+def test_an_odd_stride_counts_as_one_of_a_few() -> None:
+    correction = taught(MEMORY_STRIDES)
+    odd = stride(MEMORY_STRIDES, amplitude=0.7)
+    correction.learn(odd, walk_on(correction, MEMORY_STRIDES))
+    peak = right_flexion(walk_on(correction, MEMORY_STRIDES + 1)).max()
+    assert peak == pytest.approx(GAIN * (0.3 + 0.4 / MEMORY_STRIDES), abs=0.01)
+
+
+def test_muscles_only_pull_and_what_was_cut_off_is_not_called_a_correction() -> None:
+    correction = taught(amplitude=2.0, value=0.5)
+    told = walk_on(correction, 1, value=0.5)
+    for estimate in told:
+        force, added = estimate.forces_n_per_kg["r"], estimate.force_correction_n_per_kg["r"]
+        assert (force >= 0.0).all()
+        np.testing.assert_allclose(force - added, 0.5, atol=1e-6)
+    assert any((estimate.forces_n_per_kg["r"] == 0.0).all() for estimate in told)
+
+
+def test_no_more_is_added_than_the_better_model_admits_itself() -> None:
+    told = right_flexion(walk_on(taught(6, spread=0.1), 6))
+    assert np.abs(told).max() == pytest.approx(0.1, abs=1e-6)
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_step_that_is_overdue_ends_it_smoothly(steps: int) -> None:
+    correction = taught()
+    since_s = np.arange(0.0, 2.0 * STRIDE_S, 0.002)
+    told = []
+    for place, time_s in enumerate(since_s.tolist()):
+        if steps and place == 280:  # a last step of the other foot, in time
+            correction.learn(stride(0.5, Flag.FIRST_AFTER_GAP, side="l"), [])
+        told.append(correction.correct(sample(STRIDE_S + time_s)))
+    moments = right_flexion(told)
+    assert np.abs(np.diff(moments)).max() < 0.02
+    assert moments[since_s < 0.5 * STRIDE_S].max() > 0.8 * GAIN * 0.3
+    assert (moments[since_s > (STEP_FADES[1] + 0.51 * steps) * STRIDE_S] == 0.0).all()
+
+
+def test_a_foot_whose_contact_is_overdue_is_not_answered_from_long_ago() -> None:
+    correction = taught()
+    for half in range(1, 5):  # only the other foot comes to the ground
+        correction.learn(stride(half * 0.5, Flag.FIRST_AFTER_GAP, side="l"), [])
+        now = correction.correct(sample(STRIDE_S * (1.25 + 0.5 * half)))
+        assert bool(now.moment_correction_nm_per_kg) == (1.25 + 0.5 * half < 1 + STRIDE_FADES[1])
+
+
+@pytest.mark.parametrize("flag", sorted({*DISTRUST, Flag.SAMPLES_LOST}))
+def test_a_stride_not_to_be_trusted_teaches_nothing(flag: Flag) -> None:
+    correction = Correction()
+    correction.learn(stride(0, flag), walk_on(correction, 0))
+    assert not right_flexion(walk_on(correction, 1)).any()
+    correction.learn(stride(1), [])  # a model that was warming up
+    assert not right_flexion(walk_on(correction, 2)).any()
+
+
+def test_a_model_of_moments_corrects_moments() -> None:
+    told = walk_on(taught(forces=False), 1, value=0.4)
+    assert right_flexion(told).max() > 0.6
+    assert all((e.forces_n_per_kg["r"] == np.float32(0.4)).all() for e in told)
+
+
+def test_a_gap_a_reset_and_another_zero_begin_anew() -> None:
+    walk = synthetic_walk(16.0, stand_s=1.0)
+    kept = np.r_[0:1000, 1040:1600]  # the cable is out for 0.4 s
+    pipeline = Pipeline(load_model(), sample_model=load_model("hip-sample"), calibrate="strides")
+    told, zeroed_s = [], 0.0
+    for one in Walk(walk.time_s[kept], walk.angles_deg[kept]).samples():
+        for event in pipeline.feed_sample(one):
+            if isinstance(event, HipSampleEstimate):
+                told.append(event)
+            elif not zeroed_s and pipeline.state.calibration is None:
+                zeroed_s = one.time_s
+    sides = {e.time_s: len(e.moment_correction_nm_per_kg) for e in told}
+    assert max(sides[t] for t in sides if t < zeroed_s) == 2
+    for begun_s in (0.0, zeroed_s, 10.4):
+        assert all(sides[t] == 0 for t in sides if begun_s < t < begun_s + 0.4)
+    assert max(sides[t] for t in sides if t > 14.0) == 2
+
+
+def test_whoever_does_not_want_it_gets_the_models_own_answers() -> None:
+    samples = list(synthetic_walk(8.0, stand_s=1.0).samples())
+    both, one = (
+        Pipeline(load_model(), sample_model=leaky_model(), correct=False),
+        Pipeline(None, sample_model=leaky_model()),
+    )
+    for each in samples:
+        (now,) = one.feed_sample(each)[:1]
+        (other,) = (e for e in both.feed_sample(each) if isinstance(e, HipSampleEstimate))
+        assert isinstance(now, HipSampleEstimate)
+        assert str(now) == str(other)
+
+
+@needs_shared_data
+def test_on_a_recorded_walk_the_voices_come_nearer() -> None:
+    """Each stride is compared with what its samples were told before it was finished."""
+    walk = recorded_walk()
+    walk = Walk(walk.time_s[:2500], walk.angles_deg[:2500])
+    squares = {}
+    for correct in (False, True):
+        pipeline = Pipeline(load_model(), sample_model=load_model("hip-sample"), correct=correct)
+        events = [e for one in walk.samples() for e in pipeline.feed_sample(one)]
+        strides = [e for e in events if isinstance(e, HipEstimate)]
+        off = [e.sample_moment_rmse_nm_per_kg for e in strides[6:]]
+        squares[correct] = np.mean([one**2 for one in off if one is not None])
+    assert squares[True] < 0.6 * squares[False]
