@@ -254,12 +254,12 @@ class Pipeline:
             yield from self._calibrated(self.state.calibration.cycle(cycle))
         if self.estimator is not None:
             estimate = self.agreement.compare(self.estimator.estimate(cycle))
-            if self.correction is not None:
-                self.correction.learn(estimate, self.agreement.samples(estimate))
             changes = self.cues.feed(estimate)
             self._mark(Hop.ESTIMATE)
             yield estimate
             yield from changes
+            if self.correction is not None:
+                self.correction.learn(estimate, self.agreement.samples(estimate))
 
     def _watch_standing(self, sample: JointAngleSample) -> Iterator[Event]:
         """Let nothing of a walk outlive it: cues go off, and in the end the network's memory."""

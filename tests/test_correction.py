@@ -158,6 +158,15 @@ def test_a_stride_not_to_be_trusted_teaches_nothing(flag: Flag) -> None:
     assert not right_flexion(walk_on(correction, 2)).any()
 
 
+def test_what_is_not_a_number_teaches_nothing() -> None:
+    correction = taught()
+    before = right_flexion(walk_on(correction, 1))
+    correction.learn(stride(1, amplitude=np.nan), walk_on(correction, 1))
+    correction.learn(stride(2), walk_on(correction, 2, value=np.nan))
+    correction.learn(stride(3, spread=np.nan), walk_on(correction, 3))
+    np.testing.assert_allclose(right_flexion(walk_on(correction, 4)), before, atol=0.012)
+
+
 def test_a_model_of_moments_corrects_moments() -> None:
     told = walk_on(taught(forces=False), 1, value=0.4)
     assert right_flexion(told).max() > 0.6

@@ -107,7 +107,8 @@ class Correction:
         Parameters
         ----------
         cycle
-            The whole-cycle estimate. One that must not be trusted teaches nothing.
+            The whole-cycle estimate. One that must not be trusted, or is not all numbers, teaches
+            nothing.
         samples
             What :meth:`correct` made of the stride's samples; none if they are not to be compared.
         """
@@ -116,31 +117,27 @@ class Correction:
         hip.contact_s, hip.stride_s = cycle.end_s, cycle.stride_s
         if not samples or Flag.SAMPLES_LOST in cycle.flags or not DISTRUST.isdisjoint(cycle.flags):
             return
-        hip.strides += 1
-        newest = np.float32(1.0 / min(hip.strides, MEMORY_STRIDES))
-        phase = np.array([(sample.time_s - cycle.start_s) / cycle.stride_s for sample in samples])
+        moment = [(s.moments_nm_per_kg, s.moment_correction_nm_per_kg) for s in samples]
+        force = [(s.forces_n_per_kg, s.force_correction_n_per_kg) for s in samples]
+        phase = np.array([(s.time_s - cycle.start_s) / cycle.stride_s for s in samples])
+        lessons = []
         for mean, curves, spread, answers in (
-            (
-                hip.moments_nm_per_kg,
-                cycle.moments_nm_per_kg,
-                cycle.moment_spread_nm_per_kg,
-                [(s.moments_nm_per_kg, s.moment_correction_nm_per_kg) for s in samples],
-            ),
-            (
-                hip.forces_n_per_kg,
-                cycle.forces_n_per_kg,
-                cycle.force_spread_n_per_kg,
-                [(s.forces_n_per_kg, s.force_correction_n_per_kg) for s in samples],
-            ),
+            (hip.moments_nm_per_kg, cycle.moments_nm_per_kg, cycle.moment_spread_nm_per_kg, moment),
+            (hip.forces_n_per_kg, cycle.forces_n_per_kg, cycle.force_spread_n_per_kg, force),
         ):
             if not curves:  # the model gives none
                 continue
             own = np.array([told[side] - added.get(side, 0.0) for told, added in answers])
             off = _at(_PHASES, curves) - _periodic(phase, own)
-            mean += newest * (np.float32(GAIN) * off - mean)
-            if spread:  # no difference is believed that the better model would not admit itself
-                most = _at(_PHASES, spread)
-                np.clip(mean, -most, most, out=mean)
+            # No difference is believed that the better model would not admit itself.
+            most = _at(_PHASES, spread) if spread else np.float32(np.inf)
+            if not np.isfinite(off).all() or np.isnan(most).any():
+                return
+            lessons.append((mean, np.float32(GAIN) * off, most))
+        hip.strides += 1
+        for mean, newest, most in lessons:
+            mean += (newest - mean) / np.float32(min(hip.strides, MEMORY_STRIDES))
+            np.clip(mean, -most, most, out=mean)
 
     def reset(self) -> None:
         """Forget everything."""
