@@ -301,9 +301,9 @@ class HipSampleEstimate:
     :data:`edgehip.channels.MUSCLES`, for each side. Spreads are as in
     :class:`HipEstimate`. ``out_of_range_score`` is that of the hip less like the training people's;
     above 1: less like them than 999 of 1000 samples of new people.
-    ``moment_correction_nm_per_kg`` and ``force_correction_n_per_kg`` are what the strides before
-    taught and moments and forces already contain, for each side that has learnt from one
-    (:mod:`edgehip.estimators.correction`); the model's own answer is the difference.
+    ``own_moments_nm_per_kg`` and ``own_forces_n_per_kg`` are the model's own answers for each side
+    whose moments and forces contain what the strides before taught
+    (:mod:`edgehip.estimators.correction`).
     """
 
     time_s: float
@@ -316,8 +316,8 @@ class HipSampleEstimate:
     moment_spread_nm_per_kg: Mapping[Side, NDArray[np.float32]] = field(default_factory=dict)
     force_spread_n_per_kg: Mapping[Side, NDArray[np.float32]] = field(default_factory=dict)
     out_of_range_score: float | None = None
-    moment_correction_nm_per_kg: Mapping[Side, NDArray[np.float32]] = field(default_factory=dict)
-    force_correction_n_per_kg: Mapping[Side, NDArray[np.float32]] = field(default_factory=dict)
+    own_moments_nm_per_kg: Mapping[Side, NDArray[np.float32]] = field(default_factory=dict)
+    own_forces_n_per_kg: Mapping[Side, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ STRIDE_FADES: Final = (1.1, 1.3)
 STEP_FADES: Final = (0.6, 0.75)
 """How much of the last stride's duration may pass without a contact of this foot, and without one
 of either: from the first share to the second the correction fades."""
+_NO_FORCE: Final = np.float32(0.0)  # muscles only pull
 _PHASES: Final = (np.arange(POINTS) + 0.5) / POINTS
 
 Curves = NDArray[np.float32]
@@ -73,8 +74,8 @@ class Correction:
     def correct(self, estimate: HipSampleEstimate) -> HipSampleEstimate:
         """Return a model's own answer to a sample with what is known of each hip added."""
         moments, forces = dict(estimate.moments_nm_per_kg), dict(estimate.forces_n_per_kg)
-        by_moment: dict[Side, Curves] = {}
-        by_force: dict[Side, Curves] = {}
+        own_moments: dict[Side, Curves] = {}
+        own_forces: dict[Side, Curves] = {}
         hips = self.state.hips
         step_began_s = max(hip.contact_s for hip in hips.values())
         for side, hip in hips.items():
@@ -87,18 +88,17 @@ class Correction:
             moment, force = hip.moments_nm_per_kg[point], hip.forces_n_per_kg[point]
             if share < 1.0:
                 moment, force = np.float32(share) * moment, np.float32(share) * force
-            own = forces[side]
+            own_moments[side], own_forces[side] = moments[side], forces[side]
             moments[side] = moments[side] + moment
-            forces[side] = np.maximum(own + force, np.float32(0.0))  # muscles only pull
-            by_moment[side], by_force[side] = moment, forces[side] - own
-        if not by_moment:
+            forces[side] = np.maximum(forces[side] + force, _NO_FORCE)
+        if not own_moments:
             return estimate
         return replace(
             estimate,
             moments_nm_per_kg=moments,
             forces_n_per_kg=forces,
-            moment_correction_nm_per_kg=by_moment,
-            force_correction_n_per_kg=by_force,
+            own_moments_nm_per_kg=own_moments,
+            own_forces_n_per_kg=own_forces,
         )
 
     def learn(self, cycle: HipEstimate, samples: Sequence[HipSampleEstimate]) -> None:
@@ -117,8 +117,8 @@ class Correction:
         hip.contact_s, hip.stride_s = cycle.end_s, cycle.stride_s
         if not samples or Flag.SAMPLES_LOST in cycle.flags or not DISTRUST.isdisjoint(cycle.flags):
             return
-        moment = [(s.moments_nm_per_kg, s.moment_correction_nm_per_kg) for s in samples]
-        force = [(s.forces_n_per_kg, s.force_correction_n_per_kg) for s in samples]
+        moment = [s.own_moments_nm_per_kg.get(side, s.moments_nm_per_kg[side]) for s in samples]
+        force = [s.own_forces_n_per_kg.get(side, s.forces_n_per_kg[side]) for s in samples]
         phase = np.array([(s.time_s - cycle.start_s) / cycle.stride_s for s in samples])
         lessons = []
         for mean, curves, spread, answers in (
@@ -127,8 +127,7 @@ class Correction:
         ):
             if not curves:  # the model gives none
                 continue
-            own = np.array([told[side] - added.get(side, 0.0) for told, added in answers])
-            off = _at(_PHASES, curves) - _periodic(phase, own)
+            off = _at(_PHASES, curves) - _periodic(phase, np.array(answers))
             # No difference is believed that the better model would not admit itself.
             most = _at(_PHASES, spread) if spread else np.float32(np.inf)
             if not np.isfinite(off).all() or np.isnan(most).any():

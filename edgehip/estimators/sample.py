@@ -121,7 +121,7 @@ class SampleEstimator:
         state = self.state
         state.last_s, state.last_deg = now_s, angles
         share = (now_s - state.grid_s) / self.step_s
-        by_name: dict[str, dict[Side, Tensor]] = {name: {} for name in self._answers}
+        both: list[list[Tensor]] = []
         for side in SIDES:
             hip = state.hips[side]
             answers = hip.answers
@@ -132,11 +132,16 @@ class SampleEstimator:
                     at + np.float32(share) * (on - at)
                     for at, on in zip(answers, tried, strict=True)
                 ]
-            for name, answer in zip(self._answers, answers, strict=True):
-                by_name[name][side] = answer
-        scores = by_name.get(SCORE)
-        # NaN, which no comparison finds larger, must not hide behind the other hip's number.
-        score = float(np.max([*scores.values()])) if scores is not None else None
+            both.append(answers)
+        by_name = {
+            name: dict(zip(SIDES, answer, strict=True))
+            for name, answer in zip(self._answers, zip(*both, strict=True), strict=True)
+        }
+        score = None
+        if SCORE in by_name:
+            one, other = (value.item() for value in by_name[SCORE].values())
+            # NaN, which no comparison finds larger, must not hide behind the other hip's number.
+            score = one if one > other or one != one else other
         foreign = np.flatnonzero((angles < self._low) | (angles > self._high))
         return HipSampleEstimate(
             time_s=now_s,

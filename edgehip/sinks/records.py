@@ -126,7 +126,7 @@ def sample_record(
         "time_s": round(estimate.time_s, 6),
         "flags": [str(flag) for flag in estimate.flags],
         "out_of_range_score": _rounded(estimate.out_of_range_score, 3),
-        "corrected": list(estimate.moment_correction_nm_per_kg),
+        "corrected": list(estimate.own_moments_nm_per_kg),
         "link": str(link),
     }
     for name in outputs:
