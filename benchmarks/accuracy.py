@@ -131,28 +131,24 @@ def output_rows(strides: Strides, table: dict[str, dict[str, Curves]]) -> list[R
     return found
 
 
-def coverage_rows(
-    strides: Strides, estimates: Curves, model: str, told: Curves | None = None
-) -> list[Row]:
-    """Return the share of references inside the stated interval, on people it was not fitted to.
-
-    The interval is that of the model's own ``estimates``, around what was ``told`` if that differs.
-    """
-    told = estimates if told is None else told
+def half_widths(strides: Strides, estimates: Curves) -> Curves:
+    """Return the half-width of each estimate's interval, fitted to other people."""
     reference = loads_of(strides)
+    width = np.empty_like(estimates)
+    for fold in folds(strides):
+        spread = fit_spread(estimates[~fold.held], reference[~fold.held], strides.take(~fold.held))
+        width[fold.held] = spread.half_width(torch.from_numpy(estimates[fold.held])).numpy()
+    return width
+
+
+def coverage_rows(strides: Strides, estimates: Curves, width: Curves, model: str) -> list[Row]:
+    """Return the share of references inside the stated interval, by laboratory."""
+    missed = np.abs(estimates - loads_of(strides))
+    is_inside = np.where(np.isfinite(missed), missed <= width, np.nan)
     found: list[Row] = []
     for lab in strides.labs:
-        inside = []
-        for person in dict.fromkeys(strides.person[strides.lab == lab].tolist()):
-            # A person's laboratory is left out with the person unless it is a large one.
-            held = next(
-                fold.held for fold in folds(strides) if fold.held[strides.person == person].all()
-            )
-            spread = fit_spread(estimates[~held], reference[~held], strides.take(~held))
-            own = strides.person == person
-            width = spread.half_width(torch.from_numpy(estimates[own])).numpy()
-            missed = np.abs(told[own] - reference[own])
-            inside.append(np.where(np.isfinite(missed), missed <= width, np.nan).mean((0, 1)))
+        people = dict.fromkeys(strides.person[strides.lab == lab].tolist())
+        inside = [is_inside[strides.person == person].mean((0, 1)) for person in people]
         shares = np.mean(inside, axis=0)
         split = len(MOMENTS)
         forces = shares[split:]
@@ -214,19 +210,25 @@ def measure(arguments: argparse.Namespace) -> Report:
             )
 
         loads[name] = left_out(strides, every, train, conditions(times), note, len(cores()))
-    corrected: dict[str, dict[str, Curves]] = {}
+    # An interval is around what is told, whatever it is that corrected it.
+    widths = {name: half_widths(strides, loads[name]["as measured"]) for name in own}
     if len(own) == 2:
         for name, correct in (("walking on", as_walked_on), ("after others", after_others)):
-            corrected[f"hip-sample, {name}"] = {
-                condition: correct(strides, loads["hip-cycle"][condition], samples)
+            corrected = f"hip-sample, {name}"
+            widths[corrected] = widths["hip-sample"]
+            loads[corrected] = {
+                condition: correct(
+                    strides, loads["hip-cycle"][condition], samples, widths["hip-cycle"]
+                )
                 for condition, samples in loads["hip-sample"].items()
             }
-    loads |= corrected | released(arguments.data, strides, draws)
+    loads |= released(arguments.data, strides, draws)
     figures = rows(strides, loads)
-    measured = {name: by_condition["as measured"] for name, by_condition in loads.items()}
-    coverage = [r for name in own for r in coverage_rows(strides, measured[name], name)]
-    for name in corrected:
-        coverage += coverage_rows(strides, measured["hip-sample"], name, measured[name])
+    coverage = [
+        row
+        for name, width in widths.items()
+        for row in coverage_rows(strides, loads[name]["as measured"], width, name)
+    ]
     people = [r for r in figures if r["level"] == "person" and r["angles"] == "as measured"]
     return Report(
         [

@@ -5,29 +5,30 @@ from the person's others. It goes through the very code that a stream runs.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-import torch
 
 from edgehip.channels import MOMENTS, MUSCLES, SIDES
 from edgehip.estimators.correction import Correction
-from edgehip.events import Flag, HipEstimate, HipSampleEstimate
-from edgehip_export.default_evaluate import Curves, loads_of
-from edgehip_export.default_spread import fit_spread
+from edgehip.events import HipEstimate, HipSampleEstimate
+from edgehip_export.default_evaluate import Curves
 from edgehip_export.strides import POINTS, Strides
 
 SPLIT = len(MOMENTS)
 
 
-def as_walked_on(strides: Strides, cycles: Curves, samples: Curves) -> Curves:
+def as_walked_on(strides: Strides, cycles: Curves, samples: Curves, width: Curves) -> Curves:
     """Return corrected loads (N, 180, 17) where each stride was walked before, as it is again.
 
-    ``cycles`` and ``samples`` (N, 180, 17) are both models' estimates of the strides.
+    ``cycles`` and ``samples`` (N, 180, 17) are both models' estimates of the strides, ``width`` the
+    half-widths of the first ones' interval.
     """
-    return _corrected(strides, cycles, samples, [[place] for place in range(len(strides))])
+    before = [[place] for place in range(len(strides))]
+    return _corrected(strides, cycles, samples, width, before)
 
 
-def after_others(strides: Strides, cycles: Curves, samples: Curves) -> Curves:
+def after_others(strides: Strides, cycles: Curves, samples: Curves, width: Curves) -> Curves:
     """Return corrected loads (N, 180, 17) where the person's other strides of that leg came before.
 
     A stride that is the only one of its leg is not corrected.
@@ -42,20 +43,25 @@ def after_others(strides: Strides, cycles: Curves, samples: Curves) -> Curves:
         ]
         for place in range(len(strides))
     ]
-    return _corrected(strides, cycles, samples, others)
+    return _corrected(strides, cycles, samples, width, others)
 
 
 def _corrected(
-    strides: Strides, cycles: Curves, samples: Curves, before: Sequence[Sequence[int]]
+    strides: Strides,
+    cycles: Curves,
+    samples: Curves,
+    width: Curves,
+    before: Sequence[Sequence[int]],
 ) -> Curves:
-    width = fit_spread(cycles, loads_of(strides), strides).half_width(torch.from_numpy(cycles))
     told = np.empty_like(samples)
     for place in range(len(strides)):
         correction, start_s = Correction(), 0.0
-        for other in before[place]:
+        # Before the strides that teach comes one that only shows the pace.
+        for lesson, other in enumerate([*before[place][:1], *before[place]]):
             stride_s = float(strides.stride_s[other])
-            cycle = _cycle(start_s, stride_s, cycles[other], width[other].numpy())
-            correction.learn(cycle, _walk(correction, start_s, stride_s, samples[other]))
+            cycle = _cycle(start_s, stride_s, cycles[other], width[other])
+            walked = _walk(correction, start_s, stride_s, samples[other])
+            correction.learn(cycle, walked if lesson else [])
             start_s += stride_s
         walked = _walk(correction, start_s, float(strides.stride_s[place]), samples[place])
         for point, now in enumerate(walked):
@@ -70,18 +76,16 @@ def _walk(
     told: list[HipSampleEstimate] = []
     for point, (phase, now) in enumerate(zip(np.linspace(0, 1, POINTS), loads, strict=True)):
         if point == POINTS // 2:
-            other = _cycle(start_s - stride_s / 2, stride_s, loads, loads, Flag.FIRST_AFTER_GAP)
-            correction.learn(other, [])
+            other = _cycle(start_s - stride_s / 2, stride_s, loads, loads)
+            correction.learn(replace(other, side="l"), [])
         moments, forces = dict.fromkeys(SIDES, now[:SPLIT]), dict.fromkeys(SIDES, now[SPLIT:])
         time_s = start_s + stride_s * float(phase)
         told.append(correction.correct(HipSampleEstimate(time_s, moments, forces, "", (), (), 0)))
     return told
 
 
-def _cycle(
-    start_s: float, stride_s: float, loads: Curves, width: Curves, *flags: Flag
-) -> HipEstimate:
-    """Return a stride's estimate, of the right hip; with flags, of the left one, to no avail."""
+def _cycle(start_s: float, stride_s: float, loads: Curves, width: Curves) -> HipEstimate:
+    """Return the right hip's estimate of a stride."""
     moments, forces, moment_spread, force_spread = (
         dict(zip(names, curves.T, strict=True))
         for names, curves in (
@@ -92,7 +96,7 @@ def _cycle(
         )
     )
     return HipEstimate(
-        side="l" if flags else "r",
+        side="r",
         start_s=start_s,
         end_s=start_s + stride_s,
         confirmed_s=start_s + stride_s,
@@ -104,7 +108,7 @@ def _cycle(
         force_spread_n_per_kg=force_spread,
         body_mass_kg=None,
         zero="",
-        flags=flags,
+        flags=(),
         out_of_range=(),
         samples_lost=0,
         received_ns=0,

@@ -212,7 +212,7 @@ class Flag(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     """The input is unlike what the model was trained on: see ``out_of_range``, ``..._score``."""
     NO_ZERO = "no_zero"
-    """The model wants a personal zero and none is in use."""
+    """The model wants a personal zero and none is in use, or one of which it takes nothing out."""
     NO_FOOT_OFF = "no_foot_off"
     """Foot off was not seen, so the stance is unknown."""
     WARMING_UP = "warming_up"

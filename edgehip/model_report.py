@@ -28,8 +28,8 @@ def _lines(card: ModelCard) -> Iterator[str]:
         yield "out-of-range score: 1 is the edge of what people never seen in training showed"
     if card.zero is not None:
         yield (
-            "personal zero: wanted, from quiet standing or from strides "
-            f"({card.zero.strength:.0%} of the difference is taken out)"
+            "personal zero: wanted, from quiet standing (the whole difference is taken out) "
+            f"or from strides ({card.zero.strength:.0%} of it)"
         )
     for name, span in card.ranges.items():
         yield f"trained on {name}:"

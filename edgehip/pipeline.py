@@ -253,13 +253,15 @@ class Pipeline:
         if self.state.calibration is not None:
             yield from self._calibrated(self.state.calibration.cycle(cycle))
         if self.estimator is not None:
-            estimate = self.agreement.compare(self.estimator.estimate(cycle))
+            estimate = self.estimator.estimate(cycle)
+            samples = self.agreement.samples(estimate)
+            estimate = self.agreement.compare(estimate, samples)
             changes = self.cues.feed(estimate)
             self._mark(Hop.ESTIMATE)
             yield estimate
             yield from changes
             if self.correction is not None:
-                self.correction.learn(estimate, self.agreement.samples(estimate))
+                self.correction.learn(estimate, samples)
 
     def _watch_standing(self, sample: JointAngleSample) -> Iterator[Event]:
         """Let nothing of a walk outlive it: cues go off, and in the end the network's memory."""
@@ -272,6 +274,7 @@ class Pipeline:
             yield from self.cues.peaks_off(sample.time_s, sample.received_ns)
         elif not state.rested and sample.time_s - state.stands_since_s > STANDING_RESET_S:
             state.rested = True
+            self._forget_voices()
             if self.sample_estimator is not None:
                 self.sample_estimator.reset()
 

@@ -90,31 +90,32 @@ class Profile:
             raise ProfileError(f"{where}: an angle is no joint angle in degrees: {mend}")
         return profile
 
+    def strength(self, card: ModelCard) -> float:
+        """Return which share of the difference to what the model knows is taken out."""
+        return 1.0 if self.method == "standing" or card.zero is None else card.zero.strength
+
     def offset_deg(self, card: ModelCard) -> NDArray[np.float64]:
         """Return what to subtract from each angle (10,) before this model sees it.
 
         Raises
         ------
         ProfileError
-            If an offset is beyond any mounting error, or the model wants no zero.
+            If a difference is beyond any mounting error, or the model wants no zero.
         """
         if card.zero is None:
             raise ProfileError(
                 f"the model {card.name} takes no personal zero: leave out --profile and --calibrate"
             )
-        known, strength = (
-            (card.zero.standing_deg, 1.0)
-            if self.method == "standing"
-            else (card.zero.stride_mean_deg, card.zero.strength)
-        )
-        offset = np.asarray(strength * (np.array(self.mean_deg) - np.array(known)))
-        worst = int(np.argmax(np.abs(offset)))
-        if abs(offset[worst]) > MAX_OFFSET_DEG:
+        is_standing = self.method == "standing"
+        known = card.zero.standing_deg if is_standing else card.zero.stride_mean_deg
+        difference = np.array(self.mean_deg) - np.array(known)
+        worst = int(np.argmax(np.abs(difference)))
+        if abs(difference[worst]) > MAX_OFFSET_DEG:
             raise ProfileError(
-                f"{ANGLES[worst]} is {offset[worst]:+.0f} degrees from what the model knows: check "
-                "that each sensor is on its segment, and the signs and units of the angles"
+                f"{ANGLES[worst]} is {difference[worst]:+.0f} degrees from what the model knows: "
+                "check that each sensor is on its segment, and the signs and units of the angles"
             )
-        return offset
+        return np.asarray(self.strength(card) * difference)
 
     def describe(self) -> str:
         """Return a few words for the output."""

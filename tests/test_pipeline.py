@@ -281,6 +281,19 @@ def test_a_zero_takes_the_offset_out(model: Model, walk: Walk) -> None:
             assert np.allclose(curve, b.moments_nm_per_kg[name], atol=0.05)
 
 
+def test_a_zero_of_which_nothing_is_taken_out_is_none(model: Model, walk: Walk) -> None:
+    assert model.card.zero is not None
+    assert model.card.zero.strength == 0.0
+    mean_deg = tuple(model.card.zero.stride_mean_deg)
+    strides = Profile("strides", mean_deg, 10)
+    for found in estimates(run(Pipeline(model, profile=strides), walk)):
+        assert found.zero == "strides (10 strides)"
+        assert Flag.NO_ZERO in found.flags
+    # All the same it tells of a sensor on the wrong segment.
+    with pytest.raises(ProfileError, match=r"hip_flexion_r is \+60 degrees"):
+        Pipeline(model, profile=Profile("strides", (mean_deg[0] + 60.0, *mean_deg[1:]), 10))
+
+
 def profile_of(model: Model, quiet: Walk) -> Profile:
     events = run(Pipeline(model, calibrate="standing"), quiet)
     return next(event for event in events if isinstance(event, Profile))

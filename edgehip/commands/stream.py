@@ -128,7 +128,8 @@ from edgehip.zero import Method
 @click.option(
     "--calibrate",
     type=click.Choice(["standing", "strides"]),
-    help="Measure the person's angle zero: 3 s of quiet standing, or the first 10 strides.",
+    help="Measure the person's angle zero: 3 s of quiet standing, or the first 10 strides (of "
+    "which edgehip's own models take nothing out, so stand).",
 )
 @click.option(
     "--rate",

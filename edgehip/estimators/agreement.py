@@ -5,7 +5,7 @@ tells a user, live, how far to trust the answers that cannot wait.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -47,27 +47,26 @@ class Agreement:
         inside = [e for e in recent if cycle.start_s <= e.time_s < cycle.end_s]
         return [] if any(Flag.WARMING_UP in e.flags for e in inside) else inside
 
-    def compare(self, cycle: HipEstimate) -> HipEstimate:
-        """Return the cycle's estimate with the distance filled in, where there is one.
+    def compare(self, cycle: HipEstimate, samples: Sequence[HipSampleEstimate]) -> HipEstimate:
+        """Return the cycle's estimate with its ``samples``' distance filled in, if there are any.
 
-        Root mean square over the stride and all outputs of a kind (Nm/kg, N/kg).
+        Root mean square over the stride and all outputs of a kind (Nm/kg, N/kg), of what was told.
         """
-        inside = self.samples(cycle)
-        if not inside:
+        if not samples:
             return cycle
-        phase = np.array([(e.time_s - cycle.start_s) / cycle.stride_s for e in inside])
+        phase = np.array([(e.time_s - cycle.start_s) / cycle.stride_s for e in samples])
         return replace(
             cycle,
             sample_moment_rmse_nm_per_kg=_rmse(
                 phase,
                 cycle.moments_nm_per_kg,
-                np.array([e.moments_nm_per_kg[cycle.side] for e in inside]),
+                np.array([e.moments_nm_per_kg[cycle.side] for e in samples]),
                 MOMENTS,
             ),
             sample_force_rmse_n_per_kg=_rmse(
                 phase,
                 cycle.forces_n_per_kg,
-                np.array([e.forces_n_per_kg[cycle.side] for e in inside]),
+                np.array([e.forces_n_per_kg[cycle.side] for e in samples]),
                 MUSCLES,
             ),
         )

@@ -6,8 +6,10 @@ stride to the next. So it is learnt from each finished stride and added at the s
 that follow, as iterative learning control does with what repeats (Bristow, Tharayil and Alleyne,
 "A survey of iterative learning control", 2006).
 
-Nothing is added before a stride could be trusted, nor when the next step does not come in time:
-whoever stops is answered by the causal model alone.
+It is never more than the interval the whole-cycle model states, it never jumps, and it is there
+only while steps of one pace follow each other: a stride that must not be trusted, or took much
+longer or shorter than the one before, ends it until two agree again, and so does a step that is
+overdue.
 """
 
 import math
@@ -28,10 +30,18 @@ MEMORY_STRIDES: Final = 4
 GAIN: Final = 0.8
 """Share of the difference that is taken: the last fifth would bring a steady walk next to nothing,
 and costs a stride at another pace than the one before most (``python -m benchmarks.accuracy``)."""
-STRIDE_FADES: Final = (1.1, 1.3)
+TRUSTED_SHARE: Final = 0.9
+"""Of a stride's samples must be trusted for it to teach; the others are left out."""
+SAME_PACE: Final = 0.25
+"""Strides whose durations differ by more than this share are not of one walk."""
+STRIDE_FADES: Final = (1.05, 1.2)
 STEP_FADES: Final = (0.6, 0.75)
 """How much of the last stride's duration may pass without a contact of this foot, and without one
 of either: from the first share to the second the correction fades."""
+EASE_S: Final = 0.1
+"""What a finished stride changes comes in over this time: who follows an estimate feels steps."""
+_MOMENTS: Final = len(MOMENTS)
+_OUTPUTS: Final = len(MOMENTS) + len(MUSCLES)
 _NO_FORCE: Final = np.float32(0.0)  # muscles only pull
 _PHASES: Final = (np.arange(POINTS) + 0.5) / POINTS
 
@@ -40,29 +50,31 @@ Curves = NDArray[np.float32]
 
 @dataclass(slots=True)
 class HipCorrection:
-    """What is added to one hip's answers; point ``i`` of ``POINTS`` at phase ``_PHASES[i]``.
+    """One hip.
 
-    ``strides`` it was learnt from; the last one ended at ``contact_s`` and took ``stride_s``.
+    ``curve`` (POINTS, 17), moments then forces, is what ``strides`` taught; point ``i`` lies at
+    phase ``_PHASES[i]``. The last stride ended at ``contact_s`` (minus infinity if nothing can be
+    said of the phase) and took ``stride_s``. ``added`` (17,) was added last; ``ease`` (17,) is what
+    is still added of what was before ``eases_s``.
     """
 
-    moments_nm_per_kg: Curves = field(
-        default_factory=lambda: np.zeros((POINTS, len(MOMENTS)), np.float32)
-    )
-    forces_n_per_kg: Curves = field(
-        default_factory=lambda: np.zeros((POINTS, len(MUSCLES)), np.float32)
-    )
+    curve: Curves = field(default_factory=lambda: np.zeros((POINTS, _OUTPUTS), np.float32))
     strides: int = 0
     contact_s: float = -math.inf
-    stride_s: float = 1.0
+    stride_s: float = 0.0
+    added: Curves = field(default_factory=lambda: np.zeros(_OUTPUTS, np.float32))
+    ease: Curves = field(default_factory=lambda: np.zeros(_OUTPUTS, np.float32))
+    eases_s: float = -math.inf
 
 
 @dataclass(slots=True)
 class CorrectionState:
-    """Both hips."""
+    """Both hips, and when a sample was last corrected."""
 
     hips: dict[Side, HipCorrection] = field(
         default_factory=lambda: {"l": HipCorrection(), "r": HipCorrection()}
     )
+    time_s: float = 0.0
 
 
 class Correction:
@@ -72,25 +84,29 @@ class Correction:
         self.state = CorrectionState()
 
     def correct(self, estimate: HipSampleEstimate) -> HipSampleEstimate:
-        """Return a model's own answer to a sample with what is known of each hip added."""
+        """Return a model's own answer to a sample with what is known of each hip added.
+
+        One that must not be trusted is left as it is.
+        """
+        state = self.state
+        state.time_s = time_s = estimate.time_s
+        trusted = DISTRUST.isdisjoint(estimate.flags)
         moments, forces = dict(estimate.moments_nm_per_kg), dict(estimate.forces_n_per_kg)
         own_moments: dict[Side, Curves] = {}
         own_forces: dict[Side, Curves] = {}
-        hips = self.state.hips
-        step_began_s = max(hip.contact_s for hip in hips.values())
-        for side, hip in hips.items():
-            phase = (estimate.time_s - hip.contact_s) / hip.stride_s
-            since_step = (estimate.time_s - step_began_s) / hip.stride_s
-            share = min(_left(phase, *STRIDE_FADES), _left(since_step, *STEP_FADES))
-            if not hip.strides or share <= 0.0:
+        for side, hip in state.hips.items():
+            add = self._wanted(hip, time_s) if trusted else None
+            remaining = 1.0 - (time_s - hip.eases_s) / EASE_S
+            if trusted and remaining > 0.0:
+                ease = np.float32(remaining) * hip.ease
+                add = ease if add is None else add + ease
+            if add is None:
+                hip.added = _NOTHING
                 continue
-            point = int(phase * POINTS) % POINTS
-            moment, force = hip.moments_nm_per_kg[point], hip.forces_n_per_kg[point]
-            if share < 1.0:
-                moment, force = np.float32(share) * moment, np.float32(share) * force
+            hip.added = add
             own_moments[side], own_forces[side] = moments[side], forces[side]
-            moments[side] = moments[side] + moment
-            forces[side] = np.maximum(forces[side] + force, _NO_FORCE)
+            moments[side] = moments[side] + add[:_MOMENTS]
+            forces[side] = np.maximum(forces[side] + add[_MOMENTS:], _NO_FORCE)
         if not own_moments:
             return estimate
         return replace(
@@ -107,43 +123,72 @@ class Correction:
         Parameters
         ----------
         cycle
-            The whole-cycle estimate. One that must not be trusted, or is not all numbers, teaches
-            nothing.
+            The whole-cycle estimate. One without an interval teaches nothing.
         samples
             What :meth:`correct` made of the stride's samples; none if they are not to be compared.
         """
-        side = cycle.side
-        hip = self.state.hips[side]
-        hip.contact_s, hip.stride_s = cycle.end_s, cycle.stride_s
-        if not samples or Flag.SAMPLES_LOST in cycle.flags or not DISTRUST.isdisjoint(cycle.flags):
-            return
-        moment = [s.own_moments_nm_per_kg.get(side, s.moments_nm_per_kg[side]) for s in samples]
-        force = [s.own_forces_n_per_kg.get(side, s.forces_n_per_kg[side]) for s in samples]
-        phase = np.array([(s.time_s - cycle.start_s) / cycle.stride_s for s in samples])
-        lessons = []
-        for mean, curves, spread, answers in (
-            (hip.moments_nm_per_kg, cycle.moments_nm_per_kg, cycle.moment_spread_nm_per_kg, moment),
-            (hip.forces_n_per_kg, cycle.forces_n_per_kg, cycle.force_spread_n_per_kg, force),
-        ):
-            if not curves:  # the model gives none
-                continue
-            off = _at(_PHASES, curves) - _periodic(phase, np.array(answers))
-            # No difference is believed that the better model would not admit itself.
-            most = _at(_PHASES, spread) if spread else np.float32(np.inf)
-            if not np.isfinite(off).all() or np.isnan(most).any():
-                return
-            lessons.append((mean, np.float32(GAIN) * off, most))
-        hip.strides += 1
-        for mean, newest, most in lessons:
-            mean += (newest - mean) / np.float32(min(hip.strides, MEMORY_STRIDES))
-            np.clip(mean, -most, most, out=mean)
+        state = self.state
+        hip = state.hips[cycle.side]
+        same_pace = abs(cycle.stride_s - hip.stride_s) <= SAME_PACE * hip.stride_s
+        trusted = same_pace and DISTRUST.isdisjoint(cycle.flags)
+        hip.stride_s = cycle.stride_s
+        hip.contact_s = cycle.end_s if trusted else -math.inf
+        if trusted and Flag.SAMPLES_LOST not in cycle.flags:
+            _teach(hip, cycle, samples)
+        for other in state.hips.values():  # the contact tells something of both feet
+            wanted = self._wanted(other, state.time_s)
+            other.ease = other.added - (_NOTHING if wanted is None else wanted)
+            other.eases_s = state.time_s if other.ease.any() else -math.inf
 
     def reset(self) -> None:
         """Forget everything."""
         self.state = CorrectionState()
 
+    def _wanted(self, hip: HipCorrection, time_s: float) -> Curves | None:
+        """Return what is to be added (17,) but for what still eases in; None for nothing."""
+        if not hip.strides or hip.contact_s == -math.inf:
+            return None
+        step_began_s = max(one.contact_s for one in self.state.hips.values())
+        phase = (time_s - hip.contact_s) / hip.stride_s
+        since_step = (time_s - step_began_s) / hip.stride_s
+        share = min(_remaining(phase, *STRIDE_FADES), _remaining(since_step, *STEP_FADES))
+        if share <= 0.0:
+            return None
+        add: Curves = hip.curve[int(phase * POINTS) % POINTS]
+        if share < 1.0:
+            add = np.float32(share) * add
+        return add
 
-def _left(since: float, fades: float, ends: float) -> float:
+
+_NOTHING: Final = np.zeros(_OUTPUTS, np.float32)
+"""Never written to: arrays of corrections are replaced, not changed."""
+
+
+def _teach(hip: HipCorrection, cycle: HipEstimate, samples: Sequence[HipSampleEstimate]) -> None:
+    """Let a stride change a hip's curve, unless too much of it is not to be trusted."""
+    side = cycle.side
+    some = [s for s in samples if DISTRUST.isdisjoint(s.flags)]
+    if not some or len(some) < TRUSTED_SHARE * len(samples):
+        return
+    phase = np.array([(s.time_s - cycle.start_s) / cycle.stride_s for s in some])
+    moments = [s.own_moments_nm_per_kg.get(side, s.moments_nm_per_kg[side]) for s in some]
+    forces = [s.own_forces_n_per_kg.get(side, s.forces_n_per_kg[side]) for s in some]
+    newest, most = np.zeros((2, POINTS, _OUTPUTS), np.float32)
+    for part, curves, spread, own in (
+        (slice(None, _MOMENTS), cycle.moments_nm_per_kg, cycle.moment_spread_nm_per_kg, moments),
+        (slice(_MOMENTS, None), cycle.forces_n_per_kg, cycle.force_spread_n_per_kg, forces),
+    ):
+        if curves and spread:  # a model may give only one kind, and no interval
+            newest[:, part] = GAIN * (_at(_PHASES, curves) - _periodic(phase, np.array(own)))
+            most[:, part] = _at(_PHASES, spread)
+    if not most.any() or not np.isfinite(newest).all() or np.isnan(most).any():
+        return
+    hip.strides += 1
+    mean = hip.curve + (newest - hip.curve) / np.float32(min(hip.strides, MEMORY_STRIDES))
+    hip.curve = np.clip(mean, -most, most)
+
+
+def _remaining(since: float, fades: float, ends: float) -> float:
     """Return 1 until something fades, down to 0 (and below) where it has ended."""
     return (ends - since) / (ends - fades) if since > fades else 1.0
 

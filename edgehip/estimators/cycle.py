@@ -64,6 +64,7 @@ class CycleEstimator:
             np.zeros(len(ANGLES)) if profile is None else profile.offset_deg(self.model.card)
         )
         self.zero = NO_ZERO if profile is None else profile.describe()
+        self.has_zero = profile is not None and profile.strength(self.model.card) > 0.0
 
     def estimate(self, cycle: GaitCycle) -> HipEstimate:
         """Return what a gait cycle says of its side's hip."""
@@ -129,7 +130,7 @@ class CycleEstimator:
             Flag.FIRST_AFTER_GAP: cycle.strides_since_gap == 0,
             Flag.SAMPLES_LOST: cycle.samples_lost > 0,
             Flag.OUT_OF_RANGE: out_of_range,
-            Flag.NO_ZERO: self.model.card.zero is not None and self.zero == NO_ZERO,
+            Flag.NO_ZERO: self.model.card.zero is not None and not self.has_zero,
             Flag.NO_FOOT_OFF: cycle.foot_off_s is None,
         }
         return tuple(flag for flag, is_raised in raised.items() if is_raised)

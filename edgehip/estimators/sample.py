@@ -108,6 +108,7 @@ class SampleEstimator:
             np.zeros(len(ANGLES)) if profile is None else profile.offset_deg(self.model.card)
         )
         self.zero = NO_ZERO if profile is None else profile.describe()
+        self.has_zero = profile is not None and profile.strength(self.model.card) > 0.0
 
     def feed(self, sample: JointAngleSample) -> HipSampleEstimate:
         """Return what a sample says of both hips. Times must increase from sample to sample."""
@@ -194,6 +195,6 @@ class SampleEstimator:
             flags.append(Flag.SAMPLES_LOST)
         if foreign:
             flags.append(Flag.OUT_OF_RANGE)
-        if card.zero is not None and self.zero == NO_ZERO:
+        if card.zero is not None and not self.has_zero:
             flags.append(Flag.NO_ZERO)
         return tuple(flags)
