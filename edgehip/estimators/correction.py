@@ -179,12 +179,12 @@ def _teach(hip: HipCorrection, cycle: HipEstimate, samples: Sequence[HipSampleEs
         (slice(_MOMENTS, None), cycle.forces_n_per_kg, cycle.force_spread_n_per_kg, forces),
     ):
         if curves and spread:  # a model may give only one kind, and no interval
-            newest[:, part] = GAIN * (_at(_PHASES, curves) - _periodic(phase, np.array(own)))
-            most[:, part] = _at(_PHASES, spread)
+            newest[:, part] = _at_phases(curves) - _repeated_at_phases(phase, np.array(own))
+            most[:, part] = _at_phases(spread)
     if not most.any() or not np.isfinite(newest).all() or np.isnan(most).any():
         return
     hip.strides += 1
-    mean = hip.curve + (newest - hip.curve) / np.float32(min(hip.strides, MEMORY_STRIDES))
+    mean = hip.curve + (GAIN * newest - hip.curve) / min(hip.strides, MEMORY_STRIDES)
     hip.curve = np.clip(mean, -most, most)
 
 
@@ -193,13 +193,21 @@ def _remaining(since: float, fades: float, ends: float) -> float:
     return (ends - since) / (ends - fades) if since > fades else 1.0
 
 
-def _at(phases: NDArray[np.float64], curves: Mapping[str, Curves]) -> Curves:
-    """Return curves from contact to contact at phases, (len(phases), len(curves))."""
-    columns = [np.interp(phases, np.linspace(0, 1, len(c)), c) for c in curves.values()]
-    return np.stack(columns, axis=-1).astype(np.float32)
+def _at_phases(curves: Mapping[str, Curves]) -> Curves:
+    """Return curves from contact to contact at ``_PHASES``, (POINTS, len(curves))."""
+    points = np.stack(list(curves.values()), axis=-1)
+    return _between(np.linspace(0.0, 1.0, len(points)), points)
 
 
-def _periodic(phases: NDArray[np.float64], answers: Curves) -> Curves:
-    """Return answers (N, C) at phases (N,) of a cycle that repeats, at ``_PHASES``."""
-    columns = [np.interp(_PHASES, phases, column, period=1.0) for column in answers.T]
-    return np.stack(columns, axis=-1).astype(np.float32)
+def _repeated_at_phases(phases: NDArray[np.float64], answers: Curves) -> Curves:
+    """Return answers (N, C) at increasing phases (N,) of a cycle that repeats, at ``_PHASES``."""
+    around = np.concatenate([phases[-1:] - 1.0, phases, phases[:1] + 1.0])
+    return _between(around, np.concatenate([answers[-1:], answers, answers[:1]]))
+
+
+def _between(phases: NDArray[np.float64], points: Curves) -> Curves:
+    """Return what lies at ``_PHASES`` on straight lines between points (N, C) at phases (N,)."""
+    above = np.searchsorted(phases, _PHASES, side="right")
+    share = (_PHASES - phases[above - 1]) / (phases[above] - phases[above - 1])
+    below: Curves = points[above - 1]
+    return below + share.astype(np.float32)[:, None] * (points[above] - below)
