@@ -226,6 +226,19 @@ def test_a_high_moment_lights_the_second_led_unless_it_is_not_to_be_acted_upon(
     assert leds_after(float("nan"), flags=0) == "00"
 
 
+def test_what_an_estimate_lit_goes_out_though_cues_are_still_told(device: Device) -> None:
+    peaks, percents, moments = (0.0,) * 14, (0.0,) * 3, (0.6, 0.0, 0.0)
+    device.say(
+        CycleEstimate(1, 0, 0, STRIDE_US, 61.0, moments, moments, peaks, percents, percents, peaks)
+    )
+    assert leds(device) == "01"
+    for _ in range(2):
+        device.hear(100)  # together longer than one and a half strides
+        device.say(Cue(cue=0, state=1, event_us=0, flags=0))
+    assert leds(device) == "10"
+    device.say(Cue(cue=0, state=0, event_us=0, flags=0))
+
+
 def test_every_sketch_of_the_library_compiles(tmp_path: Path) -> None:
     if why := boards.unavailable("avr"):
         pytest.skip(why)

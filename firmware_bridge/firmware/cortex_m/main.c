@@ -23,8 +23,10 @@
 #define LED_CUE 1u
 #define LED_MOMENT 2u
 #define HIGH_MOMENT_NM_PER_KG_X1000 500
-/* When the host is silent for so long, everything goes off: nothing stays on because a host died. */
+/* When the host is silent for so long, everything goes off: nothing stays on because a host died.
+ * An estimate holds for one and a half strides: cues are told on when nobody walks any more. */
 #define SILENCE_TICKS (2u * CLOCK_HZ)
+#define LONGEST_STRIDE_US 3000000u
 
 #define ALL_CHANNELS ((1u << 10) - 1u)
 
@@ -36,6 +38,7 @@ static volatile bool sending = true;
 static volatile uint32_t rate_hz_x1000 = 100000;
 static volatile uint32_t wanted_period = FIRST_PERIOD; /* in ticks */
 static uint64_t heard_at;
+static uint64_t moment_ends_at;
 
 static uint32_t sequence;
 
@@ -130,6 +133,11 @@ static void obey(const struct edgehip_decoder *heard)
             int16_t peak = estimate.moment_max_nm_per_kg_x1000[EDGEHIP_MOMENT_HIP_FLEXION];
             /* What is not to be acted upon lights nothing; an unknown peak is below any limit. */
             bool trusted = (estimate.flags & EDGEHIP_DISTRUST) == 0;
+            uint32_t stride_us = estimate.stride_us;
+            if (stride_us > LONGEST_STRIDE_US) {
+                stride_us = LONGEST_STRIDE_US;
+            }
+            moment_ends_at = ticks + (uint64_t)(stride_us + stride_us / 2u) * TICKS_PER_US;
             set_led(LED_MOMENT, trusted && peak > HIGH_MOMENT_NM_PER_KG_X1000);
         }
         break;
@@ -165,6 +173,9 @@ void systick_interrupt(void)
     sample_due = true;
     if (ticks - heard_at > SILENCE_TICKS) {
         LEDS = 0;
+    }
+    if (ticks > moment_ends_at) {
+        set_led(LED_MOMENT, false);
     }
 }
 

@@ -2,7 +2,8 @@
 //
 // The built-in LED is lit while cue 0 is on, an LED at pin 12 after a stride with a high hip
 // flexion moment; the firmware's text says which are. Both go out when the host is silent for two
-// seconds: nothing stays on because a host died.
+// seconds: nothing stays on because a host died. The second also goes out when no new estimate comes
+// for one and a half strides: cues are told on when nobody walks any more.
 #include <EdgeHip.h>
 
 #include "walk_table.h"
@@ -11,8 +12,11 @@ static const uint8_t LED_CUE = LED_BUILTIN;
 static const uint8_t LED_MOMENT = 12;
 static const int16_t HIGH_MOMENT_NM_PER_KG_X1000 = 500;
 static const uint32_t SILENCE_MS = 2000;
+static const uint32_t LONGEST_STRIDE_US = 3000000;
 
 static char firmware[] = "1.0 leds=00";
+
+static uint32_t momentSinceMs, momentForMs;
 
 EdgeHip hip(Serial, "edgehip walker, Arduino", firmware);
 
@@ -30,6 +34,9 @@ static void onCue(const edgehip_cue &cue) {
 static void onEstimate(const edgehip_cycle_estimate &estimate) {
   int16_t peak = estimate.moment_max_nm_per_kg_x1000[EDGEHIP_MOMENT_HIP_FLEXION];
   bool trusted = (estimate.flags & EDGEHIP_DISTRUST) == 0;
+  uint32_t strideUs = min(estimate.stride_us, LONGEST_STRIDE_US);
+  momentSinceMs = millis();
+  momentForMs = strideUs / 1000 * 3 / 2;
   // What is not to be acted upon lights nothing; an unknown peak is below any limit.
   switchLed(LED_MOMENT, trusted && peak > HIGH_MOMENT_NM_PER_KG_X1000);
 }
@@ -56,6 +63,9 @@ void loop() {
 
   if (hip.silentMs() > SILENCE_MS) {
     switchLed(LED_CUE, false);
+    switchLed(LED_MOMENT, false);
+  }
+  if (millis() - momentSinceMs > momentForMs) {
     switchLed(LED_MOMENT, false);
   }
   if (!hip.sampleDue()) {
