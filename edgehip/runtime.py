@@ -311,7 +311,7 @@ class Stream:
         if self.link.faults[Fault.BAD_VALUE]:
             return (
                 "every sample has an angle beyond 180 degrees: angles are in degrees, from -180 to "
-                "180, and 0 is standing upright"
+                "180, and near 0 in standing"
             )
         head = f"{self._bytes} bytes came and not one good {'frame' if frames else 'line'}"
         if frames and self._printable:
