@@ -39,9 +39,10 @@ from edgehip_export.strides import Strides
 DATA: Final = ROOT.parent / "shared" / "data"
 UNITS: Final = (
     "RMSE in Nm/kg and N/kg; released: the six networks as published, and their mean; walking on: "
-    "corrected as a stream with both voices does it (edgehip/estimators/correction.py), after the "
-    "same stride, as these are walked over and over; after others: corrected after the person's "
-    "other strides of that leg, for schreiber one of another speed, where there are any"
+    "corrected as in a stream with both voices (edgehip/estimators/correction.py), but with "
+    "contacts known exactly and at once and every estimate trusted, after the same stride, as "
+    "these are walked over and over; after others: corrected after the person's other strides of "
+    "that leg, for schreiber one of another speed, where there are any"
 )
 OFFSET_SD_DEG: Final = 5.0
 OFFSET_DRAWS: Final = 4

@@ -139,6 +139,7 @@ def engine_call(model: Model) -> Callable[[], object]:
 def feeder(model: Model) -> Callable[[], object]:
     """Return a call that has the next sample of an endless walk estimated and corrected."""
     estimator, correction = SampleEstimator(model), Correction()
+    correction.state.landed_s = 0.0
     for hip in correction.state.hips.values():  # as in a stride that does not end
         hip.strides, hip.contact_s, hip.stride_s = 1, 0.0, 1e9
     walker = Walker(WalkerParameters(rate_hz=model.card.rate_hz or 100.0, noise_deg=0.2))

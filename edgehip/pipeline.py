@@ -217,7 +217,10 @@ class Pipeline:
             cycle = self.cycles.event(event, sample.received_ns)
             if isinstance(cycle, GaitCycle):
                 yield from self._cycle(cycle)
-            elif cycle is not None:
+                continue
+            if isinstance(event, InitialContact) and self.correction is not None:
+                self.correction.lose_step(event)
+            if cycle is not None:
                 yield cycle
         yield from self._watch_standing(sample)
         self._mark(Hop.SEGMENT)
@@ -288,5 +291,7 @@ class Pipeline:
             return
         self.state.profile, self.state.calibration = profile, None
         self._forget_voices()  # answers with another zero are not to be compared
+        if self.sample_estimator is not None:
+            self.sample_estimator.reset()  # its memory is of angles with the old one
         self.apply_zero()
         yield profile

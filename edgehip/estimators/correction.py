@@ -6,10 +6,10 @@ stride to the next. So it is learnt from each finished stride and added at the s
 that follow, as iterative learning control does with what repeats (Bristow, Tharayil and Alleyne,
 "A survey of iterative learning control", 2006).
 
-It is never more than the interval the whole-cycle model states, it never jumps, and it is there
-only while steps of one pace follow each other: a stride that must not be trusted, or took much
-longer or shorter than the one before, ends it until two agree again, and so does a step that is
-overdue.
+It is never more than the interval the whole-cycle model states, it changes smoothly, and it is
+there only while steps of one pace follow each other: a stride that must not be trusted, or took
+much longer or shorter than the one before, ends it until two agree again, and so does a step that
+is overdue.
 """
 
 import math
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehip.channels import MOMENTS, MUSCLES, Side
-from edgehip.events import DISTRUST, Flag, HipEstimate, HipSampleEstimate
+from edgehip.events import DISTRUST, Flag, HipEstimate, HipSampleEstimate, InitialContact
 
 POINTS: Final = 200
 """Of a curve over the gait cycle: half a percent apart, less than a sample at 100 Hz."""
@@ -54,8 +54,8 @@ class HipCorrection:
 
     ``curve`` (POINTS, 17), moments then forces, is what ``strides`` taught; point ``i`` lies at
     phase ``_PHASES[i]``. The last stride ended at ``contact_s`` (minus infinity if nothing can be
-    said of the phase) and took ``stride_s``. ``added`` (17,) was added last; ``ease`` (17,) is what
-    is still added of what was before ``eases_s``.
+    said of the phase) and took ``stride_s``. ``added`` (17,) was added last. When something last
+    changed, at ``eases_s``, it was ``before`` (17,), by ``jump`` (17,) more than was then wanted.
     """
 
     curve: Curves = field(default_factory=lambda: np.zeros((POINTS, _OUTPUTS), np.float32))
@@ -63,18 +63,20 @@ class HipCorrection:
     contact_s: float = -math.inf
     stride_s: float = 0.0
     added: Curves = field(default_factory=lambda: np.zeros(_OUTPUTS, np.float32))
-    ease: Curves = field(default_factory=lambda: np.zeros(_OUTPUTS, np.float32))
+    before: Curves = field(default_factory=lambda: np.zeros(_OUTPUTS, np.float32))
+    jump: Curves = field(default_factory=lambda: np.zeros(_OUTPUTS, np.float32))
     eases_s: float = -math.inf
 
 
 @dataclass(slots=True)
 class CorrectionState:
-    """Both hips, and when a sample was last corrected."""
+    """Both hips, when a sample was last corrected, and when either foot last came down."""
 
     hips: dict[Side, HipCorrection] = field(
         default_factory=lambda: {"l": HipCorrection(), "r": HipCorrection()}
     )
     time_s: float = 0.0
+    landed_s: float = -math.inf
 
 
 class Correction:
@@ -86,24 +88,26 @@ class Correction:
     def correct(self, estimate: HipSampleEstimate) -> HipSampleEstimate:
         """Return a model's own answer to a sample with what is known of each hip added.
 
-        One that must not be trusted is left as it is.
+        The answer of a model that warms up is left as it is.
         """
         state = self.state
         state.time_s = time_s = estimate.time_s
-        trusted = DISTRUST.isdisjoint(estimate.flags)
+        if Flag.WARMING_UP in estimate.flags:
+            for hip in state.hips.values():
+                self._ease(hip, _NOTHING)
+            return estimate
         moments, forces = dict(estimate.moments_nm_per_kg), dict(estimate.forces_n_per_kg)
         own_moments: dict[Side, Curves] = {}
         own_forces: dict[Side, Curves] = {}
         for side, hip in state.hips.items():
-            add = self._wanted(hip, time_s) if trusted else None
+            add = self._wanted(hip, time_s)
             remaining = 1.0 - (time_s - hip.eases_s) / EASE_S
-            if trusted and remaining > 0.0:
-                ease = np.float32(remaining) * hip.ease
-                add = ease if add is None else add + ease
-            if add is None:
-                hip.added = _NOTHING
-                continue
+            if remaining > 0.0:
+                most = np.maximum(np.abs(add), np.abs(hip.before))
+                add = np.clip(add + np.float32(remaining) * hip.jump, -most, most)
             hip.added = add
+            if add is _NOTHING:
+                continue
             own_moments[side], own_forces[side] = moments[side], forces[side]
             moments[side] = moments[side] + add[:_MOMENTS]
             forces[side] = np.maximum(forces[side] + add[_MOMENTS:], _NO_FORCE)
@@ -127,33 +131,45 @@ class Correction:
         samples
             What :meth:`correct` made of the stride's samples; none if they are not to be compared.
         """
-        state = self.state
-        hip = state.hips[cycle.side]
+        hip = self.state.hips[cycle.side]
         same_pace = abs(cycle.stride_s - hip.stride_s) <= SAME_PACE * hip.stride_s
         trusted = same_pace and DISTRUST.isdisjoint(cycle.flags)
         hip.stride_s = cycle.stride_s
         hip.contact_s = cycle.end_s if trusted else -math.inf
         if trusted and Flag.SAMPLES_LOST not in cycle.flags:
             _teach(hip, cycle, samples)
-        for other in state.hips.values():  # the contact tells something of both feet
-            wanted = self._wanted(other, state.time_s)
-            other.ease = other.added - (_NOTHING if wanted is None else wanted)
-            other.eases_s = state.time_s if other.ease.any() else -math.inf
+        self._landed(cycle.end_s)
+
+    def lose_step(self, contact: InitialContact) -> None:
+        """Hear of a contact that closed no stride: the pace of this foot is not known."""
+        self.state.hips[contact.side].contact_s = -math.inf
+        self._landed(contact.time_s)
 
     def reset(self) -> None:
         """Forget everything."""
         self.state = CorrectionState()
 
-    def _wanted(self, hip: HipCorrection, time_s: float) -> Curves | None:
-        """Return what is to be added (17,) but for what still eases in; None for nothing."""
+    def _landed(self, time_s: float) -> None:
+        """Take note of a contact, which may change what is wanted of either hip."""
+        self.state.landed_s = time_s
+        for hip in self.state.hips.values():
+            self._ease(hip, hip.added)
+
+    def _ease(self, hip: HipCorrection, added: Curves) -> None:
+        """Let what is added go over from ``added`` (17,) to what is wanted from now on."""
+        jump = added - self._wanted(hip, self.state.time_s)
+        hip.added = hip.before = added
+        hip.jump, hip.eases_s = jump, self.state.time_s if jump.any() else -math.inf
+
+    def _wanted(self, hip: HipCorrection, time_s: float) -> Curves:
+        """Return what is to be added (17,) once nothing eases any more."""
         if not hip.strides or hip.contact_s == -math.inf:
-            return None
-        step_began_s = max(one.contact_s for one in self.state.hips.values())
+            return _NOTHING
         phase = (time_s - hip.contact_s) / hip.stride_s
-        since_step = (time_s - step_began_s) / hip.stride_s
+        since_step = (time_s - self.state.landed_s) / hip.stride_s
         share = min(_remaining(phase, *STRIDE_FADES), _remaining(since_step, *STEP_FADES))
         if share <= 0.0:
-            return None
+            return _NOTHING
         add: Curves = hip.curve[int(phase * POINTS) % POINTS]
         if share < 1.0:
             add = np.float32(share) * add
