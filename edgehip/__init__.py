@@ -5,12 +5,15 @@ import importlib
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edgehip.channels import ANGLES, MOMENTS, MUSCLES
+    from edgehip.cues import parse_cue
     from edgehip.errors import EdgehipError
     from edgehip.events import (
         BrokenCycle,
         Chunk,
+        CueChange,
         FootOff,
         HipEstimate,
+        HipSampleEstimate,
         InitialContact,
         JointAngleSample,
         LinkChange,
@@ -30,9 +33,11 @@ __all__ = [
     "MUSCLES",
     "BrokenCycle",
     "Chunk",
+    "CueChange",
     "EdgehipError",
     "FootOff",
     "HipEstimate",
+    "HipSampleEstimate",
     "InitialContact",
     "JointAngleSample",
     "LinkChange",
@@ -44,16 +49,20 @@ __all__ = [
     "__version__",
     "load_model",
     "open_source",
+    "parse_cue",
 ]
 
 _ROOMS = {
     "channels": ("ANGLES", "MOMENTS", "MUSCLES"),
+    "cues": ("parse_cue",),
     "errors": ("EdgehipError",),
     "events": (
         "BrokenCycle",
         "Chunk",
+        "CueChange",
         "FootOff",
         "HipEstimate",
+        "HipSampleEstimate",
         "InitialContact",
         "JointAngleSample",
         "LinkChange",

@@ -28,6 +28,12 @@ def main() -> None:
     sys.exit(status)
 
 
+def heed_interrupts() -> None:
+    """Have Python's handler for Ctrl-C from here on: there may be things to close."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _leave(number: int, frame: FrameType | None) -> None:
     os._exit(INTERRUPTED)
 

@@ -49,7 +49,8 @@ def load_model(source: str | Path = DEFAULT_CYCLE_MODEL, *, trusted: bool = True
         If the engine for its format is not installed.
     """
     path = Path(source)
-    if not path.suffix and not os.path.exists(path):
+    known = {bundled.name for bundled in bundled_models()}
+    if not os.path.exists(path) and (not path.suffix or str(source) in known):
         path = _bundled(str(source))
     card, content, format = read_model(path)
     if not trusted and path.parent != Path(str(BUNDLED)):
@@ -61,7 +62,7 @@ def load_model(source: str | Path = DEFAULT_CYCLE_MODEL, *, trusted: bool = True
 
 def _bundled(name: str) -> Path:
     available = bundled_models()
-    for suffix in (".tflite", ".onnx"):
+    for suffix in ("", ".tflite", ".onnx"):
         for path in available:
             if path.name == name + suffix:
                 return path

@@ -49,8 +49,12 @@ StreamEvent = Event | PortOpened | LinkChange
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a stream came to. Latencies are distributions, in milliseconds."""
+    """What a stream came to. Latencies are distributions, in milliseconds.
 
+    ``by_cycle`` says whether strides were estimated at all.
+    """
+
+    by_cycle: bool
     estimates: dict[str, int]
     broken_cycles: int
     cues_switched_on: int
@@ -237,6 +241,7 @@ class Stream:
         meter, timebase = self.meter, self.pipeline.intake.receivers[0].timebase
         uncertainty_ns = timebase.uncertainty_ns
         return Summary(
+            by_cycle=self.pipeline.estimator is not None,
             estimates=dict(self.estimate_counts),
             broken_cycles=self.broken_cycles,
             cues_switched_on=self.cues_switched_on,

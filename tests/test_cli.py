@@ -79,6 +79,14 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--port", "synthetic:", "--record", "text.txt"], "exists already"),
         (["stream", "--port", "synthetic:", "--record", "no/folder.rec"], "cannot be written"),
         (["models", "none"], "there are: hip-cycle"),
+        (["stream", "--port=synthetic:", "--outputs", "glmed"], "nothing without --estimates sam"),
+        (["stream", "--port=synthetic:", "--no-correction"], "without --estimates cycle,sample"),
+        (["stream", "--port=synthetic:", "--sample-model", "x"], "nothing without --estimates s"),
+        (["stream", "--port=synthetic:", "--time-unit", "us"], "nothing without --format lines"),
+        (
+            ["stream", "--port=synthetic:", "--calibrate=standing", "--profile=a", "--record=./a"],
+            "names the same file as --profile",
+        ),
     ],
 )
 def test_a_mistake_is_one_clear_line(arguments: list[str], complaint: str, tmp_path: Path) -> None:
@@ -360,5 +368,6 @@ def test_the_bundled_models_are_listed() -> None:
     done = edgehip("models")
     assert done.returncode == 0
     assert "hip-cycle.tflite" in done.stdout
+    assert edgehip("models", "hip-sample.onnx").stdout.startswith(str(MODELS / "hip-sample.onnx"))
     shown = edgehip("models", "hip-cycle")
     assert "moments_nm_per_kg 1x180x3" in shown.stdout

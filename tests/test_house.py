@@ -97,9 +97,11 @@ def test_the_public_names_are_these() -> None:
         "MUSCLES",
         "BrokenCycle",
         "Chunk",
+        "CueChange",
         "EdgehipError",
         "FootOff",
         "HipEstimate",
+        "HipSampleEstimate",
         "InitialContact",
         "JointAngleSample",
         "LinkChange",
@@ -111,6 +113,7 @@ def test_the_public_names_are_these() -> None:
         "__version__",
         "load_model",
         "open_source",
+        "parse_cue",
     ]
     assert all(hasattr(edgehip, name) for name in edgehip.__all__)
     assert set(edgehip.__all__) <= set(dir(edgehip))

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,19 @@ def accelerated() -> Summary:
     with Stream(open_source("synthetic:?speed=20&duration_s=16"), None) as stream:
         list(stream)
         return stream.summary()
+
+
+def test_a_walk_without_a_stride_gets_a_hint(accelerated: Summary) -> None:
+    def hints(**changed: Any) -> list[str]:
+        told = summary_lines(replace(accelerated, estimates={"l": 0, "r": 0}, **changed))
+        return [line for line in told if line.startswith("hint")]
+
+    (hint,) = hints(by_cycle=True)
+    assert "slower than 46 steps/min" in hint
+    (hint,) = hints(by_cycle=True, broken_cycles=9)
+    assert "15 samples a second are too few" in hint
+    assert not hints(by_cycle=False)
+    assert not hints(by_cycle=True, samples=300)
 
 
 def clock(summary: Summary) -> str:

@@ -2,14 +2,13 @@
 
 import difflib
 import importlib
-import signal
 import sys
 from typing import Final
 
 import click
 
 from edgehip import __version__
-from edgehip.cli import INTERRUPTED
+from edgehip.cli import INTERRUPTED, heed_interrupts
 from edgehip.errors import EdgehipError, MissingExtraError
 
 COMMANDS: Final = {
@@ -22,6 +21,9 @@ COMMANDS: Final = {
     "import": "edgehip_export.commands:import_",
     "export": "edgehip_export.commands:export",
 }
+
+LOADING: Final = ("stream", "models")
+"""Commands that begin by loading an engine: they have nothing to close before they say so."""
 
 
 class LazyGroup(click.Group):
@@ -43,8 +45,8 @@ class LazyGroup(click.Group):
                 raise MissingExtraError(error.name, "export", f"edgehip {cmd_name}") from error
             raise
         assert isinstance(command, click.Command)
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have things to close
+        if cmd_name not in LOADING:
+            heed_interrupts()
         return command
 
     def resolve_command(

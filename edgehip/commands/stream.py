@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from edgehip import __version__
 from edgehip.channels import MOMENTS, MUSCLES
+from edgehip.cli import heed_interrupts
 from edgehip.commands.numbers import FiniteRange
 from edgehip.commands.run import Run, stopped_by_signals
 from edgehip.cues import parse_cue
@@ -197,12 +199,25 @@ def stream(
     end.
     """
     if calibrate and profile_path and os.path.exists(profile_path):
-        raise ProfileError(f"{profile_path}: exists already; --calibrate would overwrite it")
+        raise ProfileError(
+            f"{profile_path}: exists already; --calibrate would overwrite it: delete it, or name "
+            "another"
+        )
+    if record_path and profile_path and record_path.absolute() == profile_path.absolute():
+        raise click.BadParameter("names the same file as --profile", param_hint="--record")
     if calibrate and profile_path and not os.access(profile_path.parent, os.W_OK):
         raise ProfileError(f"{profile_path}: cannot be written: no such folder, or no permission")
     pair = _one_or_two(ports)
     port = " + ".join(pair)
     by_cycle, by_sample = _voices(estimates)
+    _refuse_idle(
+        ("model_name", "--model", by_cycle, "--estimates cycle"),
+        ("curves", "--no-curves", by_cycle, "--estimates cycle"),
+        ("sample_model_name", "--sample-model", by_sample, "--estimates sample"),
+        ("outputs", "--outputs", by_sample, "--estimates sample"),
+        ("correct", "--correction", by_cycle and by_sample, "--estimates cycle,sample"),
+        ("time_unit", "--time-unit", format_ == "lines", "--format lines"),
+    )
     if by_cycle and by_sample and output == "csv":
         raise click.BadParameter("CSV holds one kind of estimate", param_hint="--estimates")
     wanted = _wanted(outputs)
@@ -214,6 +229,7 @@ def stream(
     model = load_model(model_name, trusted=False) if by_cycle else None
     sample_model = load_model(sample_model_name, trusted=False) if by_sample else None
     profile = load_profile(profile_path) if profile_path and not calibrate else None
+    heed_interrupts()
     recorder: Recorder | None = None
     with contextlib.ExitStack() as stack:
         opened = open_source(*pair, baud=baud, time_unit=time_unit)
@@ -280,6 +296,14 @@ def _one_or_two(ports: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(pair)) < len(pair):
         raise click.BadParameter("names the same port twice; each leg has one", param_hint="--port")
     return pair
+
+
+def _refuse_idle(*options: tuple[str, str, bool, str]) -> None:
+    """Refuse what was given and does nothing: (parameter, option, whether it does, needs)."""
+    given = click.get_current_context().get_parameter_source
+    for parameter, option, does_something, needs in options:
+        if given(parameter) is ParameterSource.COMMANDLINE and not does_something:
+            raise click.BadParameter(f"does nothing without {needs}", param_hint=option)
 
 
 def _about(port: str, format_: Format, devices: int) -> dict[str, str]:

@@ -2,11 +2,14 @@
 
 from typing import Final
 
+from edgehip.cycles import MAX_BRIDGED_GAP_S, MAX_STRIDE_S
 from edgehip.latency import Percentiles
 from edgehip.runtime import Summary
 
 MAX_DRIFT_PPM: Final = 100_000
 """Not even an untrimmed RC oscillator is farther off: such a clock is not meant to keep pace."""
+HINT_SAMPLES: Final = 1000
+"""After so many, somebody would have walked."""
 
 
 def summary_lines(summary: Summary) -> list[str]:
@@ -18,6 +21,8 @@ def summary_lines(summary: Summary) -> list[str]:
         f"samples    {summary.samples}; frames lost {summary.frames_lost} "
         f"({summary.loss_percent:.2f} %)",
     ]
+    if summary.by_cycle and summary.samples >= HINT_SAMPLES and not any(strides.values()):
+        lines.append(f"hint       {_hint(summary.broken_cycles)}")
     if summary.cues_switched_on:
         lines.append(f"cues       switched on {summary.cues_switched_on} times")
     if summary.faults:
@@ -31,6 +36,16 @@ def summary_lines(summary: Summary) -> list[str]:
         lines += [_row(name, p) for name, p in summary.latency.items()]
         lines.append(f"deadline   {summary.deadline_ms:g} ms: {summary.deadline_misses} missed")
     return lines
+
+
+def _hint(broken_cycles: int) -> str:
+    """Say why there may be no estimate for a stride."""
+    if broken_cycles:
+        return f"every stride has gaps: {1 / MAX_BRIDGED_GAP_S:.0f} samples a second are too few"
+    return (
+        "no gait cycle was found: nobody walked, or slower than "
+        f"{120 / MAX_STRIDE_S:.0f} steps/min; or check the angles' order, signs and units"
+    )
 
 
 def _pace(drift_ppm: float) -> str:

@@ -68,8 +68,8 @@ def require(*tools: str) -> None:
         raise ToolchainError(why)
     if not LIBRARY.is_dir():
         raise ToolchainError(
-            f"{LIBRARY}: not there; firmware is built in a checkout of edgehip's repository, "
-            "installed with 'pip install -e .'"
+            "the firmware's sources are not installed: it is built in a checkout of edgehip's "
+            "repository, installed with 'pip install -e .'"
         )
 
 
