@@ -111,7 +111,8 @@ def _rates(
         ) -> tuple[list[Cell], bool]:
             # The walk is a walk of 500 Hz at most, told faster: as many samples, more strides.
             walk = synthetic_walk(max(duration_s * rate_hz / 500, 5.0), stand_s=0.5, rate_hz=500.0)
-            options = ("--output", "jsonl", "--no-curves", "--outputs", "hip_flexion_r")
+            options = ["--output", "jsonl", "--no-curves"]
+            options += ["--outputs", "hip_flexion_r"] if "sample" in name else []
             for _ in range(2):
                 with only_core(cores()[0]), streaming(*chosen, *options, *_deadline()) as program:
                     sent_hz = _send(program, walk, rate_hz / 500)
