@@ -43,6 +43,7 @@ EASE_S: Final = 0.1
 _MOMENTS: Final = len(MOMENTS)
 _OUTPUTS: Final = len(MOMENTS) + len(MUSCLES)
 _NO_FORCE: Final = np.float32(0.0)  # muscles only pull
+_NOTHING: Final = np.zeros(_OUTPUTS, np.float32)  # corrections are replaced, never written to
 _PHASES: Final = (np.arange(POINTS) + 0.5) / POINTS
 
 Curves = NDArray[np.float32]
@@ -174,10 +175,6 @@ class Correction:
         if share < 1.0:
             add = np.float32(share) * add
         return add
-
-
-_NOTHING: Final = np.zeros(_OUTPUTS, np.float32)
-"""Never written to: arrays of corrections are replaced, not changed."""
 
 
 def _teach(hip: HipCorrection, cycle: HipEstimate, samples: Sequence[HipSampleEstimate]) -> None:
