@@ -66,9 +66,7 @@ def stride(
     )
 
 
-def walk_on(
-    correction: Correction, number: int, value: float = 0.0, stride_s: float = STRIDE_S
-) -> list[HipSampleEstimate]:
+def walk_on(correction: Correction, number: int, value: float = 0.0) -> list[HipSampleEstimate]:
     """Return stride ``number``'s estimates from a model that always says ``value``.
 
     Half-way the left foot comes to the ground, from whose strides nothing is to be learnt.

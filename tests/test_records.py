@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import pytest
 
 from edgehip import Stream, load_model, open_source
 from edgehip.channels import MOMENTS, MUSCLES
-from edgehip.events import DISTRUST, Flag, HipEstimate, Hop, LinkState
+from edgehip.events import DISTRUST, Fault, Flag, HipEstimate, HipSampleEstimate, Hop, LinkState
 from edgehip.sinks.records import (
     CSV_COLUMNS,
     csv_header,
     estimate_record,
+    sample_record,
     to_csv_line,
     to_json_line,
 )
@@ -96,3 +98,23 @@ def test_csv_has_a_cell_for_every_column(estimate: HipEstimate) -> None:
     peak = plain["force_peaks_n_per_kg"]["glmed"]["max"]
     assert float(row["glmed_max_n_per_kg"]) == peak["value"]
     assert float(row["queue_ms"]) == 1.5
+
+
+def test_every_fault_the_summary_can_count_is_explained() -> None:
+    _, _, table = PAGE.partition("## Faults")
+    assert set(re.findall(r"`([a-z_]+)`", table)) == {str(fault) for fault in Fault}
+
+
+def test_a_samples_record_is_documented_and_names_the_corrected_sides() -> None:
+    moments, forces = np.zeros(3, np.float32), np.zeros(14, np.float32)
+    sample = HipSampleEstimate(
+        1.0,
+        {"l": moments, "r": moments},
+        {"l": forces, "r": forces},
+        *("none", (), (), 0),
+        own_moments_nm_per_kg={"r": moments},
+        own_forces_n_per_kg={"r": forces},
+    )
+    record = sample_record(sample, LinkState.LIVE, ())
+    assert record["corrected"] == ["r"]
+    assert all(f"`{name}`" in PAGE for name in record)

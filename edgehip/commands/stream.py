@@ -210,15 +210,16 @@ def stream(
     pair = _one_or_two(ports)
     port = " + ".join(pair)
     by_cycle, by_sample = _voices(estimates)
+    both = by_cycle and by_sample
     _refuse_idle(
         ("model_name", "--model", by_cycle, "--estimates cycle"),
-        ("curves", "--no-curves", by_cycle, "--estimates cycle"),
+        ("curves", "--curves/--no-curves", by_cycle, "--estimates cycle"),
         ("sample_model_name", "--sample-model", by_sample, "--estimates sample"),
         ("outputs", "--outputs", by_sample, "--estimates sample"),
-        ("correct", "--correction", by_cycle and by_sample, "--estimates cycle,sample"),
+        ("correct", "--correction/--no-correction", both, "--estimates cycle,sample"),
         ("time_unit", "--time-unit", format_ == "lines", "--format lines"),
     )
-    if by_cycle and by_sample and output == "csv":
+    if both and output == "csv":
         raise click.BadParameter("CSV holds one kind of estimate", param_hint="--estimates")
     wanted = _wanted(outputs)
     thresholds = [parse_cue(text, body_mass_kg) for text in cues]

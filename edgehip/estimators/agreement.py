@@ -37,9 +37,9 @@ class Agreement:
             recent.popleft()
 
     def samples(self, cycle: HipEstimate) -> list[HipSampleEstimate]:
-        """Return a stride's per-sample estimates.
+        """Return a stride's per-sample estimates, if they are all there.
 
-        None if they do not reach back to its start, or if one of them was still warming up.
+        Nothing if they do not reach back to its start, or if one was still warming up.
         """
         recent = self.state.recent
         if not recent or recent[0].time_s > cycle.start_s:
