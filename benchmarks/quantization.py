@@ -1,9 +1,10 @@
-"""What the released networks are worth in every format, precision and form, beside PyTorch.
+"""What the networks are worth in every format, precision and form, beside PyTorch.
 
 ``python -m benchmarks.quantization [--quick] [--data DIR]`` imports the checkpoints, exports them
 and states, for every file: its size and its ratio to float32, its error against PyTorch, what it
 loses of R² on labelled strides of other laboratories than the training's, and how long a call
-takes on one thread, with the ratio to PyTorch's own call in the same run.
+takes on one thread, with the ratio to PyTorch's own call in the same run. The bundled models
+follow, beside their float32 files.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from typing import Final
 import numpy as np
 import torch
 
+from benchmarks.bundled_precisions import bundled_precisions
 from benchmarks.machine import ROOT
 from benchmarks.released import forms_of, networks
 from benchmarks.report import Cell, Report, Table, run_program
@@ -73,6 +75,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     refused = f"an error above {limits}, or a loss of {Limits().r2_loss:g} of R²"
     note = f"{NOTE}; not written are files with {refused}"
     report.tables.append(Table(title, COLUMNS, rows, note))
+    report.tables.append(bundled_precisions(arguments.data, every=8 if arguments.quick else 1))
     return report
 
 

@@ -12,12 +12,12 @@ from edgehip.errors import ModelFileError
 from edgehip.model import load_model
 from edgehip_export import parity
 from edgehip_export.checkpoint import import_checkpoints
-from edgehip_export.export import run_module
-from edgehip_export.export_model import Labelled, Limits, export_model
+from edgehip_export.export import onnx_graph, run_module
+from edgehip_export.export_model import Labelled, Limits, export_graphs, export_model
 from edgehip_export.forms import cycle_form, step_form
 from edgehip_export.networks import CausalNetwork, unroll
 from edgehip_export.parity import answers, normal_strides, normalised_error
-from edgehip_export.quantize import PRECISIONS
+from edgehip_export.quantize import PRECISIONS, Precision
 from edgehip_export.trained import TrainedModel
 from tests.test_export_checkpoint import synthetic
 
@@ -63,6 +63,24 @@ def test_lstm_cycle_in_tflite_is_a_loop_over_its_step(tmp_path: Path) -> None:
         assert exported.parity is not None
         assert exported.parity.size_ratio < ratio
         assert exported.path.stat().st_size < 2_000_000
+
+
+def test_a_graph_the_engine_refuses_is_not_written_and_the_others_are(tmp_path: Path) -> None:
+    module, card = cycle_form(model(tmp_path, "transformer", "moments"))
+    graph = onnx_graph(module, card)
+    source = answers(lambda *x: run_module(module, *x), card, STRIDES)
+
+    def broken(precision: Precision, _: object) -> bytes:
+        return graph[: len(graph) // 2] if precision == "int8" else graph
+
+    precisions: tuple[Precision, ...] = ("int8", "fp32")
+    done = list(
+        export_graphs(
+            [("onnx", broken)], card, tmp_path, precisions, FEW, source, Limits(), no_static=None
+        )
+    )
+    assert "refuses the graph" in (done[0].refusal or "")
+    assert [exported.path.exists() for exported in done] == [False, True]
 
 
 def test_transformer_has_no_step_form(tmp_path: Path) -> None:

@@ -1,13 +1,15 @@
 """Smaller numbers in the same graph: half-precision and 8-bit weights.
 
-Only the weights of matrix products (and LSTM cells) change. Biases, normalisation, activations and
-recurrent state stay float32: one 8-bit scale cannot span muscles from 0.3 to 27 N/kg, and 8-bit
-state drifts away within a stride.
+Only the weights of matrix products, convolutions and LSTM cells change. Biases, normalisation,
+activations and recurrent state stay float32: one 8-bit scale cannot span muscles from 0.3 to
+27 N/kg, and 8-bit state drifts away within a stride.
 
 ``fp16``
     Weights rounded to half precision, arithmetic in float32.
 ``int8``
-    Dynamic range: weights of each channel in 8 bits, activations scaled at every call.
+    Dynamic range: weights of each channel in 8 bits, activations scaled at every call. Where an
+    engine has no such product (convolutions in ONNX Runtime, stacks of weights), the weights are
+    stored in 8 bits and multiplied in float32.
 ``int8-static``
     Activations of the matrix products scaled by what calibration strides showed. For networks
     without recurrence.
@@ -30,7 +32,7 @@ PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 
 Inputs = tuple[NDArray[np.float32], ...]
 
-LEAST_HALVED: Final = 256
+LEAST_REDUCED: Final = 256
 """Tensors with fewer numbers (normalisation, biases) keep full precision."""
 
 MATRIX_OPS: Final = ("MatMul", "Gemm", "LSTM")
@@ -107,16 +109,19 @@ def _quantize_onnx(
             per_channel=True,
             weight_type=quantization.QuantType.QInt8,
         )
-    else:
-        quantization.quantize_static(
-            model,
-            target,
-            _Reader([value.name for value in model.graph.input], calibration),
-            op_types_to_quantize=list(MATRIX_OPS),
-            per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-        )
+        model = onnx.load(target)
+        _store_in_8_bits(model)
+        stored: bytes = model.SerializeToString(deterministic=True)
+        return stored
+    quantization.quantize_static(
+        model,
+        target,
+        _Reader([value.name for value in model.graph.input], calibration),
+        op_types_to_quantize=list(MATRIX_OPS),
+        per_channel=True,
+        activation_type=quantization.QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
+    )
     return target.read_bytes()
 
 
@@ -133,21 +138,74 @@ def _batched(model: Any) -> list[str]:
 
 
 def _halve_weights(model: Any) -> None:
-    """Store large float32 constants in half precision and cast them back where they are used.
+    """Store large float32 constants in half precision, to be cast back where they are used.
 
     Engines fold the cast when they load the file, so that arithmetic stays in float32.
     """
     from onnx import TensorProto, helper, numpy_helper
 
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= LEAST_HALVED:
-            name = tensor.name
-            half = numpy_helper.to_array(tensor).astype(np.float16)
-            tensor.CopyFrom(numpy_helper.from_array(half, f"{name}h"))
-            casts.append(helper.make_node("Cast", [f"{name}h"], [name], to=TensorProto.FLOAT))
-    for cast in reversed(casts):
-        model.graph.node.insert(0, cast)
+    unpacking = []
+    for tensor in _large(model):
+        name = tensor.name
+        half = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(half, f"{name}h"))
+        unpacking.append(helper.make_node("Cast", [f"{name}h"], [name], to=TensorProto.FLOAT))
+    _put_first(model, unpacking)
+
+
+def _store_in_8_bits(model: Any) -> None:
+    """Store the weights that are still float32 in 8 bits, with a scale for each channel.
+
+    As with halved weights, engines fold what unpacks them when they load the file.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    summed = _summed_axes(model)
+    unpacking = []
+    for tensor in _large(model):
+        name = tensor.name
+        if name not in summed:
+            continue
+        weight = numpy_helper.to_array(tensor)
+        scale = np.abs(weight).max(summed[name], keepdims=True) / 127
+        scale[scale == 0] = 1
+        rounded = np.round(weight / scale).astype(np.int8)
+        tensor.CopyFrom(numpy_helper.from_array(rounded, f"{name}q"))
+        model.graph.initializer.append(numpy_helper.from_array(scale, f"{name}s"))
+        unpacking += [
+            helper.make_node("Cast", [f"{name}q"], [f"{name}f"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [f"{name}f", f"{name}s"], [name]),
+        ]
+    _put_first(model, unpacking)
+
+
+def _summed_axes(model: Any) -> dict[str, tuple[int, ...]]:
+    """Return, for each weight by its name, the axes summed over: a channel is along the others."""
+    rank = {tensor.name: len(tensor.dims) for tensor in model.graph.initializer}
+    summed: dict[str, tuple[int, ...]] = {}
+    for node in model.graph.node:
+        if node.op_type == "MatMul":
+            summed |= {node.input[0]: (-1,), node.input[1]: (-2,)}
+        elif node.op_type == "Conv":
+            weight = node.input[1]
+            summed[weight] = tuple(range(1, rank.get(weight, 1)))
+    return summed
+
+
+def _large(model: Any) -> list[Any]:
+    """Return the float32 constants that are worth storing smaller."""
+    from onnx import TensorProto
+
+    return [
+        tensor
+        for tensor in model.graph.initializer
+        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= LEAST_REDUCED
+    ]
+
+
+def _put_first(model: Any, nodes: Sequence[Any]) -> None:
+    for node in reversed(nodes):
+        model.graph.node.insert(0, node)
 
 
 def _quantize_tflite(graph: bytes, precision: Precision, calibration: Sequence[Inputs]) -> bytes:
@@ -176,6 +234,8 @@ def _quantize_tflite(graph: bytes, precision: Precision, calibration: Sequence[I
         return bytes(tool.quantize().quantized_model)
     if precision == "int8":
         tool.add_dynamic_config(".*", TFLOperationName.ALL_SUPPORTED, num_bits=8)
+        # LiteRT has no product of 8-bit weights with what stands on their right.
+        tool.add_weight_only_config(".*", TFLOperationName.BATCH_MATMUL, num_bits=8)
         return bytes(tool.quantize().quantized_model)
     tool.add_static_config(".*", TFLOperationName.FULLY_CONNECTED, 8, 8)
     named = [{f"args_{i}": tensor for i, tensor in enumerate(call)} for call in calibration]
