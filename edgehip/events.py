@@ -210,7 +210,8 @@ class Flag(StrEnum):
     SAMPLES_LOST = "samples_lost"
     """Lost samples inside the stride were bridged by interpolation."""
     OUT_OF_RANGE = "out_of_range"
-    """The input is unlike what the model was trained on: see ``out_of_range``, ``..._score``."""
+    """The input is unlike what the model was trained on: see ``out_of_range``, ``..._score``; on a
+    sample also: what the legs do is known to be (:mod:`edgehip.estimators.walk_watch`)."""
     NO_ZERO = "no_zero"
     """The model wants a personal zero and none is in use, or one of which it takes nothing out."""
     NO_FOOT_OFF = "no_foot_off"

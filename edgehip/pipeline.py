@@ -11,6 +11,7 @@ from edgehip.estimators.agreement import Agreement
 from edgehip.estimators.correction import Correction
 from edgehip.estimators.cycle import NO_ZERO, CycleEstimator
 from edgehip.estimators.sample import SampleEstimator
+from edgehip.estimators.walk_watch import WalkWatch
 from edgehip.events import (
     BrokenCycle,
     Chunk,
@@ -142,6 +143,7 @@ class Pipeline:
         )
         self.sample_estimator = SampleEstimator(sample_model) if sample_model else None
         self.agreement = Agreement()
+        self.watch = WalkWatch()
         self.correction = Correction() if correct and model and sample_model else None
         self.cues = Cues(cues)
         self.state = PipelineState(0, None, profile, Calibration(calibrate) if calibrate else None)
@@ -199,6 +201,7 @@ class Pipeline:
         if last_s is not None and not 0.0 < sample.time_s - last_s <= RESET_GAP_S:
             self.reset()
         self.cycles.add(sample)
+        self.watch.feed(sample)
         if state.calibration is not None:
             yield from self._calibrated(state.calibration.sample(sample))
         if self.sample_estimator is not None:
@@ -206,7 +209,9 @@ class Pipeline:
             now = self.sample_estimator.feed(sample)
             if self.correction is not None:
                 now = self.correction.correct(now)
+            # Whether a stride teaches is for itself to say, not for the one before it.
             self.agreement.add(now)
+            now = self.watch.flag(now)
             changes = self.cues.feed(now)
             self._mark(Hop.SAMPLE)
             # Out with it: a stride that ends here takes several times as long.
@@ -214,6 +219,8 @@ class Pipeline:
             yield from changes
         for event in self.segmenter.feed(sample):
             yield event
+            if isinstance(event, InitialContact):
+                self.watch.landed(event)
             cycle = self.cycles.event(event, sample.received_ns)
             if isinstance(cycle, GaitCycle):
                 yield from self._cycle(cycle)
@@ -239,6 +246,7 @@ class Pipeline:
         """Forget the gait so far: what comes next has no connection with it."""
         self.segmenter.reset()
         self.cycles.reset()
+        self.watch.reset()
         self._forget_voices()
         if self.sample_estimator is not None:
             self.sample_estimator.reset()
@@ -255,6 +263,7 @@ class Pipeline:
         self._mark(Hop.SEGMENT)
         if self.state.calibration is not None:
             yield from self._calibrated(self.state.calibration.cycle(cycle))
+        estimate: HipEstimate | None = None
         if self.estimator is not None:
             estimate = self.estimator.estimate(cycle)
             samples = self.agreement.samples(estimate)
@@ -265,6 +274,7 @@ class Pipeline:
             yield from changes
             if self.correction is not None:
                 self.correction.learn(estimate, samples)
+        self.watch.finished(cycle, estimate)
 
     def _watch_standing(self, sample: JointAngleSample) -> Iterator[Event]:
         """Let nothing of a walk outlive it: cues go off, and in the end the network's memory."""

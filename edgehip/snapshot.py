@@ -19,6 +19,7 @@ from edgehip.errors import ProfileError, SnapshotError
 from edgehip.estimators.agreement import AgreementState
 from edgehip.estimators.correction import CorrectionState, HipCorrection
 from edgehip.estimators.sample import HipMemory, SampleEstimatorState
+from edgehip.estimators.walk_watch import WalkWatchState
 from edgehip.events import Flag, HipSampleEstimate, JointAngleSample
 from edgehip.gait_curve import Curve
 from edgehip.lines import LineDecoderState
@@ -32,7 +33,7 @@ from edgehip.timebase import DeviceClockState, TimebaseState
 from edgehip.wire import Frame, FrameDecoderState
 from edgehip.zero import Calibration, Profile
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 _CLASSES: Final[dict[str, Any]] = {
     cls.__name__: cls
     for cls in (
@@ -64,6 +65,7 @@ _CLASSES: Final[dict[str, Any]] = {
         SequenceState,
         Timed,
         TimebaseState,
+        WalkWatchState,
     )
 }
 _DTYPES: Final = {"float32": np.float32, "float64": np.float64}
@@ -167,6 +169,7 @@ def _rooms(pipeline: Pipeline) -> dict[str, Any]:
         "segmenter": pipeline.segmenter,
         "cycles": pipeline.cycles,
         "agreement": pipeline.agreement,
+        "watch": pipeline.watch,
         "cues": pipeline.cues,
         "pipeline": pipeline,
     }

@@ -20,6 +20,7 @@ PURE = (
     "estimators/correction",
     "estimators/cycle",
     "estimators/sample",
+    "estimators/walk_watch",
     "events",
     "intake",
     "gait_curve",

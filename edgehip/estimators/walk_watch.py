@@ -1,0 +1,106 @@
+"""Whether the legs are known to do what the models do not know, which no single sample shows.
+
+How long a stride took, and how it moved as a whole, is known of finished strides only; and who
+walks too slowly for strides, squats or paces on the spot finishes none. So each foot has a time up
+to which all is known to be well: its last stride within the training range, its last contact in
+time, or when the legs began to move after they had been still. Once they have moved on from that
+for longer than any stride takes, or a stride was out of range, every estimate is doubted until the
+next stride within it, or until they rest. Legs that rest, as in standing, are doubted by nobody.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from edgehip.channels import SIDES, Side, angles_of
+from edgehip.cycles import MAX_STRIDE_S
+from edgehip.estimators.cycle import is_foreign
+from edgehip.events import (
+    Flag,
+    GaitCycle,
+    HipEstimate,
+    HipSampleEstimate,
+    InitialContact,
+    JointAngleSample,
+)
+
+MOVED_DEG: Final = 7.5
+"""A hip's or knee's flexion that changes by more has moved: noise and the sway of quiet standing
+stay below, and a walk of 20 steps/min exceeds it again and again."""
+REST_S: Final = 1.25
+"""Legs that have not moved for so long rest: longer than between two movements of such a walk."""
+_FLEXIONS: Final = tuple(place for side in SIDES for place in angles_of(side)[::3])
+
+
+@dataclass(slots=True)
+class WalkWatchState:
+    """The last sample's time; when the legs began to move, and last moved, and where to.
+
+    ``well_s`` is up to when all is known to be well with each foot, minus infinity if its last
+    stride was out of range.
+    """
+
+    time_s: float = 0.0
+    began_s: float = -math.inf
+    moved_s: float = -math.inf
+    posture_deg: tuple[float, ...] | None = None
+    well_s: dict[Side, float] = field(default_factory=lambda: dict.fromkeys(SIDES, 0.0))
+
+
+class WalkWatch:
+    """Doubts what is estimated while the legs do what the models do not know."""
+
+    def __init__(self) -> None:
+        self.state = WalkWatchState()
+
+    def feed(self, sample: JointAngleSample) -> None:
+        """Take the next sample, later than the last."""
+        state, angles = self.state, sample.angles_deg
+        state.time_s = sample.time_s
+        posture = state.posture_deg
+        if posture is None:
+            state.posture_deg = angles
+            return
+        for place in _FLEXIONS:
+            if abs(angles[place] - posture[place]) > MOVED_DEG:
+                if self._rests:
+                    state.began_s = state.well_s["l"] = state.well_s["r"] = sample.time_s
+                state.posture_deg, state.moved_s = angles, sample.time_s
+                return
+
+    def landed(self, contact: InitialContact) -> None:
+        """Hear of a contact: in time, it begins what may be a stride like any other."""
+        if not self.doubts(contact.side):
+            self.state.well_s[contact.side] = contact.time_s
+
+    def finished(self, cycle: GaitCycle, estimate: HipEstimate | None) -> None:
+        """Hear of a stride, and of what the whole-cycle model made of it, if there is one.
+
+        Angles that leave their range for a moment are no matter here: their own samples show them.
+        """
+        foreign = estimate is not None and (
+            "stride_s" in estimate.out_of_range or is_foreign(estimate.out_of_range_score)
+        )
+        if not foreign:
+            self.state.well_s[cycle.side] = cycle.end_s
+        elif cycle.start_s >= self.state.began_s:  # otherwise the legs rested in it: a short pause
+            self.state.well_s[cycle.side] = -math.inf
+
+    def doubts(self, side: Side) -> bool:
+        """Return whether what this leg does now is known to be out of range."""
+        state = self.state
+        return state.moved_s - state.well_s[side] > MAX_STRIDE_S and not self._rests
+
+    def flag(self, estimate: HipSampleEstimate) -> HipSampleEstimate:
+        """Return a sample's estimate, flagged if either leg is doubted."""
+        if not (self.doubts("l") or self.doubts("r")) or Flag.OUT_OF_RANGE in estimate.flags:
+            return estimate
+        return replace(estimate, flags=(*estimate.flags, Flag.OUT_OF_RANGE))
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.state = WalkWatchState()
+
+    @property
+    def _rests(self) -> bool:
+        return self.state.time_s - self.state.moved_s > REST_S

@@ -1,0 +1,167 @@
+"""What no single sample shows: walks too slow, or strange as a whole, flagged at every sample."""
+
+import numpy as np
+import pytest
+
+from edgehip import Pipeline, load_model, snapshot
+from edgehip.cues import parse_cue
+from edgehip.cycles import MAX_STRIDE_S
+from edgehip.estimators.walk_watch import REST_S
+from edgehip.events import CueChange, Flag, HipEstimate, HipSampleEstimate
+from edgehip.model import Model
+from edgehip.pipeline import Event
+from tests.sample_model import leaky_model
+from tests.shared_data import needs_shared_data
+from tests.streams import Walk, recorded_walk, synthetic_walk
+
+STAND_S = 2.0
+MODEL = load_model()
+
+
+def run(walk: Walk, model: Model | None = MODEL) -> list[Event]:
+    pipeline = Pipeline(model, sample_model=leaky_model())  # which doubts nothing by itself
+    return [event for sample in walk.samples() for event in pipeline.feed_sample(sample)]
+
+
+def flagged_s(events: list[Event]) -> np.ndarray:
+    """Return the times of samples that are out of range."""
+    samples = (event for event in events if isinstance(event, HipSampleEstimate))
+    return np.array([one.time_s for one in samples if Flag.OUT_OF_RANGE in one.flags])
+
+
+def lifting(hip: float, knee: float, in_turn: bool) -> Walk:
+    """Return somebody who flexes both legs, at once or in turn, and comes back each time."""
+    time_s = np.arange(0.0, 20.0, 0.01)
+    angles_deg = np.random.default_rng(0).normal(0.0, 0.3, (len(time_s), 10))
+    for places, turn in (((0, 6), 0.0), ((3, 8), 0.5 if in_turn else 0.0)):
+        phase = (0.8 * time_s + turn) % 1.0
+        lift = np.where(phase < 0.45, 0.5 - 0.5 * np.cos(2 * np.pi * phase / 0.45), 0.0)
+        angles_deg[:, places] += lift[:, None] * (hip, knee)
+    return Walk(time_s, angles_deg)
+
+
+@pytest.mark.parametrize("cadence_spm", [20, 30, 40, 45])
+@pytest.mark.parametrize("model", [MODEL, None], ids=["both", "samples only"])
+def test_who_walks_too_slowly_for_strides_is_out_of_range(
+    cadence_spm: float, model: Model | None
+) -> None:
+    events = run(synthetic_walk(30.0, cadence_spm=cadence_spm, stand_s=STAND_S), model)
+    assert not any(isinstance(event, HipEstimate) for event in events)
+    flagged = flagged_s(events)
+    assert STAND_S + MAX_STRIDE_S < flagged[0] < STAND_S + 2.5 * MAX_STRIDE_S
+    assert len(flagged) == pytest.approx(100 * (30.0 - flagged[0]), abs=2)
+
+
+@pytest.mark.parametrize("cadence_spm", [55, 180])
+def test_strides_of_another_duration_than_the_training_peoples_show_at_every_sample(
+    cadence_spm: float,
+) -> None:
+    events = run(synthetic_walk(20.0, cadence_spm=cadence_spm, stand_s=STAND_S))
+    first = next(event for event in events if isinstance(event, HipEstimate))
+    assert first.out_of_range == ("stride_s",)
+    flagged = flagged_s(events)
+    assert first.confirmed_s < flagged[0] < first.confirmed_s + 0.015
+    assert len(flagged) == pytest.approx(100 * (20.0 - flagged[0]), abs=2)
+
+
+def test_strides_that_move_like_nobodys_show_at_every_sample() -> None:
+    events = run(lifting(70.0, 80.0, in_turn=True))
+    strides = [event for event in events if isinstance(event, HipEstimate)]
+    assert all((stride.out_of_range_score or 0.0) > 1.0 for stride in strides)
+    flagged = flagged_s(events)
+    assert len(flagged) == pytest.approx(100 * (20.0 - strides[0].confirmed_s), abs=2)
+
+
+@pytest.mark.parametrize(("hip", "knee", "in_turn"), [(60.0, 80.0, False), (15.0, 30.0, True)])
+def test_legs_that_move_without_a_stride_are_out_of_range(
+    hip: float, knee: float, in_turn: bool
+) -> None:
+    flagged = flagged_s(run(lifting(hip, knee, in_turn)))
+    assert MAX_STRIDE_S < flagged[0] < MAX_STRIDE_S + 1.0
+    assert len(flagged) == pytest.approx(100 * (20.0 - flagged[0]), abs=2)
+
+
+@pytest.mark.parametrize("cadence_spm", [60, 75, 110, 150])
+@pytest.mark.parametrize("pause_s", [1.6, 4.0])
+def test_who_walks_and_pauses_is_never_out_of_range(cadence_spm: float, pause_s: float) -> None:
+    walk = synthetic_walk(40.0, cadence_spm=cadence_spm, walk_s=7.0, pause_s=pause_s, noise_deg=0.3)
+    assert len(flagged_s(run(walk))) == 0
+    assert len(flagged_s(run(walk, None))) == 0
+
+
+def test_who_stands_is_not_out_of_range() -> None:
+    still = synthetic_walk(60.0, stand_s=100.0, noise_deg=1.0, drift_deg_per_min=10.0)
+    assert len(flagged_s(run(still))) == 0
+    sway_deg = 2.0 * np.sin(2 * np.pi * 0.4 * still.time_s)
+    still.angles_deg[:, [0, 3, 6, 8]] += sway_deg[:, None] * (1, -1, 1, 1)
+    assert len(flagged_s(run(still))) == 0
+
+
+@pytest.mark.parametrize("cadence_spm", [40, 50])
+def test_who_stands_after_a_slow_walk_is_not_out_of_range(cadence_spm: float) -> None:
+    walk = synthetic_walk(36.0, cadence_spm=cadence_spm, walk_s=10.0, pause_s=6.0, stand_s=STAND_S)
+    flagged = flagged_s(run(walk))
+    quiet = np.abs(np.diff(walk.angles_deg, axis=0)).max(axis=1) == 0.0
+    began = np.flatnonzero(quiet[1:] & ~quiet[:-1]) + 1
+    assert len(began) == 2
+    for stands_s in walk.time_s[began]:
+        assert ((flagged > stands_s - 1.0) & (flagged < stands_s)).any()
+        assert not ((flagged > stands_s + REST_S + 0.5) & (flagged < stands_s + 6.0)).any()
+
+
+def test_back_at_a_pace_that_is_known_it_is_trusted_again() -> None:
+    slow, usual = (
+        synthetic_walk(14.0, cadence_spm=spm, stand_s=0.0, walk_s=10.0) for spm in (40, 110)
+    )
+    walk = Walk(
+        np.concatenate([slow.time_s[:1000], 10.0 + usual.time_s]),
+        np.concatenate([slow.angles_deg[:1000], usual.angles_deg]),
+    )
+    events = run(walk)
+    strides = [event for event in events if isinstance(event, HipEstimate)]
+    sides_s = {one.side: one.confirmed_s for one in reversed(strides)}
+    assert flagged_s(events)[-1] == pytest.approx(max(sides_s.values()), abs=0.015)
+
+
+def test_no_cue_is_on_while_it_is_out_of_range() -> None:
+    cue = parse_cue("glmed_r > -1 N/kg")  # which every sample that is trusted switches on
+    pipeline = Pipeline(MODEL, sample_model=leaky_model(), cues=[cue])
+    walk = synthetic_walk(16.0, cadence_spm=40, stand_s=STAND_S)
+    events = [event for sample in walk.samples() for event in pipeline.feed_sample(sample)]
+    on, off = (event for event in events if isinstance(event, CueChange))
+    assert on.on
+    assert off.flags == (Flag.OUT_OF_RANGE,)
+    assert off.time_s == flagged_s(events)[0]
+
+
+@pytest.mark.parametrize("cut", [150, 430, 640, 900])
+def test_a_state_saved_and_resumed_doubts_the_same(cut: int) -> None:
+    samples = list(synthetic_walk(12.0, cadence_spm=40, stand_s=STAND_S).samples())
+    first, second, uncut = (Pipeline(None, sample_model=leaky_model()) for _ in range(3))
+    expected = [e for sample in samples for e in uncut.feed_sample(sample)]
+    events = [e for sample in samples[:cut] for e in first.feed_sample(sample)]
+    snapshot.restore(second, snapshot.save(first))
+    events += [e for sample in samples[cut:] for e in second.feed_sample(sample)]
+    assert flagged_s(events).tolist() == flagged_s(expected).tolist() != []
+
+
+def test_after_a_gap_nothing_is_doubted_for_what_was_before() -> None:
+    walk = synthetic_walk(16.0, cadence_spm=40, stand_s=STAND_S)
+    kept = (walk.time_s < 9.0) | (walk.time_s > 9.4)
+    flagged = flagged_s(run(Walk(walk.time_s[kept], walk.angles_deg[kept])))
+    assert ((flagged > 8.0) & (flagged < 9.0)).sum() > 90
+    assert not ((flagged > 9.0) & (flagged < 9.4 + MAX_STRIDE_S)).any()
+    assert ((flagged > 14.0) & (flagged < 16.0)).sum() > 190
+
+
+@needs_shared_data
+def test_a_recorded_walk_is_doubted_only_after_strides_that_are_out_of_range() -> None:
+    walk = recorded_walk("Sub06_CSBaseline")
+    events = run(walk)
+    strides = [event for event in events if isinstance(event, HipEstimate)]
+    strange = [one for one in strides if (one.out_of_range_score or 0.0) > 1.0]
+    assert 0 < len(strange) < 0.02 * len(strides)
+    for time_s in flagged_s(events):
+        assert any(
+            one.confirmed_s < time_s < one.confirmed_s + 1.2 * one.stride_s for one in strange
+        )
