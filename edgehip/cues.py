@@ -157,9 +157,9 @@ class Cues:
         """Switch off every cue that is on: the link is stale, nothing can be trusted."""
         return self._off(lambda cue: True, (Flag.LINK_DOWN,), time_s, received_ns)
 
-    def peaks_off(self, time_s: float, received_ns: int) -> list[CueChange]:
-        """Switch off the cues that rest on the last stride: the person stopped walking."""
-        return self._off(lambda cue: cue.of_peak, (Flag.NOT_WALKING,), time_s, received_ns)
+    def peaks_off(self, side: Side, why: Flag, time_s: float, received_ns: int) -> list[CueChange]:
+        """Switch off the cues that rest on a foot's last stride: it says nothing of now."""
+        return self._off(lambda cue: cue.of_peak and cue.side == side, (why,), time_s, received_ns)
 
     def _off(
         self, which: Callable[[Cue], bool], why: tuple[Flag, ...], time_s: float, received_ns: int

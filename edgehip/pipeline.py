@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from edgehip.channels import SIDES
 from edgehip.cues import Cue, Cues
 from edgehip.cycles import CycleTracker
 from edgehip.errors import ProfileError
@@ -17,6 +18,7 @@ from edgehip.events import (
     Chunk,
     CueChange,
     Fault,
+    Flag,
     FootOff,
     GaitCycle,
     HipEstimate,
@@ -225,8 +227,12 @@ class Pipeline:
             if isinstance(cycle, GaitCycle):
                 yield from self._cycle(cycle)
                 continue
-            if isinstance(event, InitialContact) and self.correction is not None:
-                self.correction.lose_step(event)
+            if isinstance(event, InitialContact):  # it closed no stride, or not a whole one
+                yield from self.cues.peaks_off(
+                    event.side, Flag.FIRST_AFTER_GAP, sample.time_s, sample.received_ns
+                )
+                if self.correction is not None:
+                    self.correction.lose_step(event)
             if cycle is not None:
                 yield cycle
         yield from self._watch_standing(sample)
@@ -279,12 +285,21 @@ class Pipeline:
     def _watch_standing(self, sample: JointAngleSample) -> Iterator[Event]:
         """Let nothing of a walk outlive it: cues go off, and in the end the network's memory."""
         state = self.state
+        # Contacts may go on though strides do not.
+        for side in SIDES:
+            if self.watch.doubts(side):
+                yield from self.cues.peaks_off(
+                    side, Flag.OUT_OF_RANGE, sample.time_s, sample.received_ns
+                )
         if self.segmenter.walking:
             state.stands_since_s, state.rested = None, False
             return
         if state.stands_since_s is None:
             state.stands_since_s = sample.time_s
-            yield from self.cues.peaks_off(sample.time_s, sample.received_ns)
+            for side in SIDES:
+                yield from self.cues.peaks_off(
+                    side, Flag.NOT_WALKING, sample.time_s, sample.received_ns
+                )
         elif not state.rested and sample.time_s - state.stands_since_s > STANDING_RESET_S:
             state.rested = True
             self._forget_voices()

@@ -14,7 +14,14 @@ from edgehip.channels import MIRROR, SIDES
 from edgehip.cues import Cues, parse_cue
 from edgehip.errors import CueError, ModelInputError
 from edgehip.estimators.sample import SampleEstimator
-from edgehip.events import CueChange, Flag, HipEstimate, HipSampleEstimate, LinkState
+from edgehip.events import (
+    CueChange,
+    Flag,
+    HipEstimate,
+    HipSampleEstimate,
+    InitialContact,
+    LinkState,
+)
 from edgehip.sinks.records import sample_record
 from tests.sample_model import KEEP, LeakyEngine, leaky_model, scored_model
 from tests.streams import Walk, synthetic_walk
@@ -304,6 +311,26 @@ def test_a_peak_cue_follows_strides_and_ends_with_the_walk() -> None:
     # The first stride after a start is not trusted with a cue.
     strides = [e for e in events if isinstance(e, HipEstimate) and e.side == "r"]
     assert changes[0].time_s == strides[1].confirmed_s
+
+
+@pytest.mark.parametrize("kind", ["slow", "gaps"])
+def test_no_peak_cue_outlives_the_strides_it_rests_on(kind: str) -> None:
+    usual = synthetic_walk(30.0, stand_s=0.0)
+    slow = synthetic_walk(30.0, cadence_spm=43, stand_s=0.0)
+    angles_deg = usual.angles_deg.copy()
+    if kind == "slow":  # steps are found, but no strides
+        angles_deg[800:] = slow.angles_deg[240 : 240 + len(usual) - 800]
+    kept = np.ones(len(usual), bool)
+    if kind == "gaps":  # in every stride
+        kept = (usual.time_s < 8.0) | (usual.time_s % 0.7 > 0.1)
+    pipeline = Pipeline(_MODEL, cues=[parse_cue("peak glmed_r > 1 N/kg")])
+    samples = Walk(usual.time_s[kept], angles_deg[kept]).samples()
+    events = [e for sample in samples for e in pipeline.feed_sample(sample)]
+    on, off = (e for e in events if isinstance(e, CueChange))
+    assert on.on
+    assert off.flags == ((Flag.OUT_OF_RANGE if kind == "slow" else Flag.FIRST_AFTER_GAP),)
+    assert 8.0 < off.time_s < 12.5
+    assert any(isinstance(e, InitialContact) and e.time_s > 25.0 for e in events)
 
 
 def test_json_knows_no_other_flags_than_the_frames() -> None:
