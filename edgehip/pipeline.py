@@ -167,6 +167,9 @@ class Pipeline:
 
         To be exhausted: what is left is not known to the pipeline.
         """
+        if isinstance(item, PortOpened):
+            # By its clock a device may never have been away: some stand still meanwhile.
+            self.reset()
         received = self.intake.feed(item)
         self._mark(Hop.DECODE)
         for found in received:

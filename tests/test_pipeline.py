@@ -1,10 +1,10 @@
 """Samples to estimates: whole strides only, the same however cut, saved and resumed anywhere."""
 
-import dataclasses
 import itertools
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +25,14 @@ from edgehip.events import (
     InitialContact,
     JointAngleSample,
     LinkFault,
+    PortLost,
+    PortOpened,
 )
 from edgehip.model import Model
 from edgehip.pipeline import Event
 from edgehip.sinks.recorder import Recorder
 from edgehip.zero import Profile
+from tests.sample_model import leaky_model
 from tests.shared_data import needs_shared_data
 from tests.streams import Walk, recorded_walk, recut, synthetic_walk
 
@@ -187,7 +190,7 @@ def test_one_sample_that_cannot_be_does_not_end_all_strides(
     model: Model, walk: Walk, angle: float, fault: str
 ) -> None:
     samples = list(walk.samples())
-    samples[400] = dataclasses.replace(samples[400], angles_deg=(angle,) * 10)
+    samples[400] = replace(samples[400], angles_deg=(angle,) * 10)
     pipeline = Pipeline(model)
     events = [event for sample in samples for event in pipeline.feed_sample(sample)]
     found = estimates(events)
@@ -211,9 +214,32 @@ def test_times_that_go_back_begin_anew(model: Model, walk: Walk) -> None:
 
 
 def test_a_model_without_a_zero_cannot_be_calibrated(model: Model) -> None:
-    card = dataclasses.replace(model.card, zero=None)
+    card = replace(model.card, zero=None)
     with pytest.raises(ProfileError, match="takes no personal zero"):
-        Pipeline(dataclasses.replace(model, card=card), calibrate="standing")
+        Pipeline(replace(model, card=card), calibrate="standing")
+
+
+def test_a_device_whose_clock_stood_still_while_it_was_away_was_away(
+    model: Model, walk: Walk
+) -> None:
+    """Its numbers and times go on as if nothing had been, but the walk went on without it."""
+    kept = np.r_[0:430, 470:800]
+    walk = Walk(walk.time_s[: len(kept)], walk.angles_deg[kept])
+    before, after = walk.chunks()[:430], walk.chunks()[430:]
+    back_ns = before[-1].received_ns + 3 * 10**9
+    lost, back = PortLost(back_ns - 2 * 10**9, "gone"), PortOpened(back_ns, "back")
+    later = [replace(chunk, received_ns=chunk.received_ns + 3 * 10**9) for chunk in after]
+    pipeline = Pipeline(model, sample_model=leaky_model())
+    items: list[Chunk | PortOpened | PortLost]
+    items = [PortOpened(0, "here"), *before, lost, back, *later]
+    events = [event for item in items for event in pipeline.feed(item)]
+    assert not any(isinstance(event, LinkFault) for event in events)
+    for side in ("l", "r"):
+        first = next(e for e in estimates(events) if e.side == side and e.end_s > 4.3)
+        assert first.start_s > 4.29
+        assert Flag.FIRST_AFTER_GAP in first.flags
+    now = [e for e in events if isinstance(e, HipSampleEstimate) and Flag.WARMING_UP in e.flags]
+    assert [e.time_s for e in now if e.time_s > 1.0] == pytest.approx(np.arange(4.3, 4.495, 0.01))
 
 
 def without(walk: Walk, gone: Callable[[float], bool]) -> list[JointAngleSample]:
@@ -310,9 +336,9 @@ def test_what_lies_outside_the_training_range_is_named(model: Model, walk: Walk)
 
 
 def test_a_sample_model_does_not_pass_for_a_cycle_model(model: Model) -> None:
-    card = dataclasses.replace(model.card, kind="sample")
+    card = replace(model.card, kind="sample")
     with pytest.raises(ModelInputError, match="kind 'cycle'"):
-        Pipeline(dataclasses.replace(model, card=card))
+        Pipeline(replace(model, card=card))
 
 
 @needs_shared_data
