@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehip.channels import Side
+from edgehip.channels import ANGLES, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +174,12 @@ class GaitCycle:
         """Duration of the stride."""
         return self.end_s - self.start_s
 
+    @property
+    def constant(self) -> tuple[str, ...]:
+        """Angles that are the same at every sample: not measured, or what measures them hangs."""
+        same = (self.angles_deg == self.angles_deg[0]).all(axis=0)
+        return tuple(name for name, is_constant in zip(ANGLES, same, strict=True) if is_constant)
+
 
 @dataclass(frozen=True, slots=True)
 class BrokenCycle:
@@ -253,12 +259,12 @@ class HipEstimate:
     at ``100 * i / (S - 1)`` percent of the gait cycle (S is the model's, 180 as published). A model
     that gives only moments leaves ``forces_n_per_kg`` empty, and the other way round.
     ``moment_spread_nm_per_kg`` and ``force_spread_n_per_kg`` are half-widths of the model's stated
-    interval, empty if it states none. ``out_of_range`` names inputs outside their training range;
-    ``out_of_range_score`` says how unlike the training people's the whole stride is (above 1: more
-    than 99 of 100 strides of new people), None if the model does not say.
-    ``sample_moment_rmse_nm_per_kg`` and
-    ``sample_force_rmse_n_per_kg`` say how far the per-sample estimates of this stride were from
-    this one, over all outputs; None if there were none.
+    interval, empty if it states none. ``out_of_range`` names inputs outside their training range,
+    and angles that never change; ``out_of_range_score`` says how unlike the training people's the
+    whole stride is (above 1: more than 99 of 100 strides of new people), None if the model does not
+    say. ``sample_moment_rmse_nm_per_kg`` and ``sample_force_rmse_n_per_kg`` say how far the
+    per-sample estimates of this stride were from this one, over all outputs; None if there were
+    none.
     """
 
     side: Side

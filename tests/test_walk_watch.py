@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from edgehip import Pipeline, load_model, snapshot
+from edgehip.channels import ANGLES
 from edgehip.cues import parse_cue
 from edgehip.cycles import MAX_STRIDE_S
 from edgehip.estimators.walk_watch import REST_S
@@ -152,6 +153,26 @@ def test_after_a_gap_nothing_is_doubted_for_what_was_before() -> None:
     assert ((flagged > 8.0) & (flagged < 9.0)).sum() > 90
     assert not ((flagged > 9.0) & (flagged < 9.4 + MAX_STRIDE_S)).any()
     assert ((flagged > 14.0) & (flagged < 16.0)).sum() > 190
+
+
+@pytest.mark.parametrize("name", ["hip_flexion_r", "hip_rotation_l", "ankle_angle_l"])
+@pytest.mark.parametrize("model", [MODEL, None], ids=["both", "samples only"])
+def test_an_angle_that_hangs_is_named_and_shows_at_every_sample(
+    name: str, model: Model | None
+) -> None:
+    walk = synthetic_walk(16.0, stand_s=STAND_S)
+    hangs_s = 8.0
+    hangs = (walk.time_s > hangs_s) & (walk.time_s < 12.0)
+    place = ANGLES.index(name)
+    walk.angles_deg[hangs, place] = walk.angles_deg[hangs, place][0]
+    events = run(walk, model)
+    flagged = flagged_s(events)
+    assert hangs_s < flagged[0] < hangs_s + 2.5
+    assert 12.0 < flagged[-1] < 12.0 + 2.5
+    assert len(flagged) == pytest.approx(100 * (flagged[-1] - flagged[0]), abs=2)
+    for stride in (event for event in events if isinstance(event, HipEstimate)):
+        inside = stride.start_s > hangs_s and stride.end_s < 12.0
+        assert (stride.out_of_range == (name,)) == inside
 
 
 @needs_shared_data

@@ -88,7 +88,8 @@ class CycleEstimator:
                 score = float(value[0, 0])
             else:
                 outputs[tensor.name] = dict(zip(tensor.channels, value[0].T, strict=True))
-        out_of_range = self._out_of_range(inputs, mirrored)
+        beyond = self._out_of_range(inputs, mirrored)
+        out_of_range = tuple(dict.fromkeys(beyond + cycle.constant))
         return HipEstimate(
             side=cycle.side,
             start_s=cycle.start_s,

@@ -78,8 +78,9 @@ class WalkWatch:
 
         Angles that leave their range for a moment are no matter here: their own samples show them.
         """
-        foreign = estimate is not None and (
-            "stride_s" in estimate.out_of_range or is_foreign(estimate.out_of_range_score)
+        foreign = bool(cycle.constant) or (
+            estimate is not None
+            and ("stride_s" in estimate.out_of_range or is_foreign(estimate.out_of_range_score))
         )
         if not foreign:
             self.state.well_s[cycle.side] = cycle.end_s
