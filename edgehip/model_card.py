@@ -103,7 +103,8 @@ class ModelCard:
         ``out_of_range_score`` (1, 1), which is above 1 where the input is unlike the training
         people's, ``state``.
     ranges
-        Training range per input name; outside it an estimate is flagged.
+        Training range per input name; outside it an estimate is flagged. That of ``stride_s`` also
+        counts for a model that is not told it.
     zero
         The personal zero the model wants, or None if it wants none.
     resets_at_contact

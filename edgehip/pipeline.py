@@ -145,7 +145,8 @@ class Pipeline:
         )
         self.sample_estimator = SampleEstimator(sample_model) if sample_model else None
         self.agreement = Agreement()
-        self.watch = WalkWatch()
+        cards = [m.card for m in (model, sample_model) if m is not None]
+        self.watch = WalkWatch([c.ranges["stride_s"] for c in cards if "stride_s" in c.ranges])
         self.correction = Correction() if correct and model and sample_model else None
         self.cues = Cues(cues)
         self.state = PipelineState(0, None, profile, Calibration(calibrate) if calibrate else None)

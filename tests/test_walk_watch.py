@@ -1,5 +1,7 @@
 """What no single sample shows: walks too slow, or strange as a whole, flagged at every sample."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from edgehip.cycles import MAX_STRIDE_S
 from edgehip.estimators.walk_watch import REST_S
 from edgehip.events import CueChange, Flag, HipEstimate, HipSampleEstimate
 from edgehip.model import Model
+from edgehip.model_card import RangeCard
 from edgehip.pipeline import Event
 from tests.sample_model import leaky_model
 from tests.shared_data import needs_shared_data
@@ -19,8 +22,9 @@ STAND_S = 2.0
 MODEL = load_model()
 
 
-def run(walk: Walk, model: Model | None = MODEL) -> list[Event]:
-    pipeline = Pipeline(model, sample_model=leaky_model())  # which doubts nothing by itself
+def run(walk: Walk, model: Model | None = MODEL, sample_model: Model | None = None) -> list[Event]:
+    # The leaky model doubts nothing by itself.
+    pipeline = Pipeline(model, sample_model=sample_model or leaky_model())
     return [event for sample in walk.samples() for event in pipeline.feed_sample(sample)]
 
 
@@ -63,6 +67,18 @@ def test_strides_of_another_duration_than_the_training_peoples_show_at_every_sam
     flagged = flagged_s(events)
     assert first.confirmed_s < flagged[0] < first.confirmed_s + 0.015
     assert len(flagged) == pytest.approx(100 * (20.0 - flagged[0]), abs=2)
+
+
+@pytest.mark.parametrize("cadence_spm", [55, 180])
+def test_a_per_sample_model_alone_can_say_which_strides_it_knows(cadence_spm: float) -> None:
+    walk = synthetic_walk(20.0, cadence_spm=cadence_spm, stand_s=STAND_S)
+    knows = leaky_model()
+    stride_s = RangeCard((0.75,), (2.0,))
+    card = dataclasses.replace(knows.card, ranges=knows.card.ranges | {"stride_s": stride_s})
+    flagged = flagged_s(run(walk, None, dataclasses.replace(knows, card=card)))
+    assert len(flagged) == pytest.approx(100 * (20.0 - flagged[0]), abs=2)
+    assert flagged[0] < STAND_S + 2.5 * MAX_STRIDE_S
+    assert len(flagged_s(run(walk, None))) == 0
 
 
 def test_strides_that_move_like_nobodys_show_at_every_sample() -> None:

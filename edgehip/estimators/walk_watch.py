@@ -9,6 +9,7 @@ next stride within it, or until they rest. Legs that rest, as in standing, are d
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -23,6 +24,7 @@ from edgehip.events import (
     InitialContact,
     JointAngleSample,
 )
+from edgehip.model_card import RangeCard
 
 MOVED_DEG: Final = 7.5
 """A hip's or knee's flexion that changes by more has moved: noise and the sway of quiet standing
@@ -48,9 +50,17 @@ class WalkWatchState:
 
 
 class WalkWatch:
-    """Doubts what is estimated while the legs do what the models do not know."""
+    """Doubts what is estimated while the legs do what the models do not know.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    stride_ranges
+        The durations of strides, in seconds, that each of the models knows.
+    """
+
+    def __init__(self, stride_ranges: Collection[RangeCard] = ()) -> None:
+        self._shortest_s = max((span.low[0] for span in stride_ranges), default=0.0)
+        self._longest_s = min((span.high[0] for span in stride_ranges), default=math.inf)
         self.state = WalkWatchState()
 
     def feed(self, sample: JointAngleSample) -> None:
@@ -78,9 +88,10 @@ class WalkWatch:
 
         Angles that leave their range for a moment are no matter here: their own samples show them.
         """
-        foreign = bool(cycle.constant) or (
-            estimate is not None
-            and ("stride_s" in estimate.out_of_range or is_foreign(estimate.out_of_range_score))
+        foreign = (
+            bool(cycle.constant)
+            or not self._shortest_s <= cycle.stride_s <= self._longest_s
+            or (estimate is not None and is_foreign(estimate.out_of_range_score))
         )
         if not foreign:
             self.state.well_s[cycle.side] = cycle.end_s

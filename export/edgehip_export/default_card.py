@@ -92,15 +92,12 @@ class Facts:
 
 def cycle_card(name: str, facts: Facts) -> ModelCard:
     """Return the card of a whole-cycle model."""
-    duration = np.percentile(facts.strides.stride_s, [0.5, 99.5])
     card = _card(name, facts, "cycle", POINTS)
-    stride = RangeCard((round(0.9 * float(duration[0]), 3),), (round(1.1 * float(duration[1]), 3),))
     return replace(
         card,
         inputs=(*card.inputs, TensorCard("stride_s", (1, 1))),
         description="Hip moments and muscle forces over one stride of level walking",
         samples_per_cycle=POINTS,
-        ranges=card.ranges | {"stride_s": stride},
     )
 
 
@@ -123,6 +120,7 @@ def sample_card(
 def _card(name: str, facts: Facts, kind: Kind, points: int) -> ModelCard:
     """Return what the cards of both kinds share."""
     low, high = training_range(facts.strides)
+    shortest_s, longest_s = np.percentile(facts.strides.stride_s, [0.5, 99.5]).tolist()
     return ModelCard(
         name=name,
         version=facts.version,
@@ -133,7 +131,10 @@ def _card(name: str, facts: Facts, kind: Kind, points: int) -> ModelCard:
         spread_coverage=facts.coverage,
         licence=LICENCE,
         description="",
-        ranges={"angles_deg": RangeCard(low, high)},
+        ranges={
+            "angles_deg": RangeCard(low, high),
+            "stride_s": RangeCard((round(0.9 * shortest_s, 3),), (round(1.1 * longest_s, 3),)),
+        },
         zero=facts.zero,
         training={
             "sources": list(SOURCES),
