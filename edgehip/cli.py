@@ -18,6 +18,7 @@ def main() -> None:
     if heeds:
         signal.signal(signal.SIGINT, _leave)
     sys.unraisablehook = _unraisable
+    _occupy_closed_descriptors()
     from edgehip.commands.group import run
 
     try:
@@ -32,6 +33,20 @@ def heed_interrupts() -> None:
     """Have Python's handler for Ctrl-C from here on: there may be things to close."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _occupy_closed_descriptors() -> None:
+    """Let no port and no recording be opened as a standard stream that was closed.
+
+    What is printed for a person, by an inference engine too, would be written into it.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8")
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

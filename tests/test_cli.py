@@ -16,6 +16,7 @@ import pytest
 from edgehip.channels import ANGLES
 from edgehip.events import PortOpened
 from edgehip.messages import Angles, Description
+from edgehip.recording import RecordingReader
 from edgehip.sinks.recorder import Recorder
 from edgehip.wire import encode
 from edgehip.zero import Profile
@@ -267,6 +268,51 @@ def test_records_that_cannot_be_written_are_an_error(redirection: str, complaint
     assert complaint in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert "reader was slow" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["models"], ["models", "hip-cycle"]]
+)
+def test_what_cannot_be_printed_is_one_clear_line(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "edgehip", *arguments]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "edgehip: standard output: cannot be written: No space left on device\n"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert done.returncode == 1
+    assert done.stderr == ""  # whoever stopped reading knows
+
+
+def test_a_closed_standard_error_is_never_what_is_opened_next(tmp_path: Path) -> None:
+    """The recording would get its number, and what inference engines announce."""
+    port = "synthetic:?stand_s=3600&duration_s=1"
+    command = f"{sys.executable} -m edgehip stream --port '{port}' --record walk.rec <&- 2>&-"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, stdout=subprocess.PIPE, check=False)
+    assert done.returncode == 0
+    assert b'"link":"live"' in done.stdout
+    reader = RecordingReader(tmp_path / "walk.rec")
+    assert len(list(reader)) > 50
+    assert reader.torn_bytes == 0
+    reader.close()
+
+
+def test_letters_that_a_terminal_lacks_do_not_keep_the_rest_from_it(tmp_path: Path) -> None:
+    model = (MODELS / "hip-cycle.tflite").read_bytes()
+    for name, encoding in ((b"h\xc3\xbcfte.tflite", "ascii"), (b"h\xff.tflite", "utf-8")):
+        (tmp_path / os.fsdecode(name)).write_bytes(model)
+        done = subprocess.run(
+            [sys.executable, "-m", "edgehip", "models", name],
+            capture_output=True,
+            env=os.environ | {"PYTHONIOENCODING": encoding},
+            cwd=tmp_path,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"moments_nm_per_kg 1x180x3" in done.stdout
 
 
 def test_a_calibration_that_was_not_finished_is_told(tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 import difflib
 import importlib
+import io
+import os
 import sys
+from traceback import walk_tb
 from typing import Final
 
 import click
 
 from edgehip import __version__
 from edgehip.cli import INTERRUPTED, heed_interrupts
+from edgehip.commands.complaint import complain
 from edgehip.errors import EdgehipError, MissingExtraError
 
 COMMANDS: Final = {
@@ -84,23 +88,36 @@ def edgehip() -> None:
 
 def run() -> int | None:
     """Run the command line; an error is one line. Return the exit status."""
+    if sys.stdout is None:
+        complain("standard output is closed: lead it to a file, a pipe or /dev/null")
+        return 1
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without a letter still shows the rest
     try:
         status: int | None = edgehip(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
     except click.UsageError as error:
-        _complain(error.format_message(), error.ctx)
+        where = f"; see '{error.ctx.command_path} --help'" if error.ctx else ""
+        complain(error.format_message().rstrip(".") + where)
         return 2
     except click.Abort:
         return INTERRUPTED
     except EdgehipError as error:
-        _complain(str(error), None)
+        complain(str(error))
+        return 1
+    except OSError as error:
+        complain(_refused(error))
         return 1
     return status
 
 
-def _complain(problem: str, context: click.Context | None) -> None:
-    """Write one line to standard error."""
-    where = f"; see '{context.command_path} --help'" if context else ""
-    sys.stderr.write(f"edgehip: {problem.rstrip('.')}{where}\n")
+def _refused(error: OSError) -> str:
+    """Say what the system would not do; a command that knows more of it says so itself."""
+    printing = any(f.f_code is click.echo.__code__ for f, _ in walk_tb(error.__traceback__))
+    if not printing:
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    # What is left in the buffer would be tried again, and fail again, when Python ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return f"standard output: cannot be written: {error.strerror}"

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
-from edgehip.errors import EdgehipError
 from edgehip.events import CueChange, HipEstimate, HipSampleEstimate, LinkChange
 from edgehip.runtime import Stream, StreamEvent
 from edgehip.sinks.outbox import Outbox, write_whole
@@ -143,15 +142,7 @@ class RecordOutput:
 def open_output(
     kind: OutputKind, stream: Stream, port: str, *, curves: bool, outputs: Sequence[str]
 ) -> Output:
-    """Return the output a kind stands for (``auto``: a view on a terminal, else JSON Lines).
-
-    Raises
-    ------
-    EdgehipError
-        If the program was started without a standard output.
-    """
-    if sys.stdout is None:
-        raise EdgehipError("standard output is closed: lead it to a file, a pipe or /dev/null")
+    """Return the output a kind stands for (``auto``: a view on a terminal, else JSON Lines)."""
     if kind == "auto":
         kind = "view" if sys.stdout.isatty() else "jsonl"
     if kind == "view":

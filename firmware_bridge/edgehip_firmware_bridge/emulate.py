@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self, get_args
 
+import click
+
 from edgehip.errors import MissingExtraError
 from edgehip_firmware_bridge.boards import TOOLS, build_avr_host, build_cortex_m, build_sketch
 from edgehip_firmware_bridge.toolchain import BUILD, ToolchainError, missing, require
@@ -152,9 +154,9 @@ def emulate(
         if stream:
             given = [option.replace("{port}", port) for option in options]
             return _stream(port, environment, given)
-        print(port, flush=True)
+        click.echo(port)
         command = shlex.join([*variables, "edgehip", "stream", "--port", port])
-        print(f"{command}    (Ctrl-C ends it)", file=sys.stderr)
+        click.echo(f"{command}    (Ctrl-C ends it)", err=True)
         # A terminated program must not leave its emulator behind.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):
