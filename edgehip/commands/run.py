@@ -21,6 +21,10 @@ from edgehip.sinks.output import Output
 from edgehip.zero import Profile
 
 SWITCH_S: Final = 0.0005
+INSIST_S: Final = 3.0
+"""How long after the first Ctrl-C another one is taken for the same: the last estimates, the
+recording and the terminal need that time, and an interrupt in the middle of them would lose some.
+Who still has to insist then may break off what hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +87,16 @@ class Run:
 
 @contextlib.contextmanager
 def stopped_by_signals(streaming: Stream) -> Iterator[None]:
-    """End the stream at the first Ctrl-C or SIGTERM; a second one acts as usual."""
+    """End the stream at Ctrl-C or SIGTERM; one that comes :data:`INSIST_S` later acts as usual."""
+    stopped_s: float | None = None
 
     def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopped_s
+        stopped_s = stopped_s or time.monotonic()
         streaming.stop()
-        signal.signal(number, before[signal.Signals(number)])
+        if time.monotonic() - stopped_s > INSIST_S:
+            signal.signal(number, before[signal.Signals(number)])
+            signal.raise_signal(number)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     # What a shell started in the background is to ignore stays ignored.

@@ -1,0 +1,77 @@
+"""The command on a terminal: what it leaves there, whatever happens."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edgehip.recording import RecordingReader
+
+HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"
+PORT = "synthetic:?stand_s=3600"
+
+
+class Terminal:
+    """A terminal in which ``edgehip stream`` runs, with everything it showed."""
+
+    def __init__(self, *options: str, before: Callable[[], None] | None = None) -> None:
+        self._far, near = os.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "edgehip", "stream", "--port", PORT, *options],
+            stdin=near,
+            stdout=near,
+            stderr=near,
+            preexec_fn=before,
+        )
+        os.close(near)
+        self.shown = b""
+
+    def wait_for(self, text: bytes) -> None:
+        """Read until it is shown."""
+        while text not in self.shown:
+            self.shown += os.read(self._far, 65536)  # at its end an error
+
+    def finish(self) -> None:
+        """Read to the end."""
+        with contextlib.suppress(OSError):
+            while True:
+                self.shown += os.read(self._far, 65536)
+        self.process.wait()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._far)
+
+
+@contextlib.contextmanager
+def terminal(*options: str, before: Callable[[], None] | None = None) -> Iterator[Terminal]:
+    opened = Terminal(*options, before=before)
+    with contextlib.closing(opened):
+        yield opened
+
+
+@pytest.mark.parametrize("apart_s", [0.0, 0.001, 0.003, 0.01, 0.03])
+def test_an_impatient_ctrl_c_loses_nothing_and_leaves_the_cursor(
+    apart_s: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "walk.rec"
+    with terminal("--record", str(path)) as shell:
+        shell.wait_for(b"link live")
+        for _ in range(3):
+            shell.process.send_signal(signal.SIGINT)
+            time.sleep(apart_s)
+        shell.finish()
+    assert shell.shown.rfind(SHOW) > shell.shown.rfind(HIDE) >= 0
+    assert b"strides    0 left, 0 right" in shell.shown
+    assert b"Traceback" not in shell.shown
+    reader = RecordingReader(path)
+    assert list(reader)
+    assert reader.torn_bytes == 0
+    reader.close()
