@@ -1,6 +1,7 @@
 """Recordings: replayed bit for bit, whole after a crash but for a torn tail."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -144,6 +145,48 @@ def test_a_recording_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="exists already"):
         Recorder(path, {})
     assert path.read_text() == "precious"
+
+
+def test_a_full_disk_is_told_at_once_while_estimates_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "walk.rec"
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", "synthetic:?stand_s=0.5"]
+    with subprocess.Popen(
+        [*command, "--record", str(path), "--no-curves"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000)),
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        written = path.stat().st_size
+        assert told.startswith(f"edgehip: {path}: recording ended early: ")
+        while '"record":"estimate"' not in process.stdout.readline():
+            pass  # the first stride takes longer than the file has room for
+        process.send_signal(signal.SIGINT)
+        *_, last = process.stderr.readlines()
+    assert process.returncode == 1
+    assert last == told
+    reader = RecordingReader(path)
+    assert sum(isinstance(item, Chunk) for item in reader) > 100
+    reader.close()
+    assert path.stat().st_size == written
+
+
+def test_a_disk_without_room_for_its_beginning_leaves_no_recording(tmp_path: Path) -> None:
+    """One that is there would refuse the next attempt."""
+    done = subprocess.run(
+        [sys.executable, "-m", "edgehip", "stream", "--port=synthetic:", "--record=walk.rec"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30, 30)),
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "edgehip: walk.rec: cannot be written: File too large\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_text_file_of_lines_replays_too(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from edgehip.recording import RecordingReader
 
 HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"
+LIMIT_BYTES = 8000
 PORT = "synthetic:?stand_s=3600"
 
 
@@ -75,3 +77,18 @@ def test_an_impatient_ctrl_c_loses_nothing_and_leaves_the_cursor(
     assert list(reader)
     assert reader.torn_bytes == 0
     reader.close()
+
+
+def small_files_only() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_BYTES, LIMIT_BYTES))
+
+
+def test_the_live_view_lets_the_end_of_a_recording_be_told(tmp_path: Path) -> None:
+    with terminal("--record", str(tmp_path / "walk.rec"), before=small_files_only) as shell:
+        shell.wait_for(b"recording ended early")
+        shell.shown = b""
+        shell.wait_for(b"link live")  # it goes on
+        shell.process.send_signal(signal.SIGINT)
+        shell.finish()
+    assert shell.process.returncode == 1
+    assert shell.shown.splitlines()[-1].startswith(b"edgehip: ")

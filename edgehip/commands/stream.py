@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from edgehip import __version__
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip.cli import heed_interrupts
+from edgehip.commands.complaint import complain
 from edgehip.commands.numbers import FiniteRange
 from edgehip.commands.run import Run, stopped_by_signals
 from edgehip.cues import parse_cue
@@ -257,7 +258,8 @@ def stream(
             back = stack.enter_context(contextlib.closing(open_source(send, baud=baud)))
             target = DeviceLink(back)
         if record_path:  # so late that another mistake leaves no empty recording
-            recorder = Recorder(record_path, _about(port, format_, source.devices))
+            about = _about(port, format_, source.devices)
+            recorder = Recorder(record_path, about, on_trouble=complain)
             streaming.recorder = recorder.add
         shown = open_output(output, streaming, port, curves=curves, outputs=wanted)
         stack.callback(shown.close)  # whatever happens, the terminal is left as it was
