@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES, Side
 from edgehip.errors import ModelFileError
+from edgehip.whole_file import write_file
 
 CARD_FORMAT: Final = 1
 CARD_KEY: Final = b"edgehip.card"
@@ -297,7 +298,7 @@ def write_model(path: str | Path, graph: bytes, card: ModelCard) -> ModelCard:
     _check(card, str(path))
     body = _metadata_entry(CARD_KEY, card.to_json().encode())
     trailer = _metadata_entry(OFFSET_KEY, str(len(graph)).zfill(OFFSET_DIGITS).encode())
-    Path(path).write_bytes(graph + body + trailer)
+    write_file(path, graph + body + trailer)
     return card
 
 

@@ -1,9 +1,9 @@
 """Reading and writing personal-zero profiles."""
 
-import os
 from pathlib import Path
 
 from edgehip.errors import ProfileError
+from edgehip.whole_file import write_file
 from edgehip.zero import Profile
 
 MAX_BYTES = 1 << 16
@@ -35,12 +35,7 @@ def save_profile(profile: Profile, path: Path) -> None:
     ProfileError
         If the file cannot be written.
     """
-    draft = path.with_name(path.name + ".part")
     try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(profile.to_json())
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_file(path, profile.to_json().encode())
     except OSError as error:
         raise ProfileError(f"{path}: cannot be written: {error.strerror}") from error

@@ -12,6 +12,7 @@ from torch import nn
 from edgehip.backends import load_engine
 from edgehip.errors import ModelFileError
 from edgehip.model_card import Format, ModelCard, write_model
+from edgehip.whole_file import write_file
 from edgehip_export.export import onnx_graph, run_module, tflite_graph
 from edgehip_export.forms import OUTPUTS, TYPICAL_STRIDE_S, CycleForm, cycle_form, step_form
 from edgehip_export.networks import Mamba
@@ -190,7 +191,10 @@ def export_graphs(
     reference: dict[str, Floats] = {OUTPUTS[t]: values for t, values in labelled.per_kg.items()}
     calibration = [inputs_of(card, stride[None]) for stride in labelled.strides_deg]
     note = folder / f"{card.name}.parity.json"
-    report = json.loads(note.read_text()) if note.exists() else {}
+    try:
+        report = dict(json.loads(note.read_bytes())) if note.exists() else {}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ModelFileError(f"{note}: is damaged: remove it, or give another folder") from error
     for format, graph_in in graphs:
         float_size = len(graph_in("fp32", ()))
         for precision in precisions:
@@ -225,7 +229,7 @@ def export_graphs(
             exported = Exported(path, precision, parity, refusal)
             report[path.name] = exported.plain()
             yield exported
-    note.write_text(json.dumps(report, indent=2) + "\n")
+    write_file(note, (json.dumps(report, indent=2) + "\n").encode())
 
 
 def _onnx(module: nn.Module, card: ModelCard) -> GraphIn:

@@ -5,6 +5,7 @@ at once, unless it is for one output. "Subject-mean" is the mean over people of 
 """
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehip.channels import MOMENTS, MUSCLES
+from edgehip.whole_file import write_file
 
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.str_]
@@ -101,8 +103,9 @@ def per_output(reference: Floats, estimate: Floats, subjects: Labels) -> list[Ro
 
 def write_table(path: Path, rows: Sequence[Mapping[str, str | int | float]]) -> None:
     """Write rows as CSV with four decimals, as the published tables have."""
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
+    table = io.StringIO()
+    writer = csv.DictWriter(table, fieldnames=list(rows[0]))
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
+    write_file(path, table.getvalue().encode())

@@ -1,11 +1,13 @@
 """Pictures of an evaluation: curves over the gait cycle, and agreement of their peaks."""
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgehip.errors import MissingExtraError
+from edgehip.whole_file import write_file
 from edgehip_export.parity import Floats
 from edgehip_export.trained import CHANNELS, Target
 
@@ -99,4 +101,6 @@ def _panels(path: Path, target: Target, title: str, labels: tuple[str, str], dra
         if axes.get_legend_handles_labels()[0] and index == 0:
             axes.legend(fontsize=8, frameon=False)
     figure.suptitle(title, fontsize=11)
-    figure.savefig(path, dpi=120)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=120, format="png")
+    write_file(path, drawn.getvalue())

@@ -8,7 +8,9 @@ import torch
 
 from edgehip import __version__
 from edgehip.errors import TrainingError
+from edgehip.whole_file import write_file
 from edgehip_export.safe_load import load_tensors
+from edgehip_export.safe_save import save_tensors
 
 CONFIG: Final = "config.json"
 STATE: Final = "state.pt"
@@ -39,7 +41,12 @@ class RunFolder:
         config = json.loads(json.dumps(config))
         file = path / CONFIG
         if file.exists():
-            found = json.loads(file.read_text())
+            try:
+                found = dict(json.loads(file.read_bytes()))
+            except (ValueError, TypeError, RecursionError) as error:
+                raise TrainingError(
+                    f"{file}: is damaged: give another folder, or remove this one"
+                ) from error
             if different := [key for key in config if found.get(key) != config[key]]:
                 raise TrainingError(
                     f"{path}: holds a run with another {', '.join(different)}: give another "
@@ -50,13 +57,11 @@ class RunFolder:
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write plain values to a file of the folder."""
-        (self.path / name).write_text(json.dumps(content, indent=2) + "\n")
+        write_file(self.path / name, (json.dumps(content, indent=2) + "\n").encode())
 
     def save_state(self, state: dict[str, Any]) -> None:
         """Keep what the run needs to go on, whole or not at all."""
-        partial = self.path / (STATE + ".partial")
-        torch.save(state, partial)
-        partial.replace(self.path / STATE)
+        save_tensors(self.path / STATE, state)
 
     def load_state(self) -> dict[str, Any] | None:
         """Return what was kept last, or None."""

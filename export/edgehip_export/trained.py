@@ -17,6 +17,7 @@ from edgehip.channels import ANGLES, MOMENTS, MUSCLES
 from edgehip.errors import ModelFileError
 from edgehip_export.networks import Network, build
 from edgehip_export.safe_load import load_tensors
+from edgehip_export.safe_save import save_tensors
 
 TRAINED_FORMAT: Final = 1
 SAMPLES_PER_CYCLE: Final = 180
@@ -154,7 +155,7 @@ def save_trained(path: str | Path, model: TrainedModel) -> None:
         {f.name: getattr(network, f.name) for f in dataclasses.fields(network)}
         for network in model.networks
     ]
-    torch.save({"edgehip": TRAINED_FORMAT, "name": model.name, "networks": networks}, path)
+    save_tensors(path, {"edgehip": TRAINED_FORMAT, "name": model.name, "networks": networks})
 
 
 def load_trained(path: str | Path) -> TrainedModel:

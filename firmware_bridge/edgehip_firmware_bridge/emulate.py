@@ -19,6 +19,7 @@ from typing import Final, Literal, Self, get_args
 import click
 
 from edgehip.errors import MissingExtraError
+from edgehip.whole_file import write_file
 from edgehip_firmware_bridge.boards import TOOLS, build_avr_host, build_cortex_m, build_sketch
 from edgehip_firmware_bridge.toolchain import BUILD, ToolchainError, missing, require
 
@@ -147,9 +148,7 @@ def emulate(
         port, environment = emulator.port, emulator.environment
         variables = [f"{name}={value}" for name, value in environment.items()]
         if port_file is not None:
-            unfinished = port_file.with_name(port_file.name + ".new")
-            unfinished.write_text("\n".join([port, *variables, ""]))
-            os.replace(unfinished, port_file)
+            write_file(port_file, "\n".join([port, *variables, ""]).encode())
             stack.callback(port_file.unlink, missing_ok=True)
         if stream:
             given = [option.replace("{port}", port) for option in options]

@@ -1,0 +1,30 @@
+"""Writing a file whole or not at all."""
+
+import contextlib
+import os
+from pathlib import Path
+
+
+def write_file(path: str | Path, content: bytes) -> None:
+    """Write a file; one that was there stays as it was until all of the new one is on the disk.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, with the file's name.
+    """
+    given, path = str(path), Path(os.path.realpath(path))
+    special = path.exists() and not path.is_file()  # a device or a pipe stays what it is
+    draft = path if special else path.with_name(path.name + ".part")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            if not special:
+                os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        if not special:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+        raise OSError(error.errno, error.strerror, given) from error

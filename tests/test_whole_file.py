@@ -1,0 +1,37 @@
+"""Files that are written whole or not at all."""
+
+import resource
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edgehip.whole_file import write_file
+
+
+def test_without_room_the_file_that_was_there_stays(tmp_path: Path) -> None:
+    path = tmp_path / "me.json"
+    write_file(path, b"precious")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            write_file(path, b"x" * 11)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.filename == str(path)
+    assert path.read_bytes() == b"precious"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_link_leads_to_is_written_and_a_device_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    write_file(tmp_path / "link", b"content")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "there").read_bytes() == b"content"
+    subprocess.run(["mkfifo", tmp_path / "pipe"], check=True)
+    with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
+        write_file(tmp_path / "pipe", b"content")
+        assert reader.stdout is not None
+        assert reader.stdout.read() == b"content"
+    assert (tmp_path / "pipe").is_fifo()
