@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from edgehip import __version__
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip.cli import heed_interrupts
 from edgehip.commands.complaint import complain
+from edgehip.commands.idle import refuse_idle
 from edgehip.commands.numbers import FiniteRange
 from edgehip.commands.run import Run, stopped_by_signals
 from edgehip.cues import parse_cue
@@ -212,13 +212,15 @@ def stream(
     port = " + ".join(pair)
     by_cycle, by_sample = _voices(estimates)
     both = by_cycle and by_sample
-    _refuse_idle(
-        ("model_name", "--model", by_cycle, "--estimates cycle"),
-        ("curves", "--curves/--no-curves", by_cycle, "--estimates cycle"),
-        ("sample_model_name", "--sample-model", by_sample, "--estimates sample"),
-        ("outputs", "--outputs", by_sample, "--estimates sample"),
-        ("correct", "--correction/--no-correction", both, "--estimates cycle,sample"),
-        ("time_unit", "--time-unit", format_ == "lines", "--format lines"),
+    refuse_idle(
+        ("model_name", "--model", by_cycle, "without --estimates cycle"),
+        ("curves", "--curves/--no-curves", by_cycle, "without --estimates cycle"),
+        ("curves", "--curves/--no-curves", output != "csv", "with --output csv"),
+        ("sample_model_name", "--sample-model", by_sample, "without --estimates sample"),
+        ("outputs", "--outputs", by_sample, "without --estimates sample"),
+        ("correct", "--correction/--no-correction", both, "without --estimates cycle,sample"),
+        ("time_unit", "--time-unit", format_ == "lines", "without --format lines"),
+        ("rate_hz", "--rate", format_ == "frames", "with --format lines"),
     )
     if both and output == "csv":
         raise click.BadParameter("CSV holds one kind of estimate", param_hint="--estimates")
@@ -236,6 +238,7 @@ def stream(
     with contextlib.ExitStack() as stack:
         opened = open_source(*pair, baud=baud, time_unit=time_unit)
         source = stack.enter_context(contextlib.closing(opened))
+        refuse_idle(("rate_hz", "--rate", source.live, f"with {port}: no device is there to ask"))
         streaming = Stream(
             source,
             model,
@@ -299,14 +302,6 @@ def _one_or_two(ports: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(pair)) < len(pair):
         raise click.BadParameter("names the same port twice; each leg has one", param_hint="--port")
     return pair
-
-
-def _refuse_idle(*options: tuple[str, str, bool, str]) -> None:
-    """Refuse what was given and does nothing: (parameter, option, whether it does, needs)."""
-    given = click.get_current_context().get_parameter_source
-    for parameter, option, does_something, needs in options:
-        if given(parameter) is ParameterSource.COMMANDLINE and not does_something:
-            raise click.BadParameter(f"does nothing without {needs}", param_hint=option)
 
 
 def _about(port: str, format_: Format, devices: int) -> dict[str, str]:

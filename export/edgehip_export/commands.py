@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from edgehip.commands.idle import refuse_idle
+from edgehip.commands.numbers import FiniteRange
 from edgehip.errors import DatasetError, ParityError
 from edgehip.model_card import Format
 from edgehip_export.checkpoint import import_checkpoints
@@ -43,9 +45,14 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.argument("cohort", type=FILE)
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder of the run.")
 @click.option("--scale-targets", is_flag=True, help="Fit z-scored targets (not as published).")
-@click.option("--most-epochs", default=RECIPE.most_epochs, show_default=True)
-@click.option("--patience", default=RECIPE.patience, show_default=True)
-@click.option("--seed", default=RECIPE.seed, show_default=True)
+@click.option(
+    "--most-epochs",
+    type=click.IntRange(min=1),
+    default=RECIPE.most_epochs,
+    show_default=True,
+)
+@click.option("--patience", type=click.IntRange(min=1), default=RECIPE.patience, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=RECIPE.seed, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 def train(
     family: str,
@@ -149,12 +156,17 @@ def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> No
 )
 @click.option(
     "--stride-s",
+    type=FiniteRange(0.1, 10),
     default=TYPICAL_STRIDE_S,
     show_default=True,
     help="Stride a step form is for.",
 )
 @click.option("--strides", cls=ManyOption, type=FILE, help="Held-out NPZ file(s) to compare on.")
-@click.option("--error-limit", type=float, help="Normalised error above which nothing is written.")
+@click.option(
+    "--error-limit",
+    type=FiniteRange(min=0),
+    help="Normalised error above which nothing is written.",
+)
 @click.option("--any-error", is_flag=True, help="Write files whatever their error.")
 def export(
     models: tuple[Path, ...],
@@ -173,13 +185,21 @@ def export(
     Files (.onnx or .tflite) of fp32 and bundled models, by their names, are brought to other
     precisions and compared with themselves.
     """
+    files = all(is_model_file(model) for model in models)
+    steps = "step" in forms
+    refuse_idle(
+        ("forms", "--form", not files, "with a model file, which stays of its form"),
+        ("stride_s", "--stride-s", not files, "with a model file, which stays of its form"),
+        ("stride_s", "--stride-s", steps, "without --form step"),
+        ("error_limit", "--error-limit", not any_error, "with --any-error"),
+    )
     limits: Limits | None = Limits()
     if error_limit is not None:
         limits = Limits(dict.fromkeys(PRECISIONS, error_limit))
     if any_error:
         limits = None
     report = ExportReport()
-    if all(is_model_file(model) for model in models):
+    if files:
         labelled = _labelled(strides, set()) if strides else None
         done = [
             exported
