@@ -3,7 +3,7 @@
 A file is one line of magic, one line of JSON about the recording, and records: length of the
 payload (4 bytes), host time in ns (8), kind (1), payload, CRC-32 over all of these (4); little-
 endian. Kinds: bytes that arrived, port opened, port lost; plus 16 for a second device. Reading
-stops at the first record that is cut off or damaged and says how many bytes it left; replaying
+stops at the first record that is cut off or damaged and says where and what it left; replaying
 gives bit-identical estimates.
 """
 
@@ -52,8 +52,11 @@ class RecordingReader:
     ----------
     about
         What the recording says of itself.
-    torn_bytes
-        Bytes at the end that were cut off or damaged; known once the items are read.
+    torn_at, torn_bytes
+        Where the record begins that was cut off or damaged, and how many bytes were left from there
+        on; known once the items are read.
+    damaged
+        Whether that record was damaged, which is no trace of a program that was killed.
 
     Raises
     ------
@@ -63,7 +66,8 @@ class RecordingReader:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.torn_bytes = 0
+        self.torn_at = self.torn_bytes = 0
+        self.damaged = False
         try:
             self._file: BinaryIO = self.path.open("rb")
         except OSError as error:
@@ -83,7 +87,7 @@ class RecordingReader:
             start = self._file.tell()
             item = self._next()
             if item is None:
-                self.torn_bytes = self.path.stat().st_size - start
+                self.torn_at, self.torn_bytes = start, self.path.stat().st_size - start
                 return
             yield item
 
@@ -96,11 +100,15 @@ class RecordingReader:
         if len(head) < _HEAD.size:
             return None
         length, received_ns, kind = _HEAD.unpack(head)
-        if length > MAX_PAYLOAD or kind >= 2 * _PER_DEVICE:
+        self.damaged = length > MAX_PAYLOAD or kind % _PER_DEVICE > _LOST or kind >= 2 * _PER_DEVICE
+        if self.damaged:
             return None
         payload = self._file.read(length)
         crc = self._file.read(_CRC.size)
-        if len(crc) < _CRC.size or _CRC.unpack(crc)[0] != zlib.crc32(head + payload):
+        if len(crc) < _CRC.size:
+            return None
+        self.damaged = _CRC.unpack(crc)[0] != zlib.crc32(head + payload)
+        if self.damaged:
             return None
         device, kind = divmod(kind, _PER_DEVICE)
         match kind:

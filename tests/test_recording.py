@@ -189,6 +189,48 @@ def test_a_disk_without_room_for_its_beginning_leaves_no_recording(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+def replayed(path: Path, *options: str) -> tuple[int, list[str]]:
+    """Return the exit status of a replay and what it told."""
+    port = f"replay:{path}?speed=max"
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", port, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr.splitlines()
+
+
+def test_a_damaged_recording_is_told_apart_from_one_that_was_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "walk.rec"
+    records = [record(chunk) for chunk in synthetic_walk(3.0, stand_s=0.5).chunks()]
+    content = header({}) + b"".join(records)
+    broken_at = len(header({})) + sum(map(len, records[:100]))
+    left = len(content) - broken_at
+    for at in (2, 12, 20):  # in the length, the kind, the payload
+        damaged = bytearray(content)
+        damaged[broken_at + at] ^= 0x80
+        path.write_bytes(damaged)
+        status, told = replayed(path)
+        assert status == 1
+        assert told[1].startswith("samples    100;")
+        assert told[-1] == (
+            f"edgehip: {path}: damaged at byte {broken_at}: what stands before was replayed, "
+            f"{left} bytes were left; copy it again from its origin"
+        )
+    path.write_bytes(content[: broken_at + 5])
+    status, told = replayed(path)
+    assert status == 0
+    assert told[-1].startswith(f"replay     {path}: cut off at byte {broken_at}: ")
+
+
+def test_lines_that_are_none_are_told_with_the_first_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "walk.csv"
+    rows = [",".join([str(10 * i), *["1.5"] * 10]) for i in range(400)]
+    rows[199], rows[299] = "gar\0bage,", "x" * 2000
+    path.write_text("\n".join(rows) + "\n")
+    status, told = replayed(path, "--format", "lines")
+    assert status == 0
+    assert told[1].startswith("samples    398;")
+    assert f"{path}: 2 lines were left out, the first is line 200; " in told[-1]
+
+
 def test_a_text_file_of_lines_replays_too(tmp_path: Path) -> None:
     walk = synthetic_walk(6.0, stand_s=0.5)
     path = tmp_path / "walk.csv"

@@ -16,7 +16,7 @@ from edgehip.commands.idle import refuse_idle
 from edgehip.commands.numbers import FiniteRange
 from edgehip.commands.run import Run, stopped_by_signals
 from edgehip.cues import parse_cue
-from edgehip.errors import CueError, EdgehipError, ProfileError
+from edgehip.errors import CueError, EdgehipError, ProfileError, RecordingError
 from edgehip.lines import TimeUnit
 from edgehip.model import DEFAULT_CYCLE_MODEL, DEFAULT_SAMPLE_MODEL, load_model
 from edgehip.profiles import load_profile
@@ -274,8 +274,11 @@ def stream(
         except EdgehipError as error:
             problem = error  # told after what was received is safe and summed up
         told = summary_lines(streaming.summary()) + shown.close()
-        if isinstance(source, ReplaySource) and source.torn_bytes:
-            told.append(f"replay     {source.torn_bytes} bytes at the end are torn and were left")
+        if isinstance(source, ReplaySource) and (left_out := source.left_out):
+            if source.damaged:
+                problem = RecordingError(left_out)
+            elif source.recording or format_ == "lines":
+                told.append(f"replay     {left_out}")
         for link in {link for link in (device, target) if link is not None}:
             link.close()
             if link.dropped:

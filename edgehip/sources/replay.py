@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgehip.errors import RecordingError, SourceError
-from edgehip.events import Chunk
+from edgehip.events import Chunk, LinkFault
 from edgehip.lines import MAX_LINE, LineDecoder, TimeUnit
 from edgehip.messages import Angles
 from edgehip.recording import MAGIC, RecordingReader, SourceItem
 from edgehip.sources.options import parse_speed, split_options
-from edgehip.wire import Frame
 
 
 def open_url(rest: str, time_unit: TimeUnit = "ms") -> "ReplaySource":
@@ -64,17 +63,33 @@ class ReplaySource:
         self.recording = RecordingReader(path) if is_recording else None
         recorded = self.recording.about.get("devices", "1") if self.recording else "1"
         self.devices = 2 if recorded == "2" else 1
-        self._items = iter(self.recording) if self.recording else _lines(path, time_unit)
+        self.bad_lines = self.first_bad_line = 0
+        self._items = iter(self.recording) if self.recording else self._lines(time_unit)
         self._next = next(self._items, None)
         if self._next is None:
-            raise RecordingError(f"{path}: holds nothing to replay")
+            raise RecordingError(self.left_out or f"{path}: holds nothing to replay")
         self._first_ns = self._next.received_ns
         self._started_ns = time.monotonic_ns()
 
     @property
-    def torn_bytes(self) -> int:
-        """Bytes at the recording's end that could not be read (known at the end)."""
-        return self.recording.torn_bytes if self.recording else 0
+    def damaged(self) -> bool:
+        """Whether the recording is damaged (known at the end), not only cut off."""
+        return self.recording is not None and self.recording.damaged
+
+    @property
+    def left_out(self) -> str | None:
+        """What of the file could not be replayed (known at the end)."""
+        found = self.recording
+        if found is None and self.bad_lines:
+            return (
+                f"{self.path}: {self.bad_lines} lines were left out, the first is line "
+                f"{self.first_bad_line}; a line is 'time,angle1,...,angle10' in numbers"
+            )
+        if found is None or not found.torn_bytes:
+            return None
+        where = f"{self.path}: {'damaged' if found.damaged else 'cut off'} at byte {found.torn_at}"
+        kept = f"what stands before was replayed, {found.torn_bytes} bytes were left"
+        return f"{where}: {kept}" + ("; copy it again from its origin" if found.damaged else "")
 
     @property
     def ended(self) -> bool:
@@ -104,14 +119,17 @@ class ReplaySource:
         if self.recording:
             self.recording.close()
 
-
-def _lines(path: str, time_unit: TimeUnit) -> Iterator[SourceItem]:
-    """Yield a text file's lines (cut where they are too long), timed by their own time column."""
-    clock = LineDecoder(time_unit)
-    received_ns = 0
-    with Path(path).open("rb") as file:
-        while line := file.readline(MAX_LINE):
-            for frame in clock.feed(Chunk(line, 0)):
-                if isinstance(frame, Frame) and isinstance(frame.message, Angles):
-                    received_ns = frame.device_us * 1000
-            yield Chunk(line, received_ns)
+    def _lines(self, time_unit: TimeUnit) -> Iterator[SourceItem]:
+        """Yield a text file's lines (cut where they are too long), by their own time column."""
+        clock = LineDecoder(time_unit)
+        received_ns, number = 0, 1
+        with Path(self.path).open("rb") as file:
+            while line := file.readline(MAX_LINE):
+                for frame in clock.feed(Chunk(line, 0)):
+                    if isinstance(frame, LinkFault):
+                        self.bad_lines += frame.count
+                        self.first_bad_line = self.first_bad_line or number
+                    elif isinstance(frame.message, Angles):
+                        received_ns = frame.device_us * 1000
+                number += line.endswith(b"\n")
+                yield Chunk(line, received_ns)
