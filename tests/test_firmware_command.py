@@ -1,6 +1,7 @@
 """``edgehip emulate``: one command from nothing to estimates, for every kind of device."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -20,8 +21,10 @@ def skip_unless_available(device: emulate.Device) -> None:
         pytest.skip(why)
 
 
-@pytest.mark.parametrize("device", ["cortex-m", "ble"])
-def test_it_gives_a_port_while_it_runs(device: emulate.Device, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("device", "end"), [("cortex-m", signal.SIGHUP), ("ble", signal.SIGTERM)])
+def test_it_gives_a_port_while_it_runs(
+    device: emulate.Device, end: signal.Signals, tmp_path: Path
+) -> None:
     skip_unless_available(device)
     port_file = tmp_path / "port"
     command = [*EDGEHIP, device, "--port-file", str(port_file)]
@@ -32,7 +35,7 @@ def test_it_gives_a_port_while_it_runs(device: emulate.Device, tmp_path: Path) -
             assert running.poll() is None
             time.sleep(0.05)
         port, *variables = port_file.read_text().splitlines()
-        running.terminate()
+        running.send_signal(end)
         said, advice = running.communicate(timeout=20)
     assert running.returncode == 0
     assert said == port + "\n"

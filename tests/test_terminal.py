@@ -79,6 +79,17 @@ def test_an_impatient_ctrl_c_loses_nothing_and_leaves_the_cursor(
     reader.close()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_stream_that_is_ended_from_outside_sums_up_too(number: signal.Signals) -> None:
+    with terminal() as shell:
+        shell.wait_for(b"link live")
+        shell.process.send_signal(number)
+        shell.finish()
+    assert shell.process.returncode == 0
+    assert shell.shown.rfind(SHOW) > shell.shown.rfind(HIDE) >= 0
+    assert b"strides    0 left, 0 right" in shell.shown
+
+
 def small_files_only() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_BYTES, LIMIT_BYTES))
 

@@ -25,6 +25,10 @@ INSIST_S: Final = 3.0
 """How long after the first Ctrl-C another one is taken for the same: the last estimates, the
 recording and the terminal need that time, and an interrupt in the middle of them would lose some.
 Who still has to insist then may break off what hangs."""
+ENDINGS: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Ctrl-C, the system, and a terminal that goes away (Windows tells nothing of that)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class Run:
 
 @contextlib.contextmanager
 def stopped_by_signals(streaming: Stream) -> Iterator[None]:
-    """End the stream at Ctrl-C or SIGTERM; one that comes :data:`INSIST_S` later acts as usual."""
+    """End the stream at one of ENDINGS; one that comes :data:`INSIST_S` later acts as usual."""
     stopped_s: float | None = None
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -98,7 +102,7 @@ def stopped_by_signals(streaming: Stream) -> Iterator[None]:
             signal.signal(number, before[signal.Signals(number)])
             signal.raise_signal(number)
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in ENDINGS}
     # What a shell started in the background is to ignore stays ignored.
     before = {number: how for number, how in before.items() if how is not signal.SIG_IGN}
     for number in before:

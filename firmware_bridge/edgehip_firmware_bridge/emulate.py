@@ -10,10 +10,10 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Final, Literal, Self, get_args
 
 import click
@@ -157,7 +157,7 @@ def emulate(
         command = shlex.join([*variables, "edgehip", "stream", "--port", port])
         click.echo(f"{command}    (Ctrl-C ends it)", err=True)
         # A terminated program must not leave its emulator behind.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        _when_ended(signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):
             emulator.process.wait()
             raise ToolchainError("the emulator ended by itself")
@@ -169,5 +169,13 @@ def _stream(port: str, environment: dict[str, str], options: Sequence[str]) -> i
     with subprocess.Popen(command, env=os.environ | environment) as streaming:
         # Ctrl-C reaches both programs: the other one ends, with its summary, and so does this.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda *_: streaming.send_signal(signal.SIGINT))
+        _when_ended(lambda *_: streaming.terminate())
         return streaming.wait()
+
+
+def _when_ended(act: Callable[[int, FrameType | None], object]) -> None:
+    """Call this when the program is terminated, or its terminal goes away."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, act)
