@@ -50,7 +50,7 @@ def load_model(source: str | Path = DEFAULT_CYCLE_MODEL, *, trusted: bool = True
     """
     path = Path(source)
     known = {bundled.name for bundled in bundled_models()}
-    if not os.path.exists(path) and (not path.suffix or str(source) in known):
+    if not os.path.exists(source) and (not path.suffix or str(source) in known):
         path = _bundled(str(source))
     card, content, format = read_model(path)
     if not trusted and path.parent != Path(str(BUNDLED)):

@@ -14,7 +14,8 @@ def write_file(path: str | Path, content: bytes) -> None:
         If it cannot be written, with the file's name.
     """
     given, path = str(path), Path(os.path.realpath(path))
-    special = path.exists() and not path.is_file()  # a device or a pipe stays what it is
+    # A device or a pipe stays what it is.
+    special = os.path.exists(path) and not os.path.isfile(path)
     draft = path if special else path.with_name(path.name + ".part")
     try:
         with draft.open("wb") as file:

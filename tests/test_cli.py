@@ -80,6 +80,13 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--port", "synthetic:", "--record", "text.txt"], "exists already"),
         (["stream", "--port", "synthetic:", "--record", "no/folder.rec"], "cannot be written"),
         (["models", "none"], "there are: hip-cycle"),
+        (["models", ""], "no such file, and no bundled model"),
+        (["stream", "--port=synthetic:", "--record", ""], "'--record': is empty"),
+        (["stream", "--port=synthetic:", "--profile", ""], "'--profile': is empty"),
+        (["stream", "--port=synthetic:", "--output=csv", "--no-curves"], "with --output csv"),
+        (["stream", "--port=synthetic:", "--rate=100", "--format=lines"], "with --format lines"),
+        (["stream", "--port=replay:text.txt", "--rate=100"], "no device is there to ask"),
+        (["emulate"], "Choose from: cortex-m, avr, ble; see"),
         (["stream", "--port=synthetic:", "--outputs", "glmed"], "nothing without --estimates sam"),
         (["stream", "--port=synthetic:", "--no-correction"], "without --estimates cycle,sample"),
         (["stream", "--port=synthetic:", "--sample-model", "x"], "nothing without --estimates s"),
@@ -101,7 +108,7 @@ def test_a_mistake_is_one_clear_line(arguments: list[str], complaint: str, tmp_p
     assert done.returncode in (1, 2)
     assert last.startswith("edgehip: ")
     assert complaint in last
-    assert all(line.startswith(("strides", "samples", "faults")) for line in summary)
+    assert all(line.startswith(("strides", "samples", "faults", "replay")) for line in summary)
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from edgehip.commands.paths import NamedPath
 from edgehip_firmware_bridge import emulate as emulator
 
 
@@ -17,7 +18,7 @@ from edgehip_firmware_bridge import emulate as emulator
 @click.option("--stream", is_flag=True, help="Run 'edgehip stream' on the device, and end with it.")
 @click.option(
     "--port-file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NamedPath(dir_okay=False),
     metavar="FILE",
     help="Write the port's name to this file, and the environment that reaches it.",
 )

@@ -100,7 +100,7 @@ def run() -> int | None:
         return error.exit_code
     except click.UsageError as error:
         where = f"; see '{error.ctx.command_path} --help'" if error.ctx else ""
-        complain(error.format_message().rstrip(".") + where)
+        complain(" ".join(error.format_message().split()).rstrip(".") + where)
         return 2
     except click.Abort:
         return INTERRUPTED

@@ -14,6 +14,7 @@ from edgehip.cli import heed_interrupts
 from edgehip.commands.complaint import complain
 from edgehip.commands.idle import refuse_idle
 from edgehip.commands.numbers import FiniteRange
+from edgehip.commands.paths import NamedPath
 from edgehip.commands.run import Run, stopped_by_signals
 from edgehip.cues import parse_cue
 from edgehip.errors import CueError, EdgehipError, ProfileError, RecordingError
@@ -125,7 +126,7 @@ from edgehip.zero import Method
 @click.option(
     "--profile",
     "profile_path",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     help="The person's angle zero: read, or with --calibrate written.",
 )
 @click.option(
@@ -149,9 +150,7 @@ from edgehip.zero import Method
     help="auto: a live view on a terminal, JSON Lines into a pipe.",
 )
 @click.option("--curves/--no-curves", default=True, help="Whole curves in JSON, or peaks only.")
-@click.option(
-    "--record", "record_path", type=click.Path(path_type=Path), help="Store the raw input here."
-)
+@click.option("--record", "record_path", type=NamedPath(), help="Store the raw input here.")
 @click.option(
     "--send",
     metavar="URL",

@@ -7,6 +7,7 @@ import click
 
 from edgehip.commands.idle import refuse_idle
 from edgehip.commands.numbers import FiniteRange
+from edgehip.commands.paths import NamedPath
 from edgehip.errors import DatasetError, ParityError
 from edgehip.model_card import Format
 from edgehip_export.checkpoint import import_checkpoints
@@ -36,8 +37,8 @@ from edgehip_export.train import train as train_model
 from edgehip_export.trained import save_trained
 
 RECIPE = Recipe()
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = NamedPath(dir_okay=False)
+FOLDER = NamedPath(file_okay=False)
 
 
 @click.command()

@@ -38,6 +38,8 @@ def load_tensors(path: str | Path) -> Mapping[str, Any]:
     try:
         with torch.serialization.safe_globals(list(PERMITTED)):
             content = torch.load(path, map_location="cpu", weights_only=True)
+    except PermissionError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
     except Exception as error:  # what a hostile or damaged file raises has no common base
         raise ModelFileError(f"{path}: {_why_not_loaded(path)}") from error
     if not isinstance(content, dict):
