@@ -2,7 +2,6 @@
 
 import csv
 import json
-import resource
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from edgehip_export import parity
 from edgehip_export.commands import evaluate, export, import_, train
 from edgehip_export.parity import answers, normal_strides, normalised_error
 from tests.export_cohort import SIXTY, write_cohort
+from tests.small_disk import room_for
 from tests.test_export_checkpoint import synthetic
 
 
@@ -149,12 +149,8 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, moments: Path) -> Non
     model, cohort = tmp_path / "model.pt", write_cohort(tmp_path / "cohort.npz")
     model.write_text("precious")
     words = ("lstm", cohort, "-o", tmp_path / "run")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
-    try:
+    with room_for(2000):
         imported, trained = run(import_, moments, "-o", model), run(train, *words)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     for result, path in ((imported, model), (trained, tmp_path / "run" / "state.pt")):
         assert isinstance(result.exception, OSError)
         assert result.exception.filename == str(path)

@@ -1,7 +1,6 @@
 """Recordings: replayed bit for bit, whole after a crash but for a torn tail."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from edgehip.lines import TimeUnit
 from edgehip.recording import MAGIC, RecordingReader, SourceItem, header, record
 from edgehip.sinks.recorder import Recorder
 from edgehip.sources import Source
+from tests.small_disk import with_room_for
 from tests.streams import synthetic_walk
 
 items = st.one_of(
@@ -151,11 +151,10 @@ def test_a_full_disk_is_told_at_once_while_estimates_go_on(tmp_path: Path) -> No
     path = tmp_path / "walk.rec"
     command = [sys.executable, "-m", "edgehip", "stream", "--port", "synthetic:?stand_s=0.5"]
     with subprocess.Popen(
-        [*command, "--record", str(path), "--no-curves"],
+        with_room_for(8000, [*command, "--record", str(path), "--no-curves"]),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000)),
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -176,12 +175,12 @@ def test_a_full_disk_is_told_at_once_while_estimates_go_on(tmp_path: Path) -> No
 
 def test_a_disk_without_room_for_its_beginning_leaves_no_recording(tmp_path: Path) -> None:
     """One that is there would refuse the next attempt."""
+    command = [sys.executable, "-m", "edgehip", "stream", "--port=synthetic:", "--record=walk.rec"]
     done = subprocess.run(
-        [sys.executable, "-m", "edgehip", "stream", "--port=synthetic:", "--record=walk.rec"],
+        with_room_for(30, command),
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30, 30)),
         check=False,
     )
     assert done.returncode == 1

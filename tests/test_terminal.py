@@ -2,35 +2,28 @@
 
 import contextlib
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from edgehip.recording import RecordingReader
+from tests.small_disk import with_room_for
 
 HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"
-LIMIT_BYTES = 8000
 PORT = "synthetic:?stand_s=3600"
 
 
 class Terminal:
     """A terminal in which ``edgehip stream`` runs, with everything it showed."""
 
-    def __init__(self, *options: str, before: Callable[[], None] | None = None) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self._far, near = os.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "edgehip", "stream", "--port", PORT, *options],
-            stdin=near,
-            stdout=near,
-            stderr=near,
-            preexec_fn=before,
-        )
+        self.process = subprocess.Popen(command, stdin=near, stdout=near, stderr=near)
         os.close(near)
         self.shown = b""
 
@@ -53,9 +46,9 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal(*options: str, before: Callable[[], None] | None = None) -> Iterator[Terminal]:
-    opened = Terminal(*options, before=before)
-    with contextlib.closing(opened):
+def terminal(*options: str, room: int = 1 << 30) -> Iterator[Terminal]:
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", PORT, *options]
+    with contextlib.closing(Terminal(with_room_for(room, command))) as opened:
         yield opened
 
 
@@ -90,12 +83,8 @@ def test_a_stream_that_is_ended_from_outside_sums_up_too(number: signal.Signals)
     assert b"strides    0 left, 0 right" in shell.shown
 
 
-def small_files_only() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT_BYTES, LIMIT_BYTES))
-
-
 def test_the_live_view_lets_the_end_of_a_recording_be_told(tmp_path: Path) -> None:
-    with terminal("--record", str(tmp_path / "walk.rec"), before=small_files_only) as shell:
+    with terminal("--record", str(tmp_path / "walk.rec"), room=8000) as shell:
         shell.wait_for(b"recording ended early")
         shell.shown = b""
         shell.wait_for(b"link live")  # it goes on

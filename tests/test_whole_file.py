@@ -1,24 +1,19 @@
 """Files that are written whole or not at all."""
 
-import resource
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from edgehip.whole_file import write_file
+from tests.small_disk import room_for
 
 
 def test_without_room_the_file_that_was_there_stays(tmp_path: Path) -> None:
     path = tmp_path / "me.json"
     write_file(path, b"precious")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
-    try:
-        with pytest.raises(OSError, match="File too large") as caught:
-            write_file(path, b"x" * 11)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with room_for(10), pytest.raises(OSError, match="File too large") as caught:
+        write_file(path, b"x" * 11)
     assert caught.value.filename == str(path)
     assert path.read_bytes() == b"precious"
     assert list(tmp_path.iterdir()) == [path]
