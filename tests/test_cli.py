@@ -263,6 +263,18 @@ def test_the_time_is_up_even_if_nobody_walks() -> None:
 
 
 @pytest.mark.parametrize(
+    ("redirection", "ends"), [("> /dev/full", ": No space left on device"), ("| head -1", "missed")]
+)
+def test_a_view_nobody_can_see_ends(redirection: str, ends: str) -> None:
+    command = f"{sys.executable} -m edgehip stream --port synthetic: --output view {redirection}"
+    done = subprocess.run(
+        command, shell=True, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr.rstrip().endswith(ends)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
     ("redirection", "complaint"),
     [("> /dev/full", "cannot be written: No space left"), (">&-", "standard output is closed")],
 )

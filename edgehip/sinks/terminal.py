@@ -31,6 +31,10 @@ class Terminal(Console):
             self.size = self._told = told
             self.clear()
 
+    def on_broken_pipe(self) -> None:
+        """Tell whoever draws that nobody reads any more: rich would end the thread in silence."""
+        raise BrokenPipeError
+
     @property
     def encoding(self) -> str:
         """ASCII also where there is more, but no braille: the Linux text console, a serial one."""

@@ -126,10 +126,9 @@ class LiveView:
     A slow or stopped terminal delays the drawing, never the loop.
     """
 
-    reader_gone = False
-    trouble = None
-
     def __init__(self, stream: Stream, port: str) -> None:
+        self.reader_gone = False
+        self.trouble: str | None = None
         self._view = View(port, stream)
         self._terminal = Terminal()
         self._closing = threading.Event()
@@ -147,12 +146,20 @@ class LiveView:
         return []
 
     def _run(self) -> None:
+        try:
+            self._draw()
+        except OSError as error:
+            self.reader_gone = True
+            if not isinstance(error, BrokenPipeError):
+                self.trouble = f"standard output: cannot be written: {error.strerror}"
+
+    def _draw(self) -> None:
         terminal = self._terminal
-        is_dumb = terminal.is_dumb_terminal
+        goes_back = terminal.is_terminal and not terminal.is_dumb_terminal
         with Live(self._view, console=terminal, auto_refresh=False) as live:
-            while not self._closing.wait(DUMB_REFRESH_S if is_dumb else REFRESH_S):
+            while not self._closing.wait(REFRESH_S if goes_back else DUMB_REFRESH_S):
                 terminal.follow_size()
-                if is_dumb:
+                if not goes_back:
                     terminal.print(self._view)
                 else:
                     live.refresh()
