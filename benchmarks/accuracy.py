@@ -33,7 +33,7 @@ from edgehip_export.default_evaluate import (
 )
 from edgehip_export.default_spread import COVERAGE, fit_spread
 from edgehip_export.default_teacher import released_answers
-from edgehip_export.default_train import MEMBERS, Workshop
+from edgehip_export.default_train import SAMPLE_NETWORKS, Workshop
 from edgehip_export.strides import Strides
 
 DATA: Final = ROOT.parent / "shared" / "data"
@@ -185,19 +185,19 @@ def measure(arguments: argparse.Namespace) -> Report:
         sys.exit(f"{arguments.data}: holds no walking/ with labelled strides")
     torch.set_num_threads(1)
     quick = arguments.quick
-    members = {kind: 1 if quick else MEMBERS[kind] for kind in MEMBERS}
+    networks = 1 if quick else SAMPLE_NETWORKS
     draws = 1 if quick else OFFSET_DRAWS
     workshop = Workshop(arguments.data, arguments.seed)
     strides = workshop.strides
     every = list(folds(strides, people_at_once=4 if quick else 1))
     estimators = {}
     if arguments.kind != "sample":
-        estimators["hip-cycle"] = (workshop.cycle_estimator(members["cycle"]), draws)
+        estimators["hip-cycle"] = (workshop.cycle_estimator(), draws)
     if arguments.kind != "cycle":
-        estimators["hip-sample"] = (workshop.sample_estimator(members["sample"]), draws)
+        estimators["hip-sample"] = (workshop.sample_estimator(networks), draws)
     own = list(estimators)
     for ahead in LOOK_AHEADS_S if arguments.look_ahead else ():
-        train = workshop.sample_estimator(members["sample"], ahead)
+        train = workshop.sample_estimator(networks, ahead)
         estimators[f"hip-sample, {1000 * ahead:.0f} ms late"] = (train, 0)
     loads: dict[str, dict[str, Curves]] = {}
     for name, (train, times) in estimators.items():

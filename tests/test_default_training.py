@@ -8,6 +8,7 @@ import torch
 
 from edgehip.channels import MIRROR, MUSCLES
 from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
+from edgehip_export.default_cycle import CycleNetwork
 from edgehip_export.default_evaluate import folds, zeroed
 from edgehip_export.default_fit import chances
 from edgehip_export.default_foreign import OutOfRangeScore, cycle_score, sample_score
@@ -15,6 +16,7 @@ from edgehip_export.default_kernel import KernelProtocol, fit_kernel
 from edgehip_export.default_movement import fit_movement
 from edgehip_export.default_sample import RATE_HZ, SEEN, SampleNetwork, SampleStep
 from edgehip_export.default_spread import COVERAGE, Spread, fit_spread
+from edgehip_export.default_student import Student
 from edgehip_export.default_walks import at_phase, walk, with_standing
 from edgehip_export.strides import POINTS, Strides, close_cycles, load_strides
 from tests.shared_data import SHARED, needs_shared_data
@@ -122,6 +124,29 @@ def test_a_walk_repeats_with_its_stride_and_standing_is_still() -> None:
     _, resting = with_standing((angles, loads), pose, RATE_HZ, torch.Generator().manual_seed(0))
     assert bool((resting.abs() <= loads.abs() + 1e-5).all())
     assert bool((resting == 0).any())
+
+
+def test_the_student_does_not_see_the_zero_of_the_angles() -> None:
+    student = Student(CycleNetwork().eval(), torch.arange(10.0))
+    angles, stride_s = torch.randn(2, POINTS, 10).cumsum(1), torch.tensor([[1.0], [1.2]])
+    moved = student(angles + 7.0 * torch.randn(2, 1, 10), stride_s)
+    torch.testing.assert_close(moved, student(angles, stride_s), atol=1e-3, rtol=1e-3)
+
+
+def test_the_kernel_expects_what_the_student_says_and_learns_the_rest() -> None:
+    """Where the student is right, there is nothing to learn; where nobody walks, it decides."""
+    strides = made_up({"a": 12, "b": 12})
+    torch.manual_seed(0)
+    student = Student(CycleNetwork().eval(), torch.zeros(10))
+    shown = torch.from_numpy(strides.angles_deg), torch.from_numpy(strides.stride_s)[:, None]
+    with torch.no_grad():
+        told = student.network.at_points(student(*shown)).numpy()
+    right = dataclasses.replace(strides, moments=told[..., :3], forces=told[..., 3:])
+    whole = KernelProtocol(student=1.0)
+    assert float(fit_kernel(right, chances(right), whole, student).weight.abs().max()) < 1e-2
+    protocol = KernelProtocol(noise=1e-6, person=0.0)
+    member = fit_kernel(strides, chances(strides), protocol, student)
+    torch.testing.assert_close(member.at_points(*shown), batch(strides).loads, atol=0.02, rtol=0)
 
 
 def test_the_kernel_member_finds_a_law_and_survives_a_wrong_zero() -> None:

@@ -1,8 +1,5 @@
-"""The whole-cycle model: networks that know how people move, and a kernel that knows who did."""
+"""The whole-cycle model: a network that knows how people move, and a kernel that knows who did."""
 
-from collections.abc import Sequence
-
-import torch
 from torch import Tensor, nn
 
 from edgehip_export.default_cycle import CycleNetwork
@@ -11,34 +8,31 @@ from edgehip_export.default_kernel import KernelCycle
 from edgehip_export.default_movement import Movement
 from edgehip_export.default_spread import Answer, Spread
 
-KERNEL_SHARE = 0.6
+KERNEL_SHARE = 0.7
 
 
 class CycleEnsemble(nn.Module):
-    """The mean of convolutional networks, and of that and the kernel member.
+    """The weighted mean of a network and the kernel member, both of which build on the student.
 
     Parameters
     ----------
-    networks
-        Trained on the same people, so of the same scales.
+    network
+        Which learnt from labelled strides.
     kernel
-        Fitted to these people.
+        Fitted to the same people.
     """
 
-    def __init__(self, networks: Sequence[CycleNetwork], kernel: KernelCycle) -> None:
+    def __init__(self, network: CycleNetwork, kernel: KernelCycle) -> None:
         super().__init__()
-        self.networks = nn.ModuleList(networks)
+        self.network = network
         self.kernel = kernel
 
     def forward(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return loads (B, 180, 17) for angles (B, 180, 10) and durations (B, 1)."""
-        first = self.networks[0]
-        assert isinstance(first, CycleNetwork)
-        features = first.features(angles_deg, stride_s)
-        scaled = [n.on_grid(features) for n in self.networks if isinstance(n, CycleNetwork)]
-        learnt = first.loads(torch.stack(scaled).mean(0))
+        network = self.network
+        learnt = network.loads(network.on_grid(network.features(angles_deg, stride_s)))
         alike = self.kernel(angles_deg, stride_s)
-        return first.at_points(learnt + KERNEL_SHARE * (alike - learnt))
+        return network.at_points(learnt + KERNEL_SHARE * (alike - learnt))
 
 
 class CycleModel(nn.Module):

@@ -15,6 +15,7 @@ from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
 from edgehip_export.default_cycle import CycleNetwork
 from edgehip_export.default_features import foot_path
 from edgehip_export.default_sample import RATE_HZ, SampleNetwork
+from edgehip_export.default_student import Student
 from edgehip_export.default_teacher import TeacherStrides
 from edgehip_export.default_walks import walk, with_standing
 from edgehip_export.strides import Strides, close_cycles
@@ -41,7 +42,8 @@ class Protocol:
     warm_up: int = 60
 
 
-CYCLE: Final = Protocol()
+STUDENT: Final = Protocol(steps=400, batch=64, weight_decay=1e-3)
+CYCLE: Final = Protocol(rate=2e-3)
 SAMPLE: Final = Protocol(
     steps=400, teacher_share=0.3, augmentation=Augmentation(offset_deg=3.0, noise_deg=0.2)
 )
@@ -84,9 +86,7 @@ class Material:
             protocol.augmentation,
             random,
         )
-        lent = self.taught.take(
-            torch.randint(len(self.taught.stride_s), (taught,), generator=random)
-        )
+        lent = self.lent(taught, random)
         whole = Batch(
             torch.cat([mixed.angles_deg, lent.angles_deg]),
             torch.cat([mixed.loads, lent.loads]),
@@ -94,12 +94,30 @@ class Material:
         )
         return disturb(whole, self.common_mean_deg, protocol.augmentation, random)
 
+    def lent(self, count: int, random: torch.Generator) -> Batch:
+        """Return some of the teacher's strides as they are."""
+        rows = torch.randint(len(self.taught.stride_s), (count,), generator=random)
+        return self.taught.take(rows)
 
-def fit_cycle(material: Material, protocol: Protocol, seed: int) -> CycleNetwork:
-    """Return a whole-cycle network, in eval mode."""
+
+def fit_student(material: Material, protocol: Protocol, seed: int) -> Student:
+    """Return what says of strides what the teacher says, in eval mode."""
     torch.manual_seed(seed)
-    network = CycleNetwork()
-    set_scales(network, material)
+    network, mean_deg = CycleNetwork(), material.common_mean_deg
+    set_scales(network, material.taught)
+    student = Student(network, mean_deg)
+
+    def errors(random: torch.Generator) -> tuple[Tensor, Tensor]:
+        some = material.lent(protocol.batch, random)
+        return network.at_points(student(some.angles_deg, some.stride_s[:, None])), some.loads
+
+    return Student(_fit(network, errors, protocol, seed), mean_deg).eval()
+
+
+def fit_cycle(material: Material, student: Student, protocol: Protocol, seed: int) -> CycleNetwork:
+    """Return a whole-cycle network that began as the student, in eval mode."""
+    torch.manual_seed(seed)
+    network = copy.deepcopy(student.network).train()
 
     def errors(random: torch.Generator) -> tuple[Tensor, Tensor]:
         batch = material.draw(protocol, random)
@@ -117,7 +135,7 @@ def fit_sample(
     """
     torch.manual_seed(seed)
     network = SampleNetwork()
-    set_scales(network, material)
+    set_scales(network, material.real)
     late = round(look_ahead_s * RATE_HZ)
 
     def errors(random: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -191,13 +209,13 @@ def _weights(target_sd: Tensor) -> Tensor:
     return torch.cat(halves) * len(target_sd) / 2.0
 
 
-def set_scales(network: "CycleNetwork | SampleNetwork", material: Material) -> None:
-    """Give the network the training people's means and spreads."""
-    loads = material.real.loads.flatten(0, 1)
+def set_scales(network: "CycleNetwork | SampleNetwork", strides: Batch) -> None:
+    """Give the network the strides' means and spreads."""
+    loads = strides.loads.flatten(0, 1)
     mean = torch.nanmean(loads, 0)
     network.target_mean.copy_(mean)
     network.target_sd.copy_(torch.nanmean((loads - mean) ** 2, 0).sqrt())
-    angles = material.real.angles_deg
+    angles = strides.angles_deg
     seen = torch.cat([angles, foot_path(angles)], -1)
     network.seen_mean.copy_(seen.mean((0, 1)))
     network.seen_sd.copy_((seen - seen.mean(1, keepdim=True)).std((0, 1)))

@@ -32,12 +32,14 @@ from edgehip_export.default_evaluate import (
 from edgehip_export.default_fit import (
     CYCLE,
     SAMPLE,
+    STUDENT,
     TAUGHT_SAMPLE,
     Material,
     Pose,
     chances,
     fit_cycle,
     fit_sample,
+    fit_student,
 )
 from edgehip_export.default_foreign import cycle_score, sample_score
 from edgehip_export.default_kernel import KernelProtocol, fit_kernel
@@ -52,8 +54,8 @@ from edgehip_export.metrics import Errors
 from edgehip_export.strides import Strides, load_strides
 
 VERSION = "0.1.0"
-MEMBERS = {"cycle": 3, "sample": 4}
-"""Networks whose answers a model averages: different seeds err differently."""
+SAMPLE_NETWORKS = 4
+"""Whose answers the per-sample model averages: different seeds and teachers err differently."""
 
 MOVEMENTS = 24
 """Components of a stride's movement by which it is told from what training people do."""
@@ -84,21 +86,22 @@ class Workshop:
         angles = np.array(self.zero.standing_deg, np.float32)
         return Pose(torch.from_numpy(angles), torch.from_numpy(loads))
 
-    def cycle_ensemble(self, strides: Strides, hidden: set[str], members: int) -> CycleEnsemble:
+    def cycle_ensemble(self, strides: Strides, hidden: set[str]) -> CycleEnsemble:
         """Return a whole-cycle ensemble trained without the hidden people."""
         material = Material(strides, self.teacher.without(hidden))
-        networks = [fit_cycle(material, CYCLE, self.seed + i) for i in range(members)]
-        kernel = fit_kernel(strides, chances(strides), KernelProtocol())
-        return CycleEnsemble(networks, kernel).eval()
+        student = fit_student(material, STUDENT, self.seed)
+        network = fit_cycle(material, student, CYCLE, self.seed)
+        kernel = fit_kernel(strides, chances(strides), KernelProtocol(), student)
+        return CycleEnsemble(network, kernel).eval()
 
     def sample_networks(
-        self, strides: Strides, hidden: set[str], members: int, look_ahead_s: float = 0.0
+        self, strides: Strides, hidden: set[str], count: int, look_ahead_s: float = 0.0
     ) -> list[SampleNetwork]:
         """Return per-sample networks trained without the hidden people.
 
         Each second one is taught by the released networks, which know sixty other people. The rest
-        are taught by the whole-cycle model's kernel member, fitted to the same people, which errs
-        less than what a network makes of them alone.
+        are taught by a kernel without student, fitted to the same people, which errs less than what
+        a network makes of them alone.
         """
         released = self.teacher.without(hidden)
         kernel = fit_kernel(strides, chances(strides), KernelProtocol())
@@ -107,28 +110,28 @@ class Workshop:
             (Material(strides, released), SAMPLE),
         )
         networks = []
-        for i in range(members):
+        for i in range(count):
             material, protocol = lessons[i % len(lessons)]
             pose, seed = self.pose(strides), self.seed + i
             networks.append(fit_sample(material, pose, protocol, seed, look_ahead_s))
         return networks
 
-    def cycle_estimator(self, members: int) -> Callable[[Strides, set[str]], Estimate]:
+    def cycle_estimator(self) -> Callable[[Strides, set[str]], Estimate]:
         """Return what trains a whole-cycle model on some people and estimates for others."""
 
         def train(rest: Strides, hidden: set[str]) -> Estimate:
-            ensemble = self.cycle_ensemble(rest, hidden, members)
+            ensemble = self.cycle_ensemble(rest, hidden)
             return lambda held, angles: estimate_cycles(ensemble, angles, held.stride_s)
 
         return train
 
     def sample_estimator(
-        self, members: int, look_ahead_s: float = 0.0
+        self, count: int, look_ahead_s: float = 0.0
     ) -> Callable[[Strides, set[str]], Estimate]:
         """Return what trains a per-sample model on some people and estimates for others."""
 
         def train(rest: Strides, hidden: set[str]) -> Estimate:
-            networks = self.sample_networks(rest, hidden, members, look_ahead_s)
+            networks = self.sample_networks(rest, hidden, count, look_ahead_s)
             return lambda held, angles: np.mean(
                 [estimate_samples(n, angles, held.stride_s, look_ahead_s) for n in networks],
                 axis=0,
@@ -167,11 +170,13 @@ def _plain(errors: Errors) -> dict[str, float]:
 def build(workshop: Workshop, kind: str, quick: bool) -> tuple[nn.Module, ModelCard]:
     """Return one model and its card."""
     strides = workshop.strides
-    members = MEMBERS[kind]
     every = list(folds(strides, people_at_once=4 if quick else 1))
     raw = {"raw": lambda held, mean: zeroed(held, mean, 0.0)}
-    judged = workshop.cycle_estimator if kind == "cycle" else workshop.sample_estimator
-    train = judged(1 if quick else members)
+    train = (
+        workshop.cycle_estimator()
+        if kind == "cycle"
+        else workshop.sample_estimator(1 if quick else SAMPLE_NETWORKS)
+    )
     estimates = left_out(
         strides, every, train, raw, lambda fold: print(f"  left out: {fold}", flush=True), cores()
     )["raw"]
@@ -181,12 +186,12 @@ def build(workshop: Workshop, kind: str, quick: bool) -> tuple[nn.Module, ModelC
     facts = Facts(VERSION, strides, workshop.zero, COVERAGE, metrics)
     held = [fold.held for fold in every]
     if kind == "cycle":
-        ensemble = workshop.cycle_ensemble(strides, set(), members)
+        ensemble = workshop.cycle_ensemble(strides, set())
         movement = fit_movement(strides, chances(strides), MOVEMENTS)
         of_cycles = cycle_score(strides, movement, CYCLE.augmentation.offset_deg, held)
         model = CycleModel(ensemble, spread, movement, of_cycles)
         return model.eval(), cycle_card("hip-cycle", facts)
-    networks = workshop.sample_networks(strides, set(), members)
+    networks = workshop.sample_networks(strides, set(), SAMPLE_NETWORKS)
     of_samples = sample_score(strides, networks[0], SAMPLE.augmentation, held)
     step = SampleStep(networks, spread, of_samples)
     ready_s = max(warm_up_s(network, strides) for network in networks)

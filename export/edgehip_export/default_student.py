@@ -1,0 +1,34 @@
+"""The student: what the released networks say of a stride, in one small network.
+
+They saw sixty people whom no other source has. The other members of the whole-cycle model build on
+that: the kernel takes half of it for granted before it has seen anybody, and the networks that
+learn from labelled strides begin as the student.
+"""
+
+from torch import Tensor, nn
+
+from edgehip_export.default_cycle import CycleNetwork
+
+
+class Student(nn.Module):
+    """A whole-cycle network that does not see the zero of the angles, which is a laboratory's own.
+
+    Parameters
+    ----------
+    network
+        Taught by the released networks.
+    common_mean_deg
+        (10,), the mean angles it sees in every stride.
+    """
+
+    def __init__(self, network: CycleNetwork, common_mean_deg: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("common_mean_deg", common_mean_deg)
+        self.common_mean_deg: Tensor
+
+    def forward(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
+        """Return loads (B, GRID, 17) for angles (B, 180, 10) and durations (B, 1)."""
+        moved = angles_deg - angles_deg.mean(1, keepdim=True) + self.common_mean_deg
+        network = self.network
+        return network.loads(network.on_grid(network.features(moved, stride_s)))
