@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 from pathlib import Path
 
 
@@ -23,9 +24,13 @@ def write_file(path: str | Path, content: bytes) -> None:
             file.flush()
             if not special:
                 os.fsync(file.fileno())
+        if path.exists() and not special:
+            shutil.copymode(path, draft)
         draft.replace(path)
-    except OSError as error:
+    except BaseException as error:  # an interrupt leaves no draft either
         if not special:
             with contextlib.suppress(OSError):
                 draft.unlink()
-        raise OSError(error.errno, error.strerror, given) from error
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, given) from error
+        raise

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from edgehip.channels import MIRROR, MUSCLES
+from edgehip.model_card import ZeroCard
+from edgehip_export import default_train
 from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
 from edgehip_export.default_cycle import CycleNetwork
 from edgehip_export.default_evaluate import folds, zeroed
@@ -17,6 +19,7 @@ from edgehip_export.default_movement import fit_movement
 from edgehip_export.default_sample import RATE_HZ, SEEN, SampleNetwork, SampleStep
 from edgehip_export.default_spread import COVERAGE, Spread, fit_spread
 from edgehip_export.default_student import Student
+from edgehip_export.default_teacher import TeacherStrides
 from edgehip_export.default_walks import at_phase, walk, with_standing
 from edgehip_export.strides import POINTS, Strides, close_cycles, load_strides
 from tests.shared_data import SHARED, needs_shared_data
@@ -126,6 +129,29 @@ def test_a_walk_repeats_with_its_stride_and_standing_is_still() -> None:
     assert bool((resting == 0).any())
 
 
+def test_people_left_out_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the teacher made of their movements is poison: a network that drew it would know."""
+    strides = made_up({"a": 4, "b": 4})
+    hidden = {"a/0", "b/2"}
+    rest = strides.take(~np.isin(strides.person, list(hidden)))
+    shown = batch(strides)
+    parents = np.stack([strides.person, np.roll(strides.person, 5)], axis=1)
+    poisoned = torch.from_numpy(np.isin(parents, list(hidden)).any(1))
+    teacher = TeacherStrides(shown.angles_deg, shown.loads, shown.stride_s, parents)
+    for part in (teacher.angles_deg, teacher.loads, teacher.stride_s):
+        part[poisoned] = torch.nan
+    assert not teacher.without(hidden).angles_deg.isnan().any()
+    for name in ("STUDENT", "CYCLE", "SAMPLE", "TAUGHT_SAMPLE"):
+        protocol = dataclasses.replace(getattr(default_train, name), steps=2, samples=80)
+        monkeypatch.setattr(default_train, name, protocol)
+    zero = ZeroCard((0.0,) * 10, (0.0,) * 10, 0.0)
+    workshop = default_train.Workshop(strides, zero, teacher, seed=0)
+    angles, stride_s = (torch.from_numpy(a) for a in (rest.angles_deg, rest.stride_s))
+    found = [workshop.cycle_ensemble(rest, hidden)(angles, stride_s[:, None])]
+    found += [network(angles) for network in workshop.sample_networks(rest, hidden, 2)]
+    assert all(loads.isfinite().all() for loads in found)
+
+
 def test_the_student_does_not_see_the_zero_of_the_angles() -> None:
     student = Student(CycleNetwork().eval(), torch.arange(10.0))
     angles, stride_s = torch.randn(2, POINTS, 10).cumsum(1), torch.tensor([[1.0], [1.2]])
@@ -134,7 +160,7 @@ def test_the_student_does_not_see_the_zero_of_the_angles() -> None:
 
 
 def test_the_kernel_expects_what_the_student_says_and_learns_the_rest() -> None:
-    """Where the student is right, there is nothing to learn; where nobody walks, it decides."""
+    """Where the student is right, there is nothing to learn; where it is not, the kernel is."""
     strides = made_up({"a": 12, "b": 12})
     torch.manual_seed(0)
     student = Student(CycleNetwork().eval(), torch.zeros(10))
@@ -146,7 +172,7 @@ def test_the_kernel_expects_what_the_student_says_and_learns_the_rest() -> None:
     assert float(fit_kernel(right, chances(right), whole, student).weight.abs().max()) < 1e-2
     protocol = KernelProtocol(noise=1e-6, person=0.0)
     member = fit_kernel(strides, chances(strides), protocol, student)
-    torch.testing.assert_close(member.at_points(*shown), batch(strides).loads, atol=0.02, rtol=0)
+    torch.testing.assert_close(member.estimate(*shown), batch(strides).loads, atol=0.02, rtol=0)
 
 
 def test_the_kernel_member_finds_a_law_and_survives_a_wrong_zero() -> None:
@@ -162,7 +188,7 @@ def test_the_kernel_member_finds_a_law_and_survives_a_wrong_zero() -> None:
     for zero in (1.0, 0.1):
         member = fit_kernel(rest, chances(rest), KernelProtocol(zero=zero, person=0.0))
         for name, shown in (("right", angles), ("wrong", angles + offset)):
-            found = member.at_points(shown, stride_s)
+            found = member.estimate(shown, stride_s)
             missed[zero, name] = float((found - reference).std() / usual.std())
     assert missed[1.0, "right"] < 0.3
     # What counts the zero little is hardly led astray by a wrong one.
@@ -174,7 +200,7 @@ def test_a_stranger_is_answered_like_the_person_who_moves_alike_and_far_away_lin
     strides = made_up({"a": 12, "b": 12})
     member = fit_kernel(strides, chances(strides), KernelProtocol(noise=1e-6, person=0.0))
     stride_s = torch.from_numpy(strides.stride_s)[:, None]
-    found = member.at_points(torch.from_numpy(strides.angles_deg), stride_s)
+    found = member.estimate(torch.from_numpy(strides.angles_deg), stride_s)
     torch.testing.assert_close(found, batch(strides).loads, atol=0.02, rtol=0)
     away = torch.randn(1, POINTS, 10, generator=torch.Generator().manual_seed(0)).cumsum(1)
     middle, one, two = (member(1e3 * n * away, stride_s[:1]) for n in (1, 2, 3))
@@ -193,7 +219,7 @@ def test_many_strides_of_one_person_do_not_pass_for_many_people() -> None:
         uneven = np.where(apart.person == "a/1", 7.0, 1.0)
         member = fit_kernel(apart, uneven / uneven.sum(), KernelProtocol(person=person))
         leaning.append(
-            float((member.at_points(mean, stride_s) - batch(strides).loads.mean(0))[..., :3].mean())
+            float((member.estimate(mean, stride_s) - batch(strides).loads.mean(0))[..., :3].mean())
         )
     assert abs(leaning[1] - 0.5) < abs(leaning[0] - 0.5)
 

@@ -12,8 +12,9 @@ from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ModelInpu
 from edgehip.model import bundled_models, load_model
 from edgehip.model_report import describe
 from edgehip_export import parity
+from edgehip_export.answers import answers
 from edgehip_export.commands import evaluate, export, import_, train
-from edgehip_export.parity import answers, normal_strides, normalised_error
+from edgehip_export.parity import normal_strides, normalised_error
 from tests.export_cohort import SIXTY, write_cohort
 from tests.small_disk import room_for
 from tests.test_export_checkpoint import synthetic
@@ -116,7 +117,10 @@ def test_bad_input_is_one_line(tmp_path: Path, moments: Path) -> None:
     radians = write_cohort(tmp_path / "rad.npz", X=np.zeros((24, 180, 10), np.float32))
     good = write_cohort(tmp_path / "good.npz", target="forces")
     out = ("-o", tmp_path / "out")
-    assert "is not a PyTorch checkpoint" in refused(import_, ModelFileError, text, *out)
+    imported = ("-o", tmp_path / "out.pt")
+    assert "is not a PyTorch checkpoint" in refused(import_, ModelFileError, text, *imported)
+    assert "must end in .pt" in run(import_, moments, *out).output
+    assert "cannot be exported together" in run(export, "hip-cycle", moments, *out).output
     assert "is not a PyTorch checkpoint" in refused(export, ModelFileError, text, *out)
     assert "looks like radians" in refused(evaluate, DatasetError, moments, radians, *out)
     assert "gives no forces" in refused(evaluate, ModelFileError, moments, good, *out)
@@ -166,12 +170,13 @@ def test_bundled_model_is_evaluated_by_its_name(tmp_path: Path) -> None:
     assert "hip-cycle: 2 strides of 2 people" in result.output
     labels = {"speed_label": np.array(["uphill", "uphill"])}
     other = write_cohort(tmp_path / "other.npz", people=SIXTY[:2], strides_each=1, **labels)
-    line = refused(evaluate, ModelInputError, "hip-cycle", other, "-o", tmp_path / "out")
-    assert "neither a key stride_s nor the cadence labels slow, med, fast" in line
     told = write_cohort(
         tmp_path / "told.npz", people=SIXTY[:2], strides_each=1, stride_s=np.ones(2), **labels
     )
-    assert run(evaluate, "hip-cycle", told, "-o", tmp_path / "out").exit_code == 0
+    for name in ("hip-cycle", "hip-sample"):
+        line = refused(evaluate, ModelInputError, name, other, "-o", tmp_path / "out")
+        assert "neither a key stride_s nor the cadence labels slow, med, fast" in line
+        assert run(evaluate, name, told, "-o", tmp_path / "out").exit_code == 0
 
 
 @pytest.mark.parametrize("bundled", bundled_models(), ids=lambda path: path.name)

@@ -11,13 +11,15 @@ import torch
 from edgehip.errors import ModelFileError
 from edgehip.model import load_model
 from edgehip_export import parity
+from edgehip_export.answers import answers
 from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.export import onnx_graph, run_module
 from edgehip_export.export_model import Labelled, Limits, export_graphs, export_model
 from edgehip_export.forms import cycle_form, step_form
 from edgehip_export.networks import CausalNetwork, unroll
-from edgehip_export.parity import answers, normal_strides, normalised_error
+from edgehip_export.parity import normal_strides, normalised_error
 from edgehip_export.quantize import PRECISIONS, Precision
+from edgehip_export.strides import resample
 from edgehip_export.trained import TrainedModel
 from tests.test_export_checkpoint import synthetic
 
@@ -81,6 +83,55 @@ def test_a_graph_the_engine_refuses_is_not_written_and_the_others_are(tmp_path: 
     )
     assert "refuses the graph" in (done[0].refusal or "")
     assert [exported.path.exists() for exported in done] == [False, True]
+
+
+def test_a_report_says_what_is_there(tmp_path: Path) -> None:
+    """Also after an interrupt, and where a file of another run is refused now."""
+    module, card = cycle_form(model(tmp_path, "transformer", "moments"))
+    graph = onnx_graph(module, card)
+    source = answers(lambda *x: run_module(module, *x), card, STRIDES)
+
+    def interrupted(precision: Precision, _: object) -> bytes:
+        if precision == "fp16":
+            raise KeyboardInterrupt
+        return graph
+
+    (tmp_path / "made-transformer-int8.onnx").write_bytes(b"of another run")
+    strict = Limits(dict.fromkeys(PRECISIONS, 0.0))
+    files = export_graphs(
+        [("onnx", interrupted)],
+        card,
+        tmp_path,
+        ("int8-static", "int8", "fp16"),
+        FEW,
+        {name: answer + 1 for name, answer in source.items()},
+        strict,
+        no_static="not this one",
+    )
+    with pytest.raises(KeyboardInterrupt):
+        list(files)
+    report = json.loads((tmp_path / "made-transformer.parity.json").read_text())
+    assert {name: one["written"] for name, one in report.items()} == {
+        "made-transformer-int8-static.onnx": False,
+        "made-transformer-int8.onnx": False,
+    }
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+def test_a_model_that_lives_in_time_is_asked_in_time() -> None:
+    """How many points a stride has is no matter; how long it took is."""
+    hip = load_model("hip-sample")
+    fine = resample(np.linspace(0, 1, 359), np.linspace(0, 1, 180), STRIDES[0])
+    quick, slow = (
+        answers(hip.engine.run, hip.card, STRIDES[:1], {"stride_s": np.array([s], np.float32)})
+        for s in (1.0, 1.4)
+    )
+    other = {"stride_s": np.array([1.0], np.float32)}
+    finer = answers(hip.engine.run, hip.card, fine[None], other)
+    for name in ("moments_nm_per_kg", "forces_n_per_kg"):
+        assert quick[name].shape[:2] == (1, 180)
+        assert normalised_error(finer[name][:, ::2], quick[name]) < 0.01
+        assert normalised_error(slow[name], quick[name]) > 0.1
 
 
 def test_transformer_has_no_step_form(tmp_path: Path) -> None:

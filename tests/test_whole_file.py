@@ -1,5 +1,6 @@
 """Files that are written whole or not at all."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -17,6 +18,25 @@ def test_without_room_the_file_that_was_there_stays(tmp_path: Path) -> None:
     assert caught.value.filename == str(path)
     assert path.read_bytes() == b"precious"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_only_its_owner_may_read_stays_so(tmp_path: Path) -> None:
+    path = tmp_path / "me.json"
+    write_file(path, b"precious")
+    path.chmod(0o600)
+    write_file(path, b"another")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_bytes() == b"another"
+
+
+def test_an_interrupt_leaves_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_file(tmp_path / "me.json", b"precious")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_link_leads_to_is_written_and_a_device_stays_one(tmp_path: Path) -> None:

@@ -121,6 +121,8 @@ def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> No
     Give one checkpoint, or one for moments (JM60) and one for forces (MF60). Nothing in them is
     run.
     """
+    if output.suffix != ".pt":
+        raise click.BadParameter(f"{output}: must end in .pt", param_hint="--output")
     model = import_checkpoints(checkpoints, name)
     output.parent.mkdir(parents=True, exist_ok=True)
     save_trained(output, model)
@@ -145,7 +147,7 @@ def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> No
     cls=ManyOption,
     type=click.Choice(PRECISIONS),
     default=["fp32"],
-    help="One or more; fp32 by default. int8 keeps activations and state in float.",
+    help="One or more; fp32 by default. int8 keeps state and outputs in float.",
 )
 @click.option(
     "--form",
@@ -187,6 +189,8 @@ def export(
     precisions and compared with themselves.
     """
     files = all(is_model_file(model) for model in models)
+    if not files and any(is_model_file(model) for model in models):
+        raise click.UsageError("model files and checkpoints cannot be exported together")
     steps = "step" in forms
     refuse_idle(
         ("forms", "--form", not files, "with a model file, which stays of its form"),
@@ -253,7 +257,8 @@ def _labelled(paths: tuple[Path, ...], held_out: set[str]) -> Labelled:
             (cohort.angles_deg != first.angles_deg).any()
         ):
             raise DatasetError(f"{cohort.path}: holds other strides than {first.path}: give one")
-    return Labelled(first.angles_deg, {cohort.target: cohort.per_kg for cohort in cohorts})
+    per_kg = {cohort.target: cohort.per_kg for cohort in cohorts}
+    return Labelled(first.angles_deg, per_kg, first.stride_s)
 
 
 def _print_errors(found: Evaluation) -> None:

@@ -11,9 +11,9 @@ from edgehip.model_card import Kind, ModelCard, RangeCard, TensorCard, ZeroCard
 from edgehip_export.default_sample import RATE_HZ
 from edgehip_export.strides import POINTS, Strides
 
-LICENCE: Final = "MIT; trained on recordings under CC BY 4.0, CC BY 3.0, Apache-2.0 and MIT"
+LICENCE: Final = "MIT"
 
-SOURCES: Final = (
+TEACHERS: Final = (
     {
         "lab": "Gait2Hip-60",
         "citation": "Zhang et al., Gait2Hip-60, arXiv 2605.30374: answers of the released networks",
@@ -24,6 +24,9 @@ SOURCES: Final = (
         "citation": "Pearl et al. 2022, CapacitiveSensingDataset: joint angles only",
         "licence": "MIT",
     },
+)
+
+SOURCES: Final = (
     {
         "lab": "schreiber",
         "citation": "Schreiber and Moissenet 2019, Scientific Data 6:111, figshare 7734767",
@@ -33,7 +36,7 @@ SOURCES: Final = (
         "lab": "opencap",
         "citation": "Uhlrich et al. 2023, OpenCap, PLoS Computational Biology 19:e1011462; as "
         "distributed with nimblephysics",
-        "licence": "as distributed with nimblephysics (BSD-style)",
+        "licence": "BSD-style (with nimblephysics)",
     },
     {
         "lab": "fukuchi_tm",
@@ -67,10 +70,9 @@ LIMITS: Final = (
     "children, implants or impaired gait.",
     "Labels are inverse dynamics and static optimization, not measured forces; they carry the "
     "error of the motion capture, of the scaled model and of the optimization's criterion.",
-    "Twenty people of seven laboratories: expect a laboratory never seen to be served worse than "
-    "a new person of a laboratory seen.",
+    "Few people of few laboratories: expect a laboratory never seen to be served worse than a new "
+    "person of a laboratory seen.",
 )
-
 
 LOADS: Final = (("moments_nm_per_kg", MOMENTS), ("forces_n_per_kg", MUSCLES))
 SPREADS: Final = (("moment_spread_nm_per_kg", MOMENTS), ("force_spread_n_per_kg", MUSCLES))
@@ -119,6 +121,9 @@ def sample_card(
 
 def _card(name: str, facts: Facts, kind: Kind, points: int) -> ModelCard:
     """Return what the cards of both kinds share."""
+    labs = facts.strides.labs
+    sources = [*TEACHERS, *(source for source in SOURCES if source["lab"] in labs)]
+    licences = ", ".join(dict.fromkeys(source["licence"] for source in sources))
     low, high = training_range(facts.strides)
     shortest_s, longest_s = np.percentile(facts.strides.stride_s, [0.5, 99.5]).tolist()
     return ModelCard(
@@ -129,7 +134,7 @@ def _card(name: str, facts: Facts, kind: Kind, points: int) -> ModelCard:
         inputs=(TensorCard("angles_deg", (1, points, len(ANGLES)), ANGLES),),
         outputs=(*_tensors(LOADS + SPREADS, points), TensorCard("out_of_range_score", (1, 1))),
         spread_coverage=facts.coverage,
-        licence=LICENCE,
+        licence=f"{LICENCE}; trained on recordings under {licences}",
         description="",
         ranges={
             "angles_deg": RangeCard(low, high),
@@ -137,7 +142,8 @@ def _card(name: str, facts: Facts, kind: Kind, points: int) -> ModelCard:
         },
         zero=facts.zero,
         training={
-            "sources": list(SOURCES),
+            "sources": sources,
+            "laboratories": len(labs),
             "people": len(facts.strides.people),
             "strides": len(facts.strides),
             "limits": list(LIMITS),

@@ -82,19 +82,16 @@ class CycleNetwork(nn.Module):
 
         ``angles_deg`` is (B, 180, 10), ``stride_s`` (B, 1).
         """
-        return self.at_points(self.loads(self.on_grid(self.features(angles_deg, stride_s))))
+        return self.at_points(self.on_grid(angles_deg, stride_s))
 
-    def on_grid(self, features: Tensor) -> Tensor:
-        """Return scaled loads (B, GRID, 17)."""
+    def on_grid(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
+        """Return loads (B, GRID, 17)."""
+        features = self.features(angles_deg, stride_s)
         hidden = functional.gelu(self.enter(self._around(features, 1)))
         for dilation, mix, add in zip(self.dilations, self.mix, self.add, strict=True):
             inner = functional.gelu(mix(self._around(hidden, dilation)))
             hidden = hidden + add(self.dropout(inner))
         scaled: Tensor = self.leave(self.dropout(hidden)).transpose(1, 2)
-        return scaled
-
-    def loads(self, scaled: Tensor) -> Tensor:
-        """Return scaled loads in their units."""
         return scaled * self.target_sd + self.target_mean
 
     def at_points(self, loads: Tensor) -> Tensor:

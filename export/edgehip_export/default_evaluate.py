@@ -1,5 +1,6 @@
 """How edgehip's own models do on people and laboratories they never saw."""
 
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -60,9 +61,14 @@ def zeroed(strides: Strides, common_mean_deg: Tensor, strength: float) -> Tensor
 
 
 def offsets(strides: Strides, sd_deg: float, seed: int) -> Tensor:
-    """Return one random constant error of each angle's zero per person, (N, 1, 10)."""
-    random = torch.Generator().manual_seed(seed)
-    drawn = {person: sd_deg * torch.randn(10, generator=random) for person in strides.people}
+    """Return one random constant error of each angle's zero per person, (N, 1, 10).
+
+    It is the same whoever else is among the strides.
+    """
+    drawn = {}
+    for person in strides.people:
+        own = torch.Generator().manual_seed(zlib.crc32(f"{seed}/{person}".encode()))
+        drawn[person] = sd_deg * torch.randn(10, generator=own)
     return torch.stack([drawn[person] for person in strides.person])[:, None]
 
 
@@ -131,6 +137,8 @@ def left_out(
     at_once: int = 1,
 ) -> dict[str, Curves]:
     """Return, per condition, loads (N, 180, 17) that no network in training ever saw.
+
+    Of the people left out, the mean standing pose alone is known, among everybody's.
 
     ``train`` gets the remaining strides and the names of the people left out, and returns what
     estimates loads for strides with given angles. A condition makes those angles from strides and

@@ -1,8 +1,8 @@
 """The student: what the released networks say of a stride, in one small network.
 
-They saw sixty people whom no other source has. The other members of the whole-cycle model build on
-that: the kernel takes half of it for granted before it has seen anybody, and the networks that
-learn from labelled strides begin as the student.
+They saw sixty people whom no other source has. The members of the whole-cycle model build on that:
+the kernel takes half of it for granted before it has seen anybody, and the network that learns from
+labelled strides begins as the student.
 """
 
 from torch import Tensor, nn
@@ -30,5 +30,4 @@ class Student(nn.Module):
     def forward(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return loads (B, GRID, 17) for angles (B, 180, 10) and durations (B, 1)."""
         moved = angles_deg - angles_deg.mean(1, keepdim=True) + self.common_mean_deg
-        network = self.network
-        return network.loads(network.on_grid(network.features(moved, stride_s)))
+        return self.network.on_grid(moved, stride_s)

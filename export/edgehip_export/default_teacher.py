@@ -152,7 +152,12 @@ def released_answers(
 def sensor_strides(
     folder: Path, standing_deg: NDArray[np.float64], every: int = 4
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.str_]]:
-    """Return angles (N, 180, 10), durations (N,) and people (N,) of the sensor recordings."""
+    """Return angles (N, 180, 10), durations (N,) and people (N,) of the sensor recordings.
+
+    They are ``PERSON_TRIAL.npz`` (normal walking: ``...Baseline.npz``) with ``t`` (T,) in seconds,
+    ``angles_deg`` (T, 10) relative to quiet standing, and ``HS_r`` and ``HS_l``, times of initial
+    contacts.
+    """
     curves, durations, people = [], [], []
     for path in sorted(folder.glob("*.npz")):
         person = path.stem.partition("_")[0]

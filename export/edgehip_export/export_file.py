@@ -6,9 +6,10 @@ from pathlib import Path
 from edgehip.errors import ModelFileError
 from edgehip.model import bundled_models, load_model
 from edgehip.model_card import Format, read_model, without_card
+from edgehip_export.answers import answers
 from edgehip_export.compact import name_tensors
 from edgehip_export.export_model import Exported, GraphIn, Labelled, Limits, export_graphs
-from edgehip_export.parity import answers, normal_strides
+from edgehip_export.parity import normal_strides
 from edgehip_export.quantize import Precision, quantize_onnx, quantize_tflite
 
 MODEL_FILES = (".onnx", ".tflite")
@@ -49,7 +50,7 @@ def export_file(
                 f"{path}: is of {model.card.precision} already: give the file of fp32"
             )
         _, content, format = read_model(path)
-        reference = answers(model.engine.run, model.card, labelled.strides_deg)
+        reference = answers(model.engine.run, model.card, labelled.strides_deg, labelled.others)
         graph_in = _graph_in(without_card(content, str(path)), format)
         for exported in export_graphs(
             [(format, graph_in)],

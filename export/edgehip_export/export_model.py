@@ -13,10 +13,11 @@ from edgehip.backends import load_engine
 from edgehip.errors import ModelFileError
 from edgehip.model_card import Format, ModelCard, write_model
 from edgehip.whole_file import write_file
+from edgehip_export.answers import Floats, answers, inputs_of
 from edgehip_export.export import onnx_graph, run_module, tflite_graph
 from edgehip_export.forms import OUTPUTS, TYPICAL_STRIDE_S, CycleForm, cycle_form, step_form
 from edgehip_export.networks import Mamba
-from edgehip_export.parity import Floats, Parity, answers, inputs_of, measure, normal_strides
+from edgehip_export.parity import Parity, measure, normal_strides
 from edgehip_export.quantize import Inputs, Precision, quantize_onnx, quantize_tflite
 from edgehip_export.trained import SAMPLES_PER_CYCLE, Target, TrainedModel
 from edgehip_export.while_graph import loop_over_samples
@@ -62,10 +63,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Strides (N, 180, 10) in degrees, and what is known of the hip in them, per target."""
+    """Strides (N, 180, 10) in degrees, and what is known of the hip in them, per target.
+
+    ``stride_s`` (N,) is how long they took, in seconds; without it they are typical ones.
+    """
 
     strides_deg: Floats
     per_kg: dict[Target, Floats] = field(default_factory=dict)
+    stride_s: Floats | None = None
+
+    @property
+    def others(self) -> dict[str, Floats]:
+        """What a model may want beyond angles."""
+        return {} if self.stride_s is None else {"stride_s": self.stride_s}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +159,9 @@ def export_module(
         If the module does not fit its card, or cannot be converted.
     """
     labelled = labelled or Labelled(normal_strides())
-    source = answers(lambda *inputs: run_module(module, *inputs), card, labelled.strides_deg)
+    source = answers(
+        lambda *inputs: run_module(module, *inputs), card, labelled.strides_deg, labelled.others
+    )
     graphs: Iterator[tuple[Format, GraphIn]] = (
         (format, (_onnx if format == "onnx" else _tflite)(module, card)) for format in formats
     )
@@ -183,7 +195,7 @@ def export_graphs(
     graphs
         Per format, what makes the graph in a precision.
     source
-        The right answers to the labelled strides, see :func:`edgehip_export.parity.answers`.
+        The right answers to the labelled strides, see :func:`edgehip_export.answers.answers`.
     no_static
         Why there is no ``int8-static``, if there is none.
     """
@@ -195,41 +207,43 @@ def export_graphs(
         report = dict(json.loads(note.read_bytes())) if note.exists() else {}
     except (ValueError, TypeError, RecursionError) as error:
         raise ModelFileError(f"{note}: is damaged: remove it, or give another folder") from error
-    for format, graph_in in graphs:
-        float_size = len(graph_in("fp32", ()))
-        for precision in precisions:
-            path = folder / f"{card.name}-{precision}.{format}"
-            parity: Parity | None = None
-            refusal: str | None
-            if precision == "int8-static" and no_static is not None:
-                refusal = no_static
-            else:
-                smaller = graph_in(precision, calibration)
-                try:
-                    engine = load_engine(smaller, format, card, path.name)
-                except ModelFileError as error:
-                    refusal = str(error)
+    try:
+        for format, graph_in in graphs:
+            float_size = len(graph_in("fp32", ()))
+            for precision in precisions:
+                path = folder / f"{card.name}-{precision}.{format}"
+                parity: Parity | None = None
+                refusal = no_static if precision == "int8-static" else None
+                if refusal is None:
+                    try:
+                        smaller = graph_in(precision, calibration)
+                        engine = load_engine(smaller, format, card, path.name)
+                    except ModelFileError as error:
+                        refusal = str(error)
+                    else:
+                        parity = measure(
+                            engine.run,
+                            engine.name,
+                            card,
+                            smaller,
+                            float_size,
+                            labelled.strides_deg,
+                            labelled.others,
+                            source,
+                            reference,
+                        )
+                        refusal = None if limits is None else limits.refusal(precision, parity)
+                if refusal is None and parity is not None:
+                    metrics = card.metrics | {"parity": parity.plain()}
+                    own = dataclasses.replace(card, precision=precision, metrics=metrics)
+                    write_model(path, smaller, own)
                 else:
-                    parity = measure(
-                        engine.run,
-                        engine.name,
-                        card,
-                        smaller,
-                        float_size,
-                        labelled.strides_deg,
-                        source,
-                        reference,
-                    )
-                    refusal = None if limits is None else limits.refusal(precision, parity)
-            if refusal is None and parity is not None:
-                metrics = card.metrics | {"parity": parity.plain()}
-                write_model(
-                    path, smaller, dataclasses.replace(card, precision=precision, metrics=metrics)
-                )
-            exported = Exported(path, precision, parity, refusal)
-            report[path.name] = exported.plain()
-            yield exported
-    write_file(note, (json.dumps(report, indent=2) + "\n").encode())
+                    path.unlink(missing_ok=True)  # of another run, which this report replaces
+                exported = Exported(path, precision, parity, refusal)
+                report[path.name] = exported.plain()
+                yield exported
+    finally:
+        write_file(note, (json.dumps(report, indent=2) + "\n").encode())
 
 
 def _onnx(module: nn.Module, card: ModelCard) -> GraphIn:

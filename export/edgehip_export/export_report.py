@@ -8,8 +8,8 @@ from edgehip_export.export_model import Exported
 
 LAYOUT: Final = "{:<44}{:>9}{:>7}{:>10}{:>9}{:>10}{:>11}{:>11}"
 LEGEND: Final = (
-    "size: over the float32 file; max: largest difference from PyTorch, of moments (Nm/kg) or else "
-    "forces (N/kg); error: RMS difference over the output's SD"
+    "size: over the float32 file; max: largest difference from its source, of moments (Nm/kg) or "
+    "else forces (N/kg); error: RMS difference over the output's SD"
 )
 
 

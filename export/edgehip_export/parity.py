@@ -1,23 +1,17 @@
 """How well an exported file does what its source does: size, error, accuracy and latency."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgehip.channels import ANGLES, SIDES, angles_of
 from edgehip.model_card import ModelCard
 from edgehip.normal_gait import excursion_at, normal_angles_deg
+from edgehip_export.answers import Floats, Run, answers, inputs_of
 from edgehip_export.metrics import Errors
-
-Floats = NDArray[np.float32]
-Run = Callable[..., tuple[Floats, ...]]
-
-OTHER_INPUTS: Final = {"stride_s": 1.1, "body_height_m": 1.7}
-"""Typical values of what a model may want beyond angles and state."""
 
 MOST_LATENCY_CALLS: Final = 1000
 LATENCY_BUDGET_S: Final = 0.5
@@ -25,7 +19,7 @@ LATENCY_BUDGET_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Errors on labelled strides, of a file and of its source in PyTorch."""
+    """Errors on labelled strides, of a file and of its source."""
 
     r2: float
     r2_of_source: float
@@ -49,9 +43,9 @@ class Parity:
     size_bytes, size_ratio
         The graph's size, and its ratio to that of the float32 graph in the same format.
     max_error
-        Largest difference from PyTorch, per output in the output's unit.
+        Largest difference from the source, per output in the output's unit.
     normalised_error
-        RMS difference from PyTorch over the SD of PyTorch's own answers, the mean over channels;
+        RMS difference from the source over the SD of its own answers, the mean over channels;
         the worst of the outputs.
     accuracy
         Per output, where labelled strides were given.
@@ -73,59 +67,6 @@ class Parity:
         return asdict(self)
 
 
-def answers(
-    run: Run, card: ModelCard, strides_deg: Floats, others: Mapping[str, Floats] | None = None
-) -> dict[str, Floats]:
-    """Return a model's targets over many strides.
-
-    Parameters
-    ----------
-    run
-        An engine's ``run``, or the module's own.
-    strides_deg
-        (N, S, 10); a per-sample model starts each of them from zero state.
-    others
-        (N,) for each input the model may want beyond angles, by its name.
-
-    Returns
-    -------
-    (N, S, D) for every output that is not a state.
-    """
-    wanted = [tensor.name for tensor in card.outputs if not _is_state(tensor.name)]
-    collected: dict[str, list[Floats]] = {name: [] for name in wanted}
-    for number, stride in enumerate(strides_deg):
-        known = {name: column[number].reshape(1, 1) for name, column in (others or {}).items()}
-        samples = [stride[None]] if card.kind == "cycle" else np.split(stride[None], len(stride), 1)
-        state: dict[str, Floats] = {}
-        parts: dict[str, list[Floats]] = {name: [] for name in wanted}
-        for sample in samples:
-            outputs = run(*inputs_of(card, sample, known | state))
-            for tensor, output in zip(card.outputs, outputs, strict=True):
-                if _is_state(tensor.name):
-                    state[tensor.name] = output
-                else:
-                    parts[tensor.name].append(output)
-        for name, part in parts.items():
-            collected[name].append(np.concatenate(part, axis=1))
-    return {name: np.concatenate(part) for name, part in collected.items()}
-
-
-def inputs_of(
-    card: ModelCard, angles_deg: Floats, others: Mapping[str, Floats] | None = None
-) -> tuple[Floats, ...]:
-    """Return one call's inputs in the card's order.
-
-    What is not given is typical (stride duration, body height) or zero (state).
-    """
-    known = {"angles_deg": np.ascontiguousarray(angles_deg, dtype=np.float32), **(others or {})}
-    return tuple(
-        known.get(
-            tensor.name, np.full(tensor.shape, OTHER_INPUTS.get(tensor.name, 0.0), np.float32)
-        )
-        for tensor in card.inputs
-    )
-
-
 def measure(
     run: Run,
     engine: str,
@@ -133,6 +74,7 @@ def measure(
     graph: bytes,
     float_size: int,
     strides_deg: Floats,
+    others: Mapping[str, Floats],
     source: dict[str, Floats],
     reference: dict[str, Floats],
 ) -> Parity:
@@ -142,12 +84,14 @@ def measure(
     ----------
     float_size
         Bytes of the float32 graph in the same format.
+    others
+        What a model may want beyond angles, as for :func:`answers`.
     source
-        PyTorch's own :func:`answers` to the strides.
+        The source's own :func:`answers` to the strides.
     reference
         Labels of the strides, per output; may be empty.
     """
-    found = answers(run, card, strides_deg)
+    found = answers(run, card, strides_deg, others)
     p50, p99 = latency_us(run, inputs_of(card, strides_deg[:1, : card.samples_per_cycle or 1]))
     return Parity(
         engine=engine,
@@ -200,9 +144,5 @@ def normal_strides(count: int = 12, seed: int = 0) -> Floats:
 
 
 def _accuracy(found: Floats, source: Floats, labels: Floats) -> Accuracy:
-    file, torch = Errors.between(labels, found), Errors.between(labels, source)
-    return Accuracy(file.r2, torch.r2, file.rmse, torch.rmse)
-
-
-def _is_state(name: str) -> bool:
-    return name.partition(".")[0] == "state"
+    file, whole = Errors.between(labels, found), Errors.between(labels, source)
+    return Accuracy(file.r2, whole.r2, file.rmse, whole.rmse)

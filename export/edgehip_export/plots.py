@@ -8,7 +8,7 @@ import numpy as np
 
 from edgehip.errors import MissingExtraError
 from edgehip.whole_file import write_file
-from edgehip_export.parity import Floats
+from edgehip_export.answers import Floats
 from edgehip_export.trained import CHANNELS, Target
 
 if TYPE_CHECKING:

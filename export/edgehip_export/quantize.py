@@ -1,8 +1,8 @@
 """Smaller numbers in the same graph: half-precision and 8-bit weights.
 
-Only the weights of matrix products, convolutions and LSTM cells change. Biases, normalisation,
-activations and recurrent state stay float32: one 8-bit scale cannot span muscles from 0.3 to
-27 N/kg, and 8-bit state drifts away within a stride.
+Only the weights of matrix products, convolutions and LSTM cells change, and what they multiply.
+Biases, normalisation and recurrent state stay float32: one 8-bit scale cannot span muscles from 0.3
+to 27 N/kg, and 8-bit state drifts away within a stride.
 
 ``fp16``
     Weights rounded to half precision, arithmetic in float32.
@@ -95,6 +95,8 @@ def _quantize_onnx(
     from onnxruntime import quantization
 
     model = onnx.load_from_string(graph)
+    for number, node in enumerate(model.graph.node):
+        node.name = f"n{number}"  # by which the quantizer is told what to leave
     target = folder / "quantized.onnx"
     if precision == "fp16":
         _halve_weights(model)
@@ -126,10 +128,8 @@ def _quantize_onnx(
 
 
 def _batched(model: Any) -> list[str]:
-    """Name the nodes, and return the products with a stack of weights: they cannot be quantized."""
+    """Return the products with a stack of weights, which the quantizer cannot treat."""
     stacks = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) > 2}
-    for number, node in enumerate(model.graph.node):
-        node.name = f"n{number}"
     return [
         node.name
         for node in model.graph.node

@@ -9,12 +9,12 @@ import torch
 
 from edgehip.errors import ModelFileError, ModelInputError
 from edgehip.model import Model, load_model
+from edgehip_export.answers import Floats, answers, needs_duration
 from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.dataset import CADENCE_SPM, Cohort
 from edgehip_export.export_file import is_model_file
 from edgehip_export.fit import predict
 from edgehip_export.forms import OUTPUTS
-from edgehip_export.parity import Floats, answers
 from edgehip_export.safe_load import load_tensors
 from edgehip_export.trained import Target, TrainedModel, load_trained
 
@@ -90,7 +90,7 @@ def _others(model: Model, cohort: Cohort) -> dict[str, Floats]:
     others = {"body_height_m": cohort.body_height_m}
     if cohort.stride_s is not None:
         others["stride_s"] = cohort.stride_s
-    elif model.card.input("stride_s") is not None:
+    elif needs_duration(model.card):
         raise ModelInputError(
             f"{model.path}: wants each stride's duration, and {cohort.path} has neither a key "
             f"stride_s nor the cadence labels {', '.join(CADENCE_SPM)}"

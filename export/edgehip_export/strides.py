@@ -64,7 +64,17 @@ def join(parts: "list[Strides]") -> Strides:
 
 
 def load_strides(data: Path) -> Strides:
-    """Return every labelled adult stride below a data folder (``walking`` and ``other_labs``).
+    """Return every labelled adult stride below a data folder.
+
+    Angles are in degrees in the order of :data:`edgehip.channels.ANGLES`, moments in Nm/kg, forces
+    in N/kg (NaN where there are none), times in seconds.
+
+    ``walking/strides_180.npz`` holds N strides, left ones mirrored: ``X`` (N, 180, 10),
+    ``Y_moment`` (N, 180, 3), ``Y_force`` (N, 180, 14), ``stride_s`` (N,), and as text ``dataset``
+    (the laboratory), ``subject``, ``trial`` and ``leg`` (``r`` or ``l``), each (N,).
+
+    ``other_labs/LAB__PERSON__TRIAL.npz`` hold T samples each: ``t`` (T,), ``X`` (T, 10), ``M_r``
+    and ``M_l`` (T, 3), ``F_r`` and ``F_l`` (T, 14), and ``strides`` (K, 3): leg, start and end.
 
     Raises
     ------
