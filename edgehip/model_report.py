@@ -59,9 +59,16 @@ def _nested(content: dict[str, Any], indent: str) -> Iterator[str]:
         if isinstance(value, dict):
             yield f"{indent}{key}:"
             yield from _nested(value, indent + INDENT)
+        elif isinstance(value, list) and all(isinstance(item, int | float) for item in value):
+            yield f"{indent}{key}: {', '.join(f'{item:.5g}' for item in value)}"
         elif isinstance(value, list):
-            yield f"{indent}{key}: {', '.join(str(item) for item in value)}"
+            yield f"{indent}{key}:"
+            yield from (f"{indent}{INDENT}{_item(item)}" for item in value)
         elif isinstance(value, float):
             yield f"{indent}{key}: {value:.5g}"
         else:
             yield f"{indent}{key}: {value}"
+
+
+def _item(item: Any) -> str:
+    return "; ".join(map(str, item.values())) if isinstance(item, dict) else str(item)
