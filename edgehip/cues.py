@@ -181,7 +181,8 @@ class Cues:
         elif state.on:
             wanted = beyond > -cue.hysteresis
         else:
-            wanted = beyond > 0 and time_s - state.off_s >= cue.refractory_s
+            # Times that went back are of another beginning, which knows of no pause.
+            wanted = beyond > 0 and not 0.0 <= time_s - state.off_s < cue.refractory_s
         if wanted is state.on:
             return None
         state.on = wanted

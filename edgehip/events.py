@@ -239,8 +239,8 @@ DISTRUST: Final = frozenset(
         Flag.NOT_WALKING,
     }
 )
-"""An estimate with one of these flags switches nothing on, here or in a device, and teaches
-nothing. The other flags are advice: they tell how an estimate could be better."""
+"""An estimate with one of these flags switches nothing on, here or in a device, and a stride with
+one teaches nothing. The other flags are advice: they tell how an estimate could be better."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,7 +239,7 @@ class Pipeline:
                     self.correction.lose_step(event)
             if cycle is not None:
                 yield cycle
-        yield from self._watch_standing(sample)
+        yield from self._let_go(sample)
         self._mark(Hop.SEGMENT)
 
     @property
@@ -257,6 +257,7 @@ class Pipeline:
         self.segmenter.reset()
         self.cycles.reset()
         self.watch.reset()
+        self.state.stands_since_s, self.state.rested = None, False
         self._forget_voices()
         if self.sample_estimator is not None:
             self.sample_estimator.reset()
@@ -286,12 +287,12 @@ class Pipeline:
                 self.correction.learn(estimate, samples)
         self.watch.finished(cycle, estimate)
 
-    def _watch_standing(self, sample: JointAngleSample) -> Iterator[Event]:
-        """Let nothing of a walk outlive it: cues go off, and in the end the network's memory."""
+    def _let_go(self, sample: JointAngleSample) -> Iterator[Event]:
+        """Let nothing outlive what it is of: cues their stride, the network's memory its walk."""
         state = self.state
         # Contacts may go on though strides do not.
         for side in SIDES:
-            if self.watch.doubts(side):
+            if self.watch.is_overdue(side):
                 yield from self.cues.peaks_off(
                     side, Flag.OUT_OF_RANGE, sample.time_s, sample.received_ns
                 )

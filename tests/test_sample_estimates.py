@@ -259,6 +259,14 @@ def test_a_cue_rests_after_it_went_off() -> None:
     assert switched(text, values) == [(0, True), (1, False), (4, True)]
 
 
+def test_a_cue_does_not_rest_until_a_clock_that_began_anew_is_where_it_was() -> None:
+    cues = Cues([parse_cue("glmed_r > 12 N/kg, refractory_s=2")])
+    for value, time_s in ((13.0, 1000.0), (0.0, 1000.5)):
+        assert len(cues.feed(estimate(value, time_s))) == 1
+    assert not cues.feed(estimate(13.0, 1002.0))
+    assert [change.on for change in cues.feed(estimate(13.0, 1.0))] == [True]
+
+
 @pytest.mark.parametrize("flag", [Flag.WARMING_UP, Flag.OUT_OF_RANGE])
 def test_no_cue_stays_on_without_trust(flag: Flag) -> None:
     cues = Cues([parse_cue("glmed_r > 12 N/kg")])

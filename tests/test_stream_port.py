@@ -15,7 +15,7 @@ import pytest
 
 from edgehip import Pipeline, load_model
 from edgehip.events import Chunk, HipEstimate
-from edgehip.messages import CycleEstimate, Describe, Description, Start, Stop
+from edgehip.messages import Cue, CycleEstimate, Describe, Description, Start, Stop
 from edgehip.wire import Frame, FrameDecoder, encode
 from tests.pty_device import PtyDevice
 from tests.shared_data import needs_shared_data
@@ -170,6 +170,38 @@ def test_the_device_is_greeted_and_told_the_estimates(device: PtyDevice) -> None
         peak = record["force_peaks_n_per_kg"]["glmed"]["max"]
         assert message.force_max_n_per_kg[10] == pytest.approx(peak["value"], abs=0.006)
         assert message.force_max_percent[10] == pytest.approx(peak["gait_cycle_percent"], abs=0.31)
+
+
+def test_the_device_is_let_go_before_a_reader_that_hangs(device: PtyDevice) -> None:
+    """A motor may follow a cue: that does not wait for whoever does not read the last records."""
+    walk = synthetic_walk(6.0, stand_s=0.5)
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", str(device.port)]
+    command += ["--estimates", "sample", "--send", str(device.port)]
+    command += ["--cue", "glmed_r > 0 N/kg", "--output", "jsonl"]
+    got = b""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while b"\0" not in got:
+            time.sleep(0.01)
+            got += device.read()
+        for frame in walk.frames():
+            device.write(frame)
+            time.sleep(0.001)
+            got += device.read()
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        stopped_s = time.monotonic()
+        sent: list[object] = []
+        while not any(isinstance(message, Stop) for message in sent):
+            time.sleep(0.005)
+            got += device.read()
+            frames = FrameDecoder().feed(Chunk(got, 0))
+            sent = [frame.message for frame in frames if isinstance(frame, Frame)]
+        let_go_s = time.monotonic()
+        process.wait(timeout=20)
+        ended_s = time.monotonic()
+    cues = [message for message in sent if isinstance(message, Cue)]
+    assert [cue.state for cue in cues[-2:]] == [1, 0]
+    assert let_go_s - stopped_s < ended_s - let_go_s
 
 
 def test_a_device_that_prints_lines_can_be_answered(device: PtyDevice, tmp_path: Path) -> None:

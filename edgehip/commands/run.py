@@ -6,18 +6,16 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
 from edgehip.channels import SIDES
 from edgehip.events import CueChange, HipEstimate, HipSampleEstimate, PortOpened
-from edgehip.profiles import save_profile
 from edgehip.runtime import Stream, StreamEvent
 from edgehip.sinks.device import DeviceLink, cue_message, estimate_message, sample_message
 from edgehip.sinks.output import Output
+from edgehip.sinks.profile_file import ProfileFile
 from edgehip.zero import Profile
 
 SWITCH_S: Final = 0.0005
@@ -44,7 +42,7 @@ class Run:
     device: DeviceLink | None
     target: DeviceLink | None
     rate_hz: float | None
-    profile_path: Path | None
+    profile: ProfileFile | None
 
     def until(self, ends_s: float | None) -> None:
         """Stream until the source ends, the reader is gone, or the time is up."""
@@ -58,7 +56,9 @@ class Run:
                 self._handle(event)
             if self.target is not None:
                 self.target.repeat_cues()
-            if self.shown.reader_gone or (ends_s is not None and time.monotonic() >= ends_s):
+            # Not in the middle of what an item brings about: a profile may be still to come.
+            is_over = self.shown.reader_gone or (ends_s is not None and time.monotonic() >= ends_s)
+            if event is None and is_over:
                 return
 
     def _handle(self, event: StreamEvent) -> None:
@@ -70,9 +70,8 @@ class Run:
                 if self.device:
                     self.device.greet(self.rate_hz)
             case Profile():
-                measured = datetime.now(UTC).isoformat(timespec="seconds")
-                if self.profile_path:
-                    save_profile(replace(event, measured_at=measured), self.profile_path)
+                if self.profile:
+                    self.profile.put(event)
 
     def _send(self, target: DeviceLink, event: StreamEvent) -> None:
         match event:

@@ -24,6 +24,7 @@ from edgehip.profiles import load_profile
 from edgehip.runtime import DEFAULT_DEADLINE_MS, Format, Stream
 from edgehip.sinks.device import DeviceLink
 from edgehip.sinks.output import OutputKind, open_output
+from edgehip.sinks.profile_file import ProfileFile
 from edgehip.sinks.recorder import Recorder
 from edgehip.sinks.records import SAMPLE_OUTPUTS, SAMPLE_SPREADS
 from edgehip.sinks.summary import summary_lines
@@ -263,31 +264,39 @@ def stream(
             about = _about(port, format_, source.devices)
             recorder = Recorder(record_path, about, on_trouble=complain)
             streaming.recorder = recorder.add
+            stack.callback(recorder.close)
+        written = ProfileFile(profile_path, complain) if profile_path and calibrate else None
         shown = open_output(output, streaming, port, curves=curves, outputs=wanted)
-        stack.callback(shown.close)  # whatever happens, the terminal is left as it was
+        # Whatever happens, cues are switched off, and the terminal is left as it was.
+        stack.callback(shown.close)
+        links = {link for link in (device, target) if link is not None}
+        for link in links:
+            stack.callback(link.close)
         greeted = device if format_ == "frames" else None
-        run = Run(streaming, shown, greeted, target, rate_hz, profile_path)
+        run = Run(streaming, shown, greeted, target, rate_hz, written)
         problem: EdgehipError | None = None
         try:
             run.until(None if duration_s is None else time.monotonic() + duration_s)
         except EdgehipError as error:
             problem = error  # told after what was received is safe and summed up
+        for link in links:
+            link.close()  # first of all: a motor may follow a cue
         told = summary_lines(streaming.summary()) + shown.close()
         if isinstance(source, ReplaySource) and (left_out := source.left_out):
             if source.damaged:
                 problem = RecordingError(left_out)
             elif source.recording or format_ == "lines":
                 told.append(f"replay     {left_out}")
-        for link in {link for link in (device, target) if link is not None}:
-            link.close()
+        for link in links:
             if link.dropped:
                 told.append(f"send       {link.dropped} frames the device did not take")
-        if profile_path and streaming.pipeline.state.calibration is not None:
+        if written and streaming.pipeline.state.calibration is not None:
             wants = "3 s of quiet standing" if calibrate == "standing" else "10 whole strides"
             problem = problem or ProfileError(
                 f"{profile_path}: not written: the stream ended before there were {wants}"
             )
-        for trouble in (shown.trouble, recorder.close() if recorder else None):
+        closed = [sink.close() for sink in (written, recorder) if sink is not None]
+        for trouble in (shown.trouble, *closed):
             if trouble is not None:
                 problem = problem or EdgehipError(trouble)
         click.echo("\n".join(told), err=True)

@@ -2,10 +2,10 @@
 
 How long a stride took, and how it moved as a whole, is known of finished strides only; and who
 walks too slowly for strides, squats or paces on the spot finishes none. So each foot has a time up
-to which all is known to be well: its last stride within the training range, its last contact in
-time, or when the legs began to move after they had been still. Once they have moved on from that
-for longer than any stride takes, or a stride was out of range, every estimate is doubted until the
-next stride within it, or until they rest. Legs that rest, as in standing, are doubted by nobody.
+to which all is known of it: its last stride, its last contact in time, or when the legs began to
+move after they had been still. Once they have moved on from that for longer than any stride takes,
+or a stride was out of range, every estimate is doubted until the next stride within it, or until
+they rest. Legs that rest, as in standing, are doubted by nobody.
 """
 
 import math
@@ -38,15 +38,16 @@ _FLEXIONS: Final = tuple(place for side in SIDES for place in angles_of(side)[::
 class WalkWatchState:
     """The last sample's time; when the legs began to move, and last moved, and where to.
 
-    ``well_s`` is up to when all is known to be well with each foot, minus infinity if its last
-    stride was out of range.
+    ``known_s`` is up to when all is known of each foot: its last stride, its last contact in time,
+    or when the legs began to move. ``foreign`` says whether that stride was out of range.
     """
 
     time_s: float = 0.0
     began_s: float = -math.inf
     moved_s: float = -math.inf
     posture_deg: tuple[float, ...] | None = None
-    well_s: dict[Side, float] = field(default_factory=lambda: dict.fromkeys(SIDES, 0.0))
+    known_s: dict[Side, float] = field(default_factory=lambda: dict.fromkeys(SIDES, 0.0))
+    foreign: dict[Side, bool] = field(default_factory=lambda: dict.fromkeys(SIDES, False))
 
 
 class WalkWatch:
@@ -74,14 +75,16 @@ class WalkWatch:
         for place in _FLEXIONS:
             if abs(angles[place] - posture[place]) > MOVED_DEG:
                 if self._rests:
-                    state.began_s = state.well_s["l"] = state.well_s["r"] = sample.time_s
+                    state.began_s = sample.time_s
+                    for side in SIDES:
+                        state.known_s[side], state.foreign[side] = sample.time_s, False
                 state.posture_deg, state.moved_s = angles, sample.time_s
                 return
 
     def landed(self, contact: InitialContact) -> None:
         """Hear of a contact: in time, it begins what may be a stride like any other."""
         if not self.doubts(contact.side):
-            self.state.well_s[contact.side] = contact.time_s
+            self.state.known_s[contact.side] = contact.time_s
 
     def finished(self, cycle: GaitCycle, estimate: HipEstimate | None) -> None:
         """Hear of a stride, and of what the whole-cycle model made of it, if there is one.
@@ -93,15 +96,19 @@ class WalkWatch:
             or not self._shortest_s <= cycle.stride_s <= self._longest_s
             or (estimate is not None and is_foreign(estimate.out_of_range_score))
         )
-        if not foreign:
-            self.state.well_s[cycle.side] = cycle.end_s
-        elif cycle.start_s >= self.state.began_s:  # otherwise the legs rested in it: a short pause
-            self.state.well_s[cycle.side] = -math.inf
+        state, side = self.state, cycle.side
+        state.known_s[side] = cycle.end_s
+        # Legs that rested in it made a short pause: that is no way of walking.
+        state.foreign[side] = foreign and cycle.start_s >= state.began_s
 
     def doubts(self, side: Side) -> bool:
         """Return whether what this leg does now is known to be out of range."""
+        return (self.state.foreign[side] and not self._rests) or self.is_overdue(side)
+
+    def is_overdue(self, side: Side) -> bool:
+        """Return whether the legs have moved on for longer than a stride takes, without one."""
         state = self.state
-        return state.moved_s - state.well_s[side] > MAX_STRIDE_S and not self._rests
+        return state.moved_s - state.known_s[side] > MAX_STRIDE_S and not self._rests
 
     def flag(self, estimate: HipSampleEstimate) -> HipSampleEstimate:
         """Return a sample's estimate, flagged if either leg is doubted."""

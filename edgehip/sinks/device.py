@@ -45,6 +45,7 @@ class DeviceLink:
     def __init__(self, target: Source) -> None:
         self._target = target
         self._sequence = 0
+        self._closed = False
         self._cues: dict[int, tuple[Cue, float]] = {}
         self.refused = 0
         """Frames the port did not take (unplugged, or its buffer full)."""
@@ -72,7 +73,10 @@ class DeviceLink:
                 self.send(cue)
 
     def close(self) -> None:
-        """Switch the device's cues off, tell it to stop, and let go."""
+        """Switch the device's cues off, tell it to stop, and let go; once."""
+        if self._closed:
+            return
+        self._closed = True
         for cue, _ in list(self._cues.values()):
             if cue.state:
                 self.send(replace(cue, state=0, flags=flag_bits([Flag.LINK_DOWN])))
