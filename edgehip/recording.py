@@ -8,6 +8,7 @@ gives bit-identical estimates.
 """
 
 import json
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -70,13 +71,14 @@ class RecordingReader:
         self.damaged = False
         try:
             self._file: BinaryIO = self.path.open("rb")
+            magic, about = self._file.readline(len(MAGIC)), self._file.readline(1 << 16)
         except OSError as error:
-            raise RecordingError(f"{path}: cannot be read: {error.strerror}") from error
-        if self._file.readline(len(MAGIC)) != MAGIC:
+            raise self._unreadable(error) from error
+        if magic != MAGIC:
             self.close()
             raise RecordingError(f"{path}: is not an edgehip recording (stream --record makes one)")
         try:
-            self.about: dict[str, str] = dict(json.loads(self._file.readline(1 << 16)))
+            self.about: dict[str, str] = dict(json.loads(about))
         except (ValueError, TypeError, RecursionError) as error:
             self.close()
             raise RecordingError(f"{path}: the recording's first lines are damaged") from error
@@ -84,16 +86,24 @@ class RecordingReader:
     def __iter__(self) -> Iterator[SourceItem]:
         """Yield the items until the file's end or the first torn record."""
         while True:
-            start = self._file.tell()
-            item = self._next()
-            if item is None:
-                self.torn_at, self.torn_bytes = start, self.path.stat().st_size - start
-                return
+            try:
+                start = self._file.tell()
+                item = self._next()
+                if item is None:
+                    # Not by its name, under which there may be another file by now, or none.
+                    size = os.fstat(self._file.fileno()).st_size
+                    self.torn_at, self.torn_bytes = start, max(0, size - start)
+                    return
+            except OSError as error:
+                raise self._unreadable(error) from error
             yield item
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _unreadable(self, error: OSError) -> RecordingError:
+        return RecordingError(f"{self.path}: cannot be read: {error.strerror}")
 
     def _next(self) -> SourceItem | None:
         head = self._file.read(_HEAD.size)

@@ -1,5 +1,7 @@
 """Recordings: replayed bit for bit, whole after a crash but for a torn tail."""
 
+import errno
+import io
 import os
 import signal
 import subprocess
@@ -7,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -22,6 +25,9 @@ from edgehip.sinks.recorder import Recorder
 from edgehip.sources import Source
 from tests.small_disk import with_room_for
 from tests.streams import synthetic_walk
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 items = st.one_of(
     st.builds(Chunk, st.binary(max_size=200), st.integers(0, 2**63)),
@@ -217,6 +223,35 @@ def test_a_damaged_recording_is_told_apart_from_one_that_was_cut_off(tmp_path: P
     status, told = replayed(path)
     assert status == 0
     assert told[-1].startswith(f"replay     {path}: cut off at byte {broken_at}: ")
+
+
+def test_a_recording_renamed_while_it_is_replayed_is_replayed_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "walk.rec"
+    chunks = [Chunk(b"abc", number) for number in range(2000)]
+    path.write_bytes(header({}) + b"".join(map(record, chunks)))
+    source = open_source(f"replay:{path}?speed=max")
+    assert source.read(0.0) == chunks[0]
+    path.rename(tmp_path / "kept.rec")
+    assert list(everything(source)) == chunks[1:]
+    source.close()
+
+
+def test_a_disk_that_cannot_be_read_is_told_as_any_trouble_of_a_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FailingDisk(io.FileIO):
+        def readinto(self, into: "WriteableBuffer") -> int:
+            if self.tell() > 8000:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().readinto(into)
+
+    path = tmp_path / "walk.rec"
+    path.write_bytes(header({}) + record(Chunk(b"abc", 1)) * 2000)
+    monkeypatch.setattr(Path, "open", lambda path, mode: io.BufferedReader(FailingDisk(path)))
+    reader = RecordingReader(path)
+    with pytest.raises(RecordingError, match=r"walk\.rec: cannot be read: Input/output error"):
+        list(reader)
+    reader.close()
 
 
 def test_lines_that_are_none_are_told_with_the_first_of_them(tmp_path: Path) -> None:
