@@ -5,6 +5,9 @@ payload (4 bytes), host time in ns (8), kind (1), payload, CRC-32 over all of th
 endian. Kinds: bytes that arrived, port opened, port lost; plus 16 for a second device. Reading
 stops at the first record that is cut off or damaged and says where and what it left; replaying
 gives bit-identical estimates.
+
+A program that was killed leaves a record cut off, and so does a power cut, which may also leave
+zeros for the blocks that did not reach the disk. Everything else is damage.
 """
 
 import json
@@ -19,7 +22,11 @@ from edgehip.errors import RecordingError
 from edgehip.events import Chunk, PortLost, PortOpened
 
 MAGIC: Final = b"edgehip recording 1\n"
-MAX_PAYLOAD: Final = 1 << 20
+MAX_PAYLOAD: Final = 4096
+"""The longest a source makes: what a serial port gives at once. If a record that claims to be
+longer ends with the file, it is its length that is damaged."""
+_READABLE: Final = 1 << 20
+"""Up to here a longer record is read if it is sound: ports across the network made some once."""
 _HEAD: Final = struct.Struct("<IQB")
 _CRC: Final = struct.Struct("<I")
 _CHUNK, _OPENED, _LOST = 0, 1, 2
@@ -90,9 +97,7 @@ class RecordingReader:
                 start = self._file.tell()
                 item = self._next()
                 if item is None:
-                    # Not by its name, under which there may be another file by now, or none.
-                    size = os.fstat(self._file.fileno()).st_size
-                    self.torn_at, self.torn_bytes = start, max(0, size - start)
+                    self._judge(start)
                     return
             except OSError as error:
                 raise self._unreadable(error) from error
@@ -110,15 +115,10 @@ class RecordingReader:
         if len(head) < _HEAD.size:
             return None
         length, received_ns, kind = _HEAD.unpack(head)
-        self.damaged = length > MAX_PAYLOAD or kind % _PER_DEVICE > _LOST or kind >= 2 * _PER_DEVICE
-        if self.damaged:
+        if length > _READABLE or not _known(kind):
             return None
         payload = self._file.read(length)
-        crc = self._file.read(_CRC.size)
-        if len(crc) < _CRC.size:
-            return None
-        self.damaged = _CRC.unpack(crc)[0] != zlib.crc32(head + payload)
-        if self.damaged:
+        if self._file.read(_CRC.size) != _CRC.pack(zlib.crc32(head + payload)):
             return None
         device, kind = divmod(kind, _PER_DEVICE)
         match kind:
@@ -129,3 +129,30 @@ class RecordingReader:
             case 2:
                 return PortLost(received_ns, payload.decode(errors="replace"), device)
         return None
+
+    def _judge(self, start: int) -> None:
+        """Find out why there is no record at a place: the file's end, a cut or damage."""
+        # Not by its name, under which there may be another file by now, or none.
+        left = max(0, os.fstat(self._file.fileno()).st_size - start)
+        self.torn_at, self.torn_bytes = start, left
+        if left < _HEAD.size:
+            return
+        self._file.seek(start)
+        length, _, kind = _HEAD.unpack(self._file.read(_HEAD.size))
+        size = _HEAD.size + length + _CRC.size
+        if left < size:
+            self.damaged = length > MAX_PAYLOAD or not _known(kind)
+        else:
+            self._file.seek(start + size - 1)  # zeros that begin within the record reach there
+            self.damaged = left == size or not self._only_zeros()
+
+    def _only_zeros(self) -> bool:
+        """Return whether nothing else follows."""
+        while block := self._file.read(1 << 16):
+            if any(block):
+                return False
+        return True
+
+
+def _known(kind: int) -> bool:
+    return kind < 2 * _PER_DEVICE and kind % _PER_DEVICE <= _LOST

@@ -20,7 +20,7 @@ from edgehip.channels import ANGLES
 from edgehip.errors import RecordingError
 from edgehip.events import Chunk, HipEstimate, PortLost, PortOpened
 from edgehip.lines import TimeUnit
-from edgehip.recording import MAGIC, RecordingReader, SourceItem, header, record
+from edgehip.recording import MAGIC, MAX_PAYLOAD, RecordingReader, SourceItem, header, record
 from edgehip.sinks.recorder import Recorder
 from edgehip.sources import Source
 from tests.small_disk import with_room_for
@@ -208,9 +208,9 @@ def test_a_damaged_recording_is_told_apart_from_one_that_was_cut_off(tmp_path: P
     content = header({}) + b"".join(records)
     broken_at = len(header({})) + sum(map(len, records[:100]))
     left = len(content) - broken_at
-    for at in (2, 12, 20):  # in the length, the kind, the payload
+    for at, bit in ((1, 0x40), (2, 0x01), (12, 0x80), (20, 0x80)):  # length, kind, payload
         damaged = bytearray(content)
-        damaged[broken_at + at] ^= 0x80
+        damaged[broken_at + at] ^= bit
         path.write_bytes(damaged)
         status, told = replayed(path)
         assert status == 1
@@ -219,10 +219,64 @@ def test_a_damaged_recording_is_told_apart_from_one_that_was_cut_off(tmp_path: P
             f"edgehip: {path}: damaged at byte {broken_at}: what stands before was replayed, "
             f"{left} bytes were left; copy it again from its origin"
         )
-    path.write_bytes(content[: broken_at + 5])
-    status, told = replayed(path)
-    assert status == 0
-    assert told[-1].startswith(f"replay     {path}: cut off at byte {broken_at}: ")
+    for tail in (content[broken_at : broken_at + 5], bytes(8192)):
+        path.write_bytes(content[:broken_at] + tail)
+        status, told = replayed(path)
+        assert status == 0
+        assert told[-1].startswith(f"replay     {path}: cut off at byte {broken_at}: ")
+
+
+WALK = [record(chunk) for chunk in synthetic_walk(3.0, stand_s=0.5).chunks()]
+LATEST = len(WALK) - len(record(Chunk(bytes(MAX_PAYLOAD), 0))) // len(WALK[0]) - 2
+"""Up to here more records follow than the longest one could hide."""
+
+
+def judged(path: Path, content: bytes) -> tuple[int, bool]:
+    """Return how many items a recording gives, and whether it is called damaged."""
+    path.write_bytes(header({}) + content)
+    reader = RecordingReader(path)
+    count = len(list(reader))
+    assert reader.torn_at + reader.torn_bytes == len(header({}) + content)
+    reader.close()
+    return count, reader.damaged
+
+
+@given(before=st.integers(0, LATEST), bit=st.integers(0, 31))
+def test_a_length_with_a_wrong_bit_is_damage_unless_one_record_could_be_all_that_is_left(
+    folder: Path, before: int, bit: int
+) -> None:
+    start = sum(map(len, WALK[:before]))
+    content = bytearray(b"".join(WALK))
+    content[start + bit // 8] ^= 1 << bit % 8
+    assert judged(folder / "bit.rec", bytes(content)) == (before, True)
+
+
+@given(kept=st.integers(0, 2000), zeros=st.integers(100, 200_000))
+def test_blocks_that_a_power_cut_left_empty_are_a_tail_cut_off(
+    folder: Path, kept: int, zeros: int
+) -> None:
+    content = b"".join(WALK)[:kept]
+    whole, end = 0, 0
+    while end + len(WALK[whole]) <= kept:
+        end += len(WALK[whole])
+        whole += 1
+    assert judged(folder / "zeros.rec", content + bytes(zeros)) == (whole, False)
+
+
+def test_damage_is_no_power_cut_where_something_follows_or_nothing_is_missing(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "walk.rec"
+    wiped = [*WALK[:9], bytes(500), *WALK[9:]]
+    assert judged(path, b"".join(wiped)) == (9, True)
+    last = bytearray(WALK[9])
+    last[20] ^= 1
+    assert judged(path, b"".join([*WALK[:9], bytes(last)])) == (9, True)
+
+
+def test_a_longer_record_than_is_made_today_is_read_on(tmp_path: Path) -> None:
+    long = record(Chunk(b"x" * 100_000, 5))
+    assert judged(tmp_path / "old.rec", long + WALK[0]) == (2, False)
 
 
 def test_a_recording_renamed_while_it_is_replayed_is_replayed_to_its_end(tmp_path: Path) -> None:

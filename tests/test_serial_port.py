@@ -10,8 +10,8 @@ import serial
 
 from edgehip.errors import SourceError
 from edgehip.events import Chunk, PortLost, PortOpened
-from edgehip.recording import SourceItem
-from edgehip.sources import open_source
+from edgehip.recording import MAX_PAYLOAD, SourceItem
+from edgehip.sources import open_source, serial_port
 from edgehip.sources.serial_port import SerialSource
 from tests.pty_device import PtyDevice
 
@@ -55,6 +55,28 @@ def test_a_port_that_fails_strangely_while_it_comes_back_is_tried_again(
     assert not failures
     source.close()
     device.close()
+
+
+def test_however_much_waits_no_chunk_is_longer_than_a_recording_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server of RFC 2217 may send all at once what came while the network was down."""
+
+    class Crowded:
+        in_waiting = 50_000
+
+        def read(self, size: int) -> bytes:
+            return bytes(size)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(serial_port, "_open", lambda url, baud: Crowded())
+    source = SerialSource("crowded", 115200)
+    chunk = items(source, Chunk)[-1]
+    source.close()
+    assert isinstance(chunk, Chunk)
+    assert len(chunk.data) == MAX_PAYLOAD
 
 
 def test_bytes_that_came_before_the_port_was_lost_are_given(

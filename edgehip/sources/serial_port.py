@@ -11,7 +11,7 @@ from serial.tools import list_ports
 
 from edgehip.errors import SourceError
 from edgehip.events import Chunk, PortLost, PortOpened
-from edgehip.recording import SourceItem
+from edgehip.recording import MAX_PAYLOAD, SourceItem
 from edgehip.sources import DEFAULT_CAPACITY
 from edgehip.sources.inbox import Inbox
 from edgehip.sources.network import Rfc2217Port, check_address, notice_silence
@@ -20,7 +20,7 @@ READ_TIMEOUT_S: Final = 0.05
 WRITE_TIMEOUT_S: Final = 0.05
 REOPEN_EVERY_S: Final = 0.5
 CLOSE_WITHIN_S: Final = 1.0
-MAX_CHUNK: Final = 4096
+MAX_CHUNK: Final = MAX_PAYLOAD
 
 
 class SerialSource:
@@ -94,7 +94,7 @@ class SerialSource:
             try:
                 data = self._port.read(1)
                 while data and len(data) < MAX_CHUNK and (waiting := self._port.in_waiting):
-                    data += self._port.read(waiting)
+                    data += self._port.read(min(waiting, MAX_CHUNK - len(data)))
             except Exception as error:  # see _open; a thread that died would look like silence
                 lost = error
             if data:
