@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -177,6 +178,29 @@ def test_a_full_disk_is_told_at_once_while_estimates_go_on(tmp_path: Path) -> No
     assert sum(isinstance(item, Chunk) for item in reader) > 100
     reader.close()
     assert path.stat().st_size == written
+
+
+@pytest.mark.parametrize(("lost_by", "told"), [("rm", "was deleted"), ("fsync", "ended early")])
+def test_a_recording_that_was_lost_does_not_go_on_to_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost_by: str, told: str
+) -> None:
+    def failing(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    path, troubles = tmp_path / "walk.rec", queue.SimpleQueue[str]()
+    recorder = Recorder(path, {}, on_trouble=troubles.put)
+    with path.open("rb") as file:
+        if lost_by == "rm":
+            path.unlink()
+        else:
+            monkeypatch.setattr(os, "fsync", failing)
+        trouble = troubles.get(timeout=20.0)
+        assert told in trouble
+        size = os.fstat(file.fileno()).st_size
+        for number in range(1000):
+            recorder.add(Chunk(b"abc", number))
+        assert recorder.close() == trouble
+        assert os.fstat(file.fileno()).st_size == size
 
 
 def test_a_disk_without_room_for_its_beginning_leaves_no_recording(tmp_path: Path) -> None:

@@ -68,8 +68,9 @@ class Recorder:
         self._syncing.start()
 
     def add(self, item: SourceItem) -> None:
-        """Record one item."""
-        self._outbox.put(record(item))
+        """Record one item, unless the recording has ended: a lost one is not to fill the disk."""
+        if self._trouble is None:
+            self._outbox.put(record(item))
 
     def close(self) -> str | None:
         """Write what waits and close; return what went wrong, or None."""
