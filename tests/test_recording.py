@@ -250,6 +250,24 @@ def test_a_damaged_recording_is_told_apart_from_one_that_was_cut_off(tmp_path: P
         assert told[-1].startswith(f"replay     {path}: cut off at byte {broken_at}: ")
 
 
+def test_damage_hides_no_other_trouble_of_a_replay(tmp_path: Path) -> None:
+    path = tmp_path / "walk.rec"
+    damaged = record(Chunk(b"abc", 2))[:-1] + b"\0"
+    path.write_bytes(header({}) + record(Chunk(b"hello", 1)) + damaged)
+    status, told = replayed(path)
+    assert status == 1
+    assert told[-2].startswith(f"replay     {path}: damaged at byte ")
+    assert told[-1].startswith("edgehip: 5 bytes came and not one good frame: ")
+
+
+def test_what_is_no_text_has_no_bad_lines(tmp_path: Path) -> None:
+    path = tmp_path / "frames.bin"
+    path.write_bytes(b"".join(synthetic_walk(3.0, stand_s=0.5).frames()))
+    status, told = replayed(path)
+    assert status == 0
+    assert not any("lines were left out" in line for line in told)
+
+
 WALK = [record(chunk) for chunk in synthetic_walk(3.0, stand_s=0.5).chunks()]
 LATEST = len(WALK) - len(record(Chunk(bytes(MAX_PAYLOAD), 0))) // len(WALK[0]) - 2
 """Up to here more records follow than the longest one could hide."""

@@ -17,7 +17,7 @@ from edgehip.commands.numbers import FiniteRange
 from edgehip.commands.paths import NamedPath
 from edgehip.commands.run import Run, stopped_by_signals
 from edgehip.cues import parse_cue
-from edgehip.errors import CueError, EdgehipError, ProfileError, RecordingError
+from edgehip.errors import CueError, EdgehipError, ProfileError
 from edgehip.lines import TimeUnit
 from edgehip.model import DEFAULT_CYCLE_MODEL, DEFAULT_SAMPLE_MODEL, load_model
 from edgehip.profiles import load_profile
@@ -282,10 +282,11 @@ def stream(
         for link in links:
             link.close()  # first of all: a motor may follow a cue
         told = summary_lines(streaming.summary()) + shown.close()
-        if isinstance(source, ReplaySource) and (left_out := source.left_out):
-            if source.damaged:
-                problem = RecordingError(left_out)
-            elif source.recording or format_ == "lines":
+        if isinstance(source, ReplaySource):
+            left_out = source.left_out(as_lines=format_ == "lines")
+            if isinstance(left_out, EdgehipError) and problem is None:
+                problem = left_out
+            elif left_out is not None:
                 told.append(f"replay     {left_out}")
         for link in links:
             if link.dropped:

@@ -60,36 +60,41 @@ class ReplaySource:
                 is_recording = file.read(len(MAGIC)) == MAGIC
         except OSError as error:
             raise RecordingError(f"{path}: cannot be read: {error.strerror}") from error
-        self.recording = RecordingReader(path) if is_recording else None
-        recorded = self.recording.about.get("devices", "1") if self.recording else "1"
+        self._recording = RecordingReader(path) if is_recording else None
+        recorded = self._recording.about.get("devices", "1") if self._recording else "1"
         self.devices = 2 if recorded == "2" else 1
         self.bad_lines = self.first_bad_line = 0
-        self._items = iter(self.recording) if self.recording else self._lines(time_unit)
+        self._items = iter(self._recording) if self._recording else self._lines(time_unit)
         self._next = next(self._items, None)
         if self._next is None:
-            raise RecordingError(self.left_out or f"{path}: holds nothing to replay")
+            nothing = self.left_out(as_lines=False) or f"{path}: holds nothing to replay"
+            raise nothing if isinstance(nothing, RecordingError) else RecordingError(nothing)
         self._first_ns = self._next.received_ns
         self._started_ns = time.monotonic_ns()
 
-    @property
-    def damaged(self) -> bool:
-        """Whether the recording is damaged (known at the end), not only cut off."""
-        return self.recording is not None and self.recording.damaged
+    def left_out(self, *, as_lines: bool) -> str | RecordingError | None:
+        """Return what of the file could not be replayed: a note, or an error if it is damaged.
 
-    @property
-    def left_out(self) -> str | None:
-        """What of the file could not be replayed (known at the end)."""
-        found = self.recording
-        if found is None and self.bad_lines:
+        It is known at the end. ``as_lines`` is whether text lines are looked for: bytes of another
+        file are no bad lines.
+        """
+        found = self._recording
+        if found is not None and found.torn_bytes:
+            return self._torn(found)
+        if found is None and self.bad_lines and as_lines:
             return (
                 f"{self.path}: {self.bad_lines} lines were left out, the first is line "
                 f"{self.first_bad_line}; a line is 'time,angle1,...,angle10' in numbers"
             )
-        if found is None or not found.torn_bytes:
-            return None
-        where = f"{self.path}: {'damaged' if found.damaged else 'cut off'} at byte {found.torn_at}"
+        return None
+
+    def _torn(self, found: RecordingReader) -> str | RecordingError:
         kept = f"what stands before was replayed, {found.torn_bytes} bytes were left"
-        return f"{where}: {kept}" + ("; copy it again from its origin" if found.damaged else "")
+        if not found.damaged:
+            return f"{self.path}: cut off at byte {found.torn_at}: {kept}"
+        return RecordingError(
+            f"{self.path}: damaged at byte {found.torn_at}: {kept}; copy it again from its origin"
+        )
 
     @property
     def ended(self) -> bool:
@@ -116,20 +121,23 @@ class ReplaySource:
 
     def close(self) -> None:
         """Close the file."""
-        if self.recording:
-            self.recording.close()
+        if self._recording:
+            self._recording.close()
 
     def _lines(self, time_unit: TimeUnit) -> Iterator[SourceItem]:
         """Yield a text file's lines (cut where they are too long), by their own time column."""
         clock = LineDecoder(time_unit)
         received_ns, number = 0, 1
-        with Path(self.path).open("rb") as file:
-            while line := file.readline(MAX_LINE):
-                for frame in clock.feed(Chunk(line, 0)):
-                    if isinstance(frame, LinkFault):
-                        self.bad_lines += frame.count
-                        self.first_bad_line = self.first_bad_line or number
-                    elif isinstance(frame.message, Angles):
-                        received_ns = frame.device_us * 1000
-                number += line.endswith(b"\n")
-                yield Chunk(line, received_ns)
+        try:
+            with Path(self.path).open("rb") as file:
+                while line := file.readline(MAX_LINE):
+                    for frame in clock.feed(Chunk(line, 0)):
+                        if isinstance(frame, LinkFault):
+                            self.bad_lines += frame.count
+                            self.first_bad_line = self.first_bad_line or number
+                        elif isinstance(frame.message, Angles):
+                            received_ns = frame.device_us * 1000
+                    number += line.endswith(b"\n")
+                    yield Chunk(line, received_ns)
+        except OSError as error:
+            raise RecordingError(f"{self.path}: cannot be read: {error.strerror}") from error
