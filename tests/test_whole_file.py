@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,16 @@ def test_what_a_link_leads_to_is_written_and_a_device_stays_one(tmp_path: Path) 
         assert reader.stdout is not None
         assert reader.stdout.read() == b"content"
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_standard_output_is_written_into_a_pipe() -> None:
+    code = "from edgehip.whole_file import write_file; write_file('/dev/stdout', b'content')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.stderr == b""
+    assert done.stdout == b"content"
+
+
+def test_a_device_that_takes_nothing_is_named() -> None:
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_file("/dev/full", b"content")
+    assert caught.value.filename == "/dev/full"
