@@ -1,6 +1,7 @@
 """``edgehip emulate``: one command from nothing to estimates, for every kind of device."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -72,6 +73,56 @@ def test_one_command_emulates_and_estimates(device: emulate.Device) -> None:
         assert estimate["stride_s"] == pytest.approx(1.1, abs=0.1)
         assert estimate["samples_lost"] == 0
     assert "frames lost 0 " in summary
+
+
+def emulating(script: str, *options: str) -> list[str]:
+    """Return a command that has ``edgehip emulate ble`` start a shell script as the emulator."""
+    code = (
+        "import sys\n"
+        "from edgehip.cli import main\n"
+        "from edgehip_firmware_bridge import emulate\n"
+        f"emulate.emulator_command = lambda device: ['sh', '-c', {script!r}]\n"
+        "sys.argv[1:1] = ['emulate', 'ble']\n"
+        "main()\n"
+    )
+    return [sys.executable, "-c", code, *options]
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ended_while_it_starts_it_leaves_no_emulator(end: signal.Signals, tmp_path: Path) -> None:
+    known = tmp_path / "pid"
+    command = emulating(f"echo $$ > {known}.part; mv {known}.part {known}; exec sleep 60")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        while not known.exists():
+            assert running.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.2)  # it waits for the port by now
+        running.send_signal(end)
+        running.communicate(timeout=20)
+    assert running.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(known.read_text()), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_the_port_was_written_to_holds_no_dead_port(kind: str, tmp_path: Path) -> None:
+    port_file, target = tmp_path / "port", tmp_path / "target"
+    if kind == "link":
+        port_file.symlink_to(target)
+    else:
+        os.mkfifo(port_file)
+    command = emulating("echo /dev/pts/999; exec sleep 60", "--port-file", str(port_file))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        while not port_file.exists():
+            assert running.poll() is None
+            time.sleep(0.01)
+        assert port_file.read_text() == "/dev/pts/999\n"
+        assert running.stderr is not None
+        running.stderr.readline()  # the last thing it says
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=20)
+    assert not target.exists()
+    assert port_file.is_fifo() == (kind == "pipe")
 
 
 @pytest.mark.parametrize(

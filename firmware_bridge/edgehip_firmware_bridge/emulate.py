@@ -81,8 +81,12 @@ class Emulator:
         )
         self.environment: dict[str, str] = {}
         """Variables that a program which opens the port needs."""
-        self.port = self._read_port()
-        """A pseudo-terminal, ``/dev/pts/N``, or ``ble://NAME``."""
+        try:
+            self.port = self._read_port()
+            """A pseudo-terminal, ``/dev/pts/N``, or ``ble://NAME``."""
+        except BaseException:  # Ctrl-C does not reach it, and nobody else has hold of it yet
+            self.close()
+            raise
 
     def _read_port(self) -> str:
         assert self.process.stdout is not None
@@ -93,7 +97,6 @@ class Emulator:
                 self.environment[variable[1]] = variable[2]
             elif port := re.search(r"/dev/[\w/]+|ble://[\w-]+", line):
                 return port[0]
-        self.close()
         raise ToolchainError(f"the emulator did not start: {said.strip() or 'it said nothing'}")
 
     def close(self) -> None:
@@ -131,7 +134,7 @@ def emulate(
         Which one.
     port_file
         Gets the port's name as soon as there is one, then the environment it needs, a line
-        ``NAME=VALUE`` each; it is removed at the end.
+        ``NAME=VALUE`` each; it is removed at the end, or what it is a link to.
     stream
         Run ``edgehip stream`` on the port, and end with it.
     options
@@ -144,20 +147,20 @@ def emulate(
     MissingExtraError
         If the Bluetooth library is missing.
     """
+    # A terminated program must not leave its emulator behind, nor one that is still starting.
+    _when_ended(signal.default_int_handler)
     with Emulator(emulator_command(device)) as emulator, contextlib.ExitStack() as stack:
         port, environment = emulator.port, emulator.environment
         variables = [f"{name}={value}" for name, value in environment.items()]
         if port_file is not None:
             write_file(port_file, "\n".join([port, *variables, ""]).encode())
-            stack.callback(port_file.unlink, missing_ok=True)
+            stack.callback(_remove, port_file)
         if stream:
             given = [option.replace("{port}", port) for option in options]
             return _stream(port, environment, given)
         click.echo(port)
         command = shlex.join([*variables, "edgehip", "stream", "--port", port])
         click.echo(f"{command}    (Ctrl-C ends it)", err=True)
-        # A terminated program must not leave its emulator behind.
-        _when_ended(signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):
             emulator.process.wait()
             raise ToolchainError("the emulator ended by itself")
@@ -171,6 +174,13 @@ def _stream(port: str, environment: dict[str, str], options: Sequence[str]) -> i
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _when_ended(lambda *_: streaming.terminate())
         return streaming.wait()
+
+
+def _remove(port_file: Path) -> None:
+    """Remove what was written of a port that is gone; a pipe or a device keeps nothing of it."""
+    path = Path(os.path.realpath(port_file))
+    if path.is_file():
+        path.unlink(missing_ok=True)
 
 
 def _when_ended(act: Callable[[int, FrameType | None], object]) -> None:
