@@ -15,11 +15,12 @@ from serial.tools import list_ports
 
 from edgehip.commands import devices
 from edgehip.errors import MissingExtraError, SourceError
-from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault, PortLost, PortOpened
-from edgehip.messages import Angles, Description
+from edgehip.events import Chunk, Fault, Flag, JointAngleSample, LinkFault, PortLost, PortOpened
+from edgehip.messages import Angles, Cue, Description, Stop
 from edgehip.receiver import Receiver
 from edgehip.recording import SourceItem
-from edgehip.sources import ble, split_pair
+from edgehip.sinks.device import DeviceLink, flag_bits
+from edgehip.sources import ble, ble_link, split_pair
 from edgehip.sources.ble import BleSource
 from edgehip.sources.ble_link import Target, Timing
 from edgehip.sources.inbox import Inbox
@@ -343,6 +344,50 @@ def test_closing_disconnects_and_ends(bluez: SimulatedBluez, left: Peripheral) -
     assert not source.write(b"x")
     source.close()
     until(lambda: not left.connected)
+
+
+def test_the_last_words_reach_the_device(bluez: SimulatedBluez, left: Peripheral) -> None:
+    """A motor that follows cues must hear that they are off, behind whatever still waits."""
+    source = BleSource(Target(name="LEFT-LEG"), timing=PATIENT)
+    link = DeviceLink(source)
+    cue_on = Cue(0, 1, 0, 0)
+    link.send(cue_on)
+    until(lambda: bool(left.written))
+    for _ in range(10):
+        assert source.write(encode(cue_on, 0, 0))
+    link.close()
+    source.close()
+    decoded = FrameDecoder().feed(Chunk(bytes(left.written), 0))
+    heard = [frame.message for frame in decoded if isinstance(frame, Frame)]
+    assert heard[:-2] == [cue_on] * 11
+    assert heard[-2:] == [Cue(0, 0, 0, flag_bits([Flag.LINK_DOWN])), Stop()]
+    assert link.dropped == 0
+
+
+def test_nothing_is_waited_for_where_nothing_can_be_said(
+    bluez: SimulatedBluez, left: Peripheral, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ble_link, "DRAIN_S", 2 * LIMIT_S)
+    with opened(Target(name="LEFT-LEG"), replace(PATIENT, silence_s=0.5)) as source:
+        bluez.notify(left, [b"hello"])
+        next_of(source, Chunk)
+        bluez.frozen = True
+        assert source.write(b"nobody takes this")
+        next_of(source, PortLost)
+        bluez.frozen = False
+        next_of(source, PortOpened)  # at once: what waited is nothing to the next connection
+        began_s = time.monotonic()
+    assert time.monotonic() - began_s < LIMIT_S
+
+
+def test_closing_does_not_wait_for_ever_to_be_heard(
+    bluez: SimulatedBluez, left: Peripheral
+) -> None:
+    with opened(Target(name="LEFT-LEG")) as source:
+        bluez.frozen = True
+        source.write(b"x")
+        began_s = time.monotonic()
+    assert time.monotonic() - began_s < ble_link.DRAIN_S + ble_link.CLOSE_S + 1.0
 
 
 def test_a_scan_finds_what_can_be_opened(bluez: SimulatedBluez, right: Peripheral) -> None:

@@ -176,7 +176,7 @@ class BleSource:
         return False
 
     def close(self) -> None:
-        """Disconnect and stop."""
+        """Disconnect and stop; what was written just before still goes out, if that is quick."""
         with contextlib.suppress(RuntimeError):  # the loop has ended by itself
             self._loop.call_soon_threadsafe(self._closing.set)
         self._thread.join()

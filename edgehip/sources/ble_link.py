@@ -37,6 +37,8 @@ WRITE_BACKLOG: Final = 32
 """Writes that may wait for the radio."""
 SERVICE_S: Final = 5.0
 ABOUT_S: Final = 2.0
+DRAIN_S: Final = 0.2
+"""How long closing lets what waits for the radio go out: the last of it switches cues off."""
 CLOSE_S: Final = 2.0
 
 for _library in ("bleak", "dbus_fast"):
@@ -259,14 +261,22 @@ class Link:
         return self._reason
 
     async def close(self) -> None:
-        """Disconnect; never raises, and never takes long."""
+        """Let what waits go out and disconnect; never raises, and never takes long."""
         if self._writer is not None:
+            if not self._lost.is_set():
+                await self._drain(self._writer)
             self._writer.cancel()
             await asyncio.wait({self._writer})
         # A Bluetooth service that is gone or stuck fails in ways bleak does not list.
         with contextlib.suppress(Exception):
             async with asyncio.timeout(CLOSE_S):
                 await self._client.disconnect()
+
+    async def _drain(self, writer: asyncio.Task[None]) -> None:
+        drained = asyncio.create_task(self._outbox.join())
+        one_of = {drained, writer}  # a writer that fails ends, and nothing more goes out
+        await asyncio.wait(one_of, timeout=DRAIN_S, return_when=asyncio.FIRST_COMPLETED)
+        drained.cancel()
 
     def _lose(self, reason: str) -> None:
         if not self._lost.is_set():
@@ -297,6 +307,7 @@ class Link:
                     return self._lose(explain(error))
                 else:
                     rest = rest[len(piece) :]
+            self._outbox.task_done()
 
     async def _read_about(self) -> str:
         """Return name, address, maker, firmware and battery, as far as the device tells them."""
