@@ -91,6 +91,7 @@ def save(pipeline: Pipeline) -> str:
         {
             "edgehip_snapshot": FORMAT,
             "models": _models(pipeline),
+            "cues": _cues(pipeline),
             "sha256": _digest(rooms),
             "rooms": rooms,
         }
@@ -100,12 +101,13 @@ def save(pipeline: Pipeline) -> str:
 def restore(pipeline: Pipeline, text: str) -> None:
     """Make a pipeline remember what a saved one did.
 
-    The pipeline must have been made with the same model and options.
+    The pipeline must have been made with the same model, cues and options.
 
     Raises
     ------
     SnapshotError
-        If the text is no snapshot or belongs to another model or kind of pipeline.
+        If the text is no snapshot or belongs to another model, other cues or another kind of
+        pipeline.
     """
     rooms = _rooms(pipeline)
     try:
@@ -114,6 +116,8 @@ def restore(pipeline: Pipeline, text: str) -> None:
             raise SnapshotError("the saved state is of another edgehip version: start afresh")
         if plain["models"] != _models(pipeline):
             raise SnapshotError("the saved state belongs to other models: load those")
+        if plain["cues"] != _cues(pipeline):
+            raise SnapshotError("the saved state belongs to other cues: give those, in their order")
         if plain["sha256"] != _digest(plain["rooms"]):
             raise ValueError("it is not what was saved")
         states = {name: _value(value) for name, value in plain["rooms"].items()}
@@ -147,6 +151,11 @@ def _digest(rooms: dict[str, Any]) -> str:
 def _models(pipeline: Pipeline) -> list[str | None]:
     estimators = (pipeline.estimator, pipeline.sample_estimator)
     return [estimator.model.card.sha256 if estimator else None for estimator in estimators]
+
+
+def _cues(pipeline: Pipeline) -> list[str]:
+    """Return what each cue's saved state is of: only its place says which it belongs to."""
+    return [cue.text for cue in pipeline.cues.cues]
 
 
 def _rooms(pipeline: Pipeline) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edgehip import Pipeline, load_model, snapshot
 from edgehip.channels import MIRROR, SIDES
 from edgehip.cues import Cues, parse_cue
-from edgehip.errors import CueError, ModelInputError
+from edgehip.errors import CueError, ModelInputError, SnapshotError
 from edgehip.estimators.sample import SampleEstimator
 from edgehip.events import (
     CueChange,
@@ -339,6 +339,33 @@ def test_no_peak_cue_outlives_the_strides_it_rests_on(kind: str) -> None:
     assert off.flags == ((Flag.OUT_OF_RANGE if kind == "slow" else Flag.FIRST_AFTER_GAP),)
     assert 8.0 < off.time_s < 12.5
     assert any(isinstance(e, InitialContact) and e.time_s > 25.0 for e in events)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        ["glmed_r > 12 N/kg"],
+        ["glmed_r > 12 N/kg", "glmed_l > 11 N/kg"],
+        ["glmed_l > 12 N/kg", "glmed_r > 12 N/kg"],
+        [],
+    ],
+)
+def test_a_cue_that_is_on_is_never_resumed_as_another(others: list[str]) -> None:
+    def pipeline(texts: list[str]) -> Pipeline:
+        return Pipeline(None, sample_model=leaky_model(), cues=[parse_cue(t) for t in texts])
+
+    texts = ["glmed_r > 12 N/kg", "glmed_l > 12 N/kg"]
+    first = pipeline(texts)
+    first.cues.state.cues[0].on = True
+    saved = snapshot.save(first)
+    other = pipeline(others)
+    before = snapshot.save(other)
+    with pytest.raises(SnapshotError, match="other cues"):
+        snapshot.restore(other, saved)
+    assert snapshot.save(other) == before
+    same = pipeline(texts)
+    snapshot.restore(same, saved)
+    assert snapshot.save(same) == saved
 
 
 def test_json_knows_no_other_flags_than_the_frames() -> None:
