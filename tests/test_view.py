@@ -1,6 +1,7 @@
 """The live view: readable on any terminal, honest about the link, and never in the way."""
 
 import io
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from edgehip import Stream, load_model, open_source
-from edgehip.channels import MOMENTS
+from edgehip.channels import MOMENTS, SIDES
 from edgehip.events import Flag, HipEstimate, LinkState
 from edgehip.sinks import hip_rows
+from edgehip.sinks import view as view_module
 from edgehip.sinks.hip_rows import FORCES_SHOWN
 from edgehip.sinks.recorder import Recorder
 from edgehip.sinks.sparkline import sparkline
-from edgehip.sinks.view import View
+from edgehip.sinks.view import LiveView, View
 from tests.screen import Shown
 
 SIZES = [(80, 24), (100, 30), (130, 24), (60, 20), (40, 10), (200, 60), (36, 6), (20, 5), (1, 1)]
@@ -203,6 +205,48 @@ def test_a_curve_keeps_its_shape_in_a_line(walked: View, ascii_only: bool) -> No
 
 def test_a_curve_that_is_unknown_is_drawn_as_a_flat_line() -> None:
     assert len(set(sparkline(np.full(180, np.nan, np.float32), 22))) == 1
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, np.finfo(np.float32).max])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_what_no_hip_can_be_is_shown_all_the_same(
+    walked: View, value: float, encoding: str
+) -> None:
+    """A model whose outputs run away is seen doing so."""
+    view = _another(walked)
+    for hip, places in zip(view.hips.values(), (slice(None), slice(20, 40)), strict=True):
+        assert hip.last is not None
+        moments, forces = dict(hip.last.moments_nm_per_kg), dict(hip.last.forces_n_per_kg)
+        for curves in (moments, forces):
+            for name, curve in curves.items():
+                curves[name] = curve.copy()
+                curves[name][places] = value
+        hip.last = replace(hip.last, moments_nm_per_kg=moments, forces_n_per_kg=forces)
+    assert walked.now is not None
+    everywhere = {side: np.full(3, value, np.float32) for side in SIDES}
+    view.now = replace(walked.now, moments_nm_per_kg=everywhere)
+    text = _text(view, 132, encoding=encoding)
+    told = "####" if np.isfinite(value) else f"{value:+.2f}"
+    assert text.count(told) >= 2 * len(MOMENTS)
+
+
+def test_a_view_that_cannot_be_drawn_ends_the_stream_and_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise IndexError("no such\nrow")
+
+    monkeypatch.setattr(view_module, "DUMB_REFRESH_S", 0.01)
+    monkeypatch.setattr(View, "__rich_console__", fail)
+    source = open_source("synthetic:")
+    with Stream(source, load_model()) as stream:
+        shown = LiveView(stream, "synthetic:")
+        ends = time.monotonic() + 20.0
+        while not shown.reader_gone:
+            assert time.monotonic() < ends
+            time.sleep(0.01)
+        shown.close()
+    assert shown.trouble == "the live view: cannot be drawn: IndexError: no such row"
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (130, 24), (40, 10), (8, 2), (0, 0)])

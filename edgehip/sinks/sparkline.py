@@ -15,7 +15,8 @@ def sparkline(curve: NDArray[np.float32], cells: int, ascii_only: bool = False) 
     """Return a curve as braille, two points wide and four high in a cell, or one wide in ASCII."""
     count = cells if ascii_only else 2 * cells
     points = np.interp(np.linspace(0, len(curve) - 1, count), np.arange(len(curve)), curve)
-    points = np.nan_to_num(points)  # a line at zero is no curve; the records say that it is unknown
+    # A line at zero is no curve; the records say what is unknown, and the peaks what is infinite.
+    points = np.where(np.isfinite(points), points, 0.0)
     span = float(points.max() - points.min()) or 1.0
     levels = np.round((LEVELS - 1) * (points - points.min()) / span).astype(int).tolist()
     if ascii_only:

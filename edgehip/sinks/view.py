@@ -148,10 +148,15 @@ class LiveView:
     def _run(self) -> None:
         try:
             self._draw()
-        except OSError as error:
+        except BrokenPipeError:
             self.reader_gone = True
-            if not isinstance(error, BrokenPipeError):
-                self.trouble = f"standard output: cannot be written: {error.strerror}"
+        except OSError as error:
+            self.trouble = f"standard output: cannot be written: {error.strerror}"
+            self.reader_gone = True
+        except Exception as error:  # whatever it is, a stream that nobody sees must not go on
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            self.trouble = f"the live view: cannot be drawn: {reason}"
+            self.reader_gone = True
 
     def _draw(self) -> None:
         terminal = self._terminal
