@@ -1,23 +1,16 @@
 """Standard output as a terminal: its size, its signs, and whether its cursor can go back."""
 
-import io
 import os
 import shutil
-import sys
 
 from rich.console import Console
 
 
 class Terminal(Console):
-    """A console that counts on no more than its terminal says it has.
-
-    What it has no sign for appears there as a question mark.
-    """
+    """A console that counts on no more than its terminal says it has."""
 
     def __init__(self) -> None:
         self._type = os.environ.get("TERM", "" if os.name == "posix" else "windows").lower()
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")
         super().__init__()
         self.size = self._told = shutil.get_terminal_size()
 
