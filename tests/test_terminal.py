@@ -19,24 +19,36 @@ PORT = "synthetic:?stand_s=3600"
 
 
 class Terminal:
-    """A terminal in which ``edgehip stream`` runs, with everything it showed."""
+    """A terminal in which ``edgehip stream`` runs, with everything it showed.
 
-    def __init__(self, command: Sequence[str]) -> None:
+    Standard error is led to the log, if there is one.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path | None) -> None:
         self._far, near = os.openpty()
-        self.process = subprocess.Popen(command, stdin=near, stdout=near, stderr=near)
+        with log.open("wb") if log else contextlib.nullcontext(near) as err:
+            self.process = subprocess.Popen(command, stdin=near, stdout=near, stderr=err)
         os.close(near)
         self.shown = b""
 
     def wait_for(self, text: bytes) -> None:
         """Read until it is shown."""
         while text not in self.shown:
-            self.shown += os.read(self._far, 65536)  # at its end an error
+            self.read()
+
+    def read(self) -> None:
+        """Read what comes next."""
+        self.shown += os.read(self._far, 65536)  # at its end an error
+
+    def stop(self) -> None:
+        """Press Ctrl-S: it takes nothing more."""
+        os.write(self._far, b"\x13")
 
     def finish(self) -> None:
         """Read to the end."""
         with contextlib.suppress(OSError):
             while True:
-                self.shown += os.read(self._far, 65536)
+                self.read()
         self.process.wait()
 
     def close(self) -> None:
@@ -46,9 +58,9 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal(*options: str, room: int = 1 << 30) -> Iterator[Terminal]:
+def terminal(*options: str, room: int = 1 << 30, log: Path | None = None) -> Iterator[Terminal]:
     command = [sys.executable, "-m", "edgehip", "stream", "--port", PORT, *options]
-    with contextlib.closing(Terminal(with_room_for(room, command))) as opened:
+    with contextlib.closing(Terminal(with_room_for(room, command), log)) as opened:
         yield opened
 
 
@@ -92,3 +104,29 @@ def test_the_live_view_lets_the_end_of_a_recording_be_told(tmp_path: Path) -> No
         shell.finish()
     assert shell.process.returncode == 1
     assert shell.shown.splitlines()[-1].startswith(b"edgehip: ")
+
+
+def test_a_log_gets_what_is_told_while_there_is_a_view(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with terminal("--record", str(tmp_path / "walk.rec"), room=8000, log=log) as shell:
+        ends = time.monotonic() + 20.0
+        while b"recording ended early" not in log.read_bytes():
+            assert time.monotonic() < ends, shell.shown
+            shell.read()
+        shell.process.send_signal(signal.SIGINT)
+        shell.finish()
+    assert b"recording ended early" not in shell.shown
+    assert log.read_text().splitlines()[-1].startswith("edgehip: ")
+
+
+def test_a_stopped_terminal_does_not_keep_the_end_from_a_log(tmp_path: Path) -> None:
+    log, profile = tmp_path / "log", tmp_path / "profile.json"
+    with terminal("--calibrate", "strides", "--profile", str(profile), log=log) as shell:
+        shell.wait_for(b"link live")
+        shell.stop()
+        time.sleep(1.0)  # the view is waiting for it by now
+        shell.process.send_signal(signal.SIGINT)
+        ends = time.monotonic() + 20.0
+        while b"not written" not in log.read_bytes():
+            assert time.monotonic() < ends, log.read_text()
+            time.sleep(0.05)

@@ -1,5 +1,6 @@
 """The live view: link, cadence, latency, and both hips side by side, on a terminal of any size."""
 
+import sys
 import threading
 from dataclasses import dataclass, field
 from typing import Final
@@ -161,7 +162,11 @@ class LiveView:
     def _draw(self) -> None:
         terminal = self._terminal
         goes_back = terminal.is_terminal and not terminal.is_dumb_terminal
-        with Live(self._view, console=terminal, auto_refresh=False) as live:
+        # What is told on a terminal passes above the view. A log gets it whatever is drawn here.
+        passes_above = sys.stderr.isatty()
+        with Live(
+            self._view, console=terminal, auto_refresh=False, redirect_stderr=passes_above
+        ) as live:
             while not self._closing.wait(REFRESH_S if goes_back else DUMB_REFRESH_S):
                 terminal.follow_size()
                 if not goes_back:
