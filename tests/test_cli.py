@@ -263,13 +263,19 @@ def test_the_time_is_up_even_if_nobody_walks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("redirection", "ends"), [("> /dev/full", ": No space left on device"), ("| head -1", "missed")]
+    ("redirection", "status", "ends"),
+    [("> /dev/full", 1, ": No space left on device"), ("| head -1", 0, "missed")],
 )
-def test_a_view_nobody_can_see_ends(redirection: str, ends: str) -> None:
+def test_a_view_nobody_can_see_ends(redirection: str, status: int, ends: str) -> None:
     command = f"{sys.executable} -m edgehip stream --port synthetic: --output view {redirection}"
     done = subprocess.run(
-        command, shell=True, capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-o", "pipefail", "-c", command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
+    assert done.returncode == status
     assert done.stderr.rstrip().endswith(ends)
     assert "Traceback" not in done.stderr
 
