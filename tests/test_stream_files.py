@@ -1,0 +1,150 @@
+"""What ``edgehip stream`` writes and replays, in a process of its own."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from edgehip import Pipeline, load_model
+from edgehip.events import Chunk, HipEstimate
+from edgehip.recording import RecordingReader, header, record
+from tests.small_disk import with_room_for
+from tests.streams import synthetic_walk
+
+STREAM = (sys.executable, "-m", "edgehip", "stream", "--port")
+
+
+def test_a_killed_program_leaves_every_frame_older_than_a_second(tmp_path: Path) -> None:
+    path = tmp_path / "walk.rec"
+    port = "synthetic:?seed=1"
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", port, "--record", str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not path.exists() or path.stat().st_size < 30_000:
+        time.sleep(0.02)
+    killed_ns = time.monotonic_ns()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    reader = RecordingReader(path)
+    kept = [item for item in reader if isinstance(item, Chunk)]
+    reader.close()
+    assert killed_ns - kept[-1].received_ns < 1e9
+    pipeline = Pipeline(load_model())
+    events = [event for chunk in kept for event in pipeline.feed(chunk)]
+    assert pipeline.state.samples > 400
+    assert any(isinstance(event, HipEstimate) for event in events)
+
+
+def test_a_full_disk_is_told_at_once_while_estimates_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "walk.rec"
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", "synthetic:?stand_s=0.5"]
+    with subprocess.Popen(
+        with_room_for(8000, [*command, "--record", str(path), "--no-curves"]),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        written = path.stat().st_size
+        assert told.startswith(f"edgehip: {path}: recording ended early: ")
+        while '"record":"estimate"' not in process.stdout.readline():
+            pass  # the first stride takes longer than the file has room for
+        process.send_signal(signal.SIGINT)
+        *_, last = process.stderr.readlines()
+    assert process.returncode == 1
+    assert last == told
+    reader = RecordingReader(path)
+    assert sum(isinstance(item, Chunk) for item in reader) > 100
+    reader.close()
+    assert path.stat().st_size == written
+
+
+def test_a_disk_without_room_for_its_beginning_leaves_no_recording(tmp_path: Path) -> None:
+    """One that is there would refuse the next attempt."""
+    command = [sys.executable, "-m", "edgehip", "stream", "--port=synthetic:", "--record=walk.rec"]
+    done = subprocess.run(
+        with_room_for(30, command),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "edgehip: walk.rec: cannot be written: File too large\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def replayed(path: Path, *options: str) -> tuple[int, list[str]]:
+    """Return the exit status of a replay and what it told."""
+    port = f"replay:{path}?speed=max"
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", port, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr.splitlines()
+
+
+def test_a_damaged_recording_is_told_apart_from_one_that_was_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "walk.rec"
+    records = [record(chunk) for chunk in synthetic_walk(3.0, stand_s=0.5).chunks()]
+    content = header({}) + b"".join(records)
+    broken_at = len(header({})) + sum(map(len, records[:100]))
+    left = len(content) - broken_at
+    for at, bit in ((1, 0x40), (2, 0x01), (12, 0x80), (20, 0x80)):  # length, kind, payload
+        damaged = bytearray(content)
+        damaged[broken_at + at] ^= bit
+        path.write_bytes(damaged)
+        status, told = replayed(path)
+        assert status == 1
+        assert told[1].startswith("samples    100;")
+        assert told[-1] == (
+            f"edgehip: {path}: damaged at byte {broken_at}: what stands before was replayed, "
+            f"{left} bytes were left; copy it again from its origin"
+        )
+    for tail in (content[broken_at : broken_at + 5], bytes(8192)):
+        path.write_bytes(content[:broken_at] + tail)
+        status, told = replayed(path)
+        assert status == 0
+        assert told[-1].startswith(f"replay     {path}: cut off at byte {broken_at}: ")
+
+
+def test_damage_hides_no_other_trouble_of_a_replay(tmp_path: Path) -> None:
+    path = tmp_path / "walk.rec"
+    damaged = record(Chunk(b"abc", 2))[:-1] + b"\0"
+    path.write_bytes(header({}) + record(Chunk(b"hello", 1)) + damaged)
+    status, told = replayed(path)
+    assert status == 1
+    assert told[-2].startswith(f"replay     {path}: damaged at byte ")
+    assert told[-1].startswith("edgehip: 5 bytes came and not one good frame: ")
+
+
+def test_what_is_no_text_has_no_bad_lines(tmp_path: Path) -> None:
+    path = tmp_path / "frames.bin"
+    path.write_bytes(b"".join(synthetic_walk(3.0, stand_s=0.5).frames()))
+    status, told = replayed(path)
+    assert status == 0
+    assert not any("lines were left out" in line for line in told)
+
+
+def test_lines_that_are_none_are_told_with_the_first_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "walk.csv"
+    rows = [",".join([str(10 * i), *["1.5"] * 10]) for i in range(400)]
+    rows[199], rows[299] = "gar\0bage,", "x" * 2000
+    path.write_text("\n".join(rows) + "\n")
+    status, told = replayed(path, "--format", "lines")
+    assert status == 0
+    assert told[1].startswith("samples    398;")
+    assert f"{path}: 2 lines were left out, the first is line 200; " in told[-1]
+
+
+def test_a_profile_for_which_there_is_no_room_leaves_nothing_behind(tmp_path: Path) -> None:
+    port = "synthetic:?stand_s=4&duration_s=5&speed=max"
+    done = subprocess.run(
+        with_room_for(100, [*STREAM, port, "--calibrate=standing", "--profile=me.json"]),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "edgehip: me.json: cannot be written: File too large"
+    assert list(tmp_path.iterdir()) == []
