@@ -153,9 +153,12 @@ def _models(pipeline: Pipeline) -> list[str | None]:
     return [estimator.model.card.sha256 if estimator else None for estimator in estimators]
 
 
-def _cues(pipeline: Pipeline) -> list[str]:
-    """Return what each cue's saved state is of: only its place says which it belongs to."""
-    return [cue.text for cue in pipeline.cues.cues]
+def _cues(pipeline: Pipeline) -> list[list[str | float]]:
+    """Return what each cue's saved state is of: only its place says which it belongs to.
+
+    In newtons, the same text is another threshold for another body.
+    """
+    return [[cue.text, cue.threshold] for cue in pipeline.cues.cues]
 
 
 def _rooms(pipeline: Pipeline) -> dict[str, Any]:

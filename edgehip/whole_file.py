@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-import shutil
+import stat
 from pathlib import Path
 
 
@@ -30,11 +30,11 @@ def _replace(path: Path, content: bytes) -> None:
     draft = path.with_name(path.name + ".part")
     try:
         with draft.open("wb") as file:
+            if path.exists():  # before there is anything in it that not everybody may read
+                draft.chmod(stat.S_IMODE(path.stat().st_mode))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, draft)
         draft.replace(path)
     except BaseException:  # an interrupt leaves no draft either
         with contextlib.suppress(OSError):

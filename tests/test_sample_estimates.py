@@ -368,6 +368,15 @@ def test_a_cue_that_is_on_is_never_resumed_as_another(others: list[str]) -> None
     assert snapshot.save(same) == saved
 
 
+def test_a_cue_in_newtons_is_not_resumed_for_another_body() -> None:
+    light, heavy = (
+        Pipeline(None, sample_model=leaky_model(), cues=[parse_cue("glmed_r > 800 N", mass_kg)])
+        for mass_kg in (50.0, 100.0)
+    )
+    with pytest.raises(SnapshotError, match="other cues"):
+        snapshot.restore(heavy, snapshot.save(light))
+
+
 def test_json_knows_no_other_flags_than_the_frames() -> None:
     from edgehip.messages import ESTIMATE_FLAGS
 

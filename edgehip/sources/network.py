@@ -48,7 +48,7 @@ class Rfc2217Port(rfc2217.Serial):
     def _telnet_read_loop(self) -> None:
         try:
             super()._telnet_read_loop()  # type: ignore[misc]
-        except Exception:
+        except Exception:  # a server that talks nonsense is one that hung up: the reader says so
             self._read_buffer.put(None)
 
 
