@@ -32,7 +32,6 @@ MAX_RATE_HZ: Final = 10_000.0
 
 Kind = Literal["cycle", "sample"]
 Format = Literal["onnx", "tflite"]
-InputName = Literal["angles_deg", "stride_s", "body_height_m", "state"]
 OutputName = Literal[
     "moments_nm_per_kg",
     "forces_n_per_kg",

@@ -54,11 +54,10 @@ class Run:
         for event in self.streaming:
             if event is not None:
                 self._handle(event)
+                continue  # in the middle of what an item brings about: a profile may be to come
             if self.target is not None:
                 self.target.repeat_cues()
-            # Not in the middle of what an item brings about: a profile may be still to come.
-            is_over = self.shown.reader_gone or (ends_s is not None and time.monotonic() >= ends_s)
-            if event is None and is_over:
+            if self.shown.reader_gone or (ends_s is not None and time.monotonic() >= ends_s):
                 return
 
     def _handle(self, event: StreamEvent) -> None:
