@@ -122,7 +122,8 @@ class JointAngleSample:
     """Ten joint angles at one instant.
 
     ``angles_deg`` follows :data:`edgehip.channels.ANGLES`; ``time_s`` is the device's clock,
-    unwrapped; ``samples_lost`` counts what went missing since the sample before.
+    unwrapped; ``samples_lost`` counts what went missing since the sample before. It is above 0,
+    too, where angles of a second device were interpolated across a gap in its samples.
     """
 
     time_s: float

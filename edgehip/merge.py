@@ -11,14 +11,15 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from edgehip.cycles import MAX_BRIDGED_GAP_S
 from edgehip.events import Fault, JointAngleSample, LinkChange, LinkFault, LinkState
 
 WAIT_S: Final = 0.25
 """How far one device may fall behind the other; what waited longer for it is dropped."""
-BRIDGE_S: Final = 0.1
-"""Longest gap in the second device's samples that is interpolated across."""
 WAIT_NS: Final = round(WAIT_S * 1e9)
-BRIDGE_NS: Final = round(BRIDGE_S * 1e9)
+BRIDGE_NS: Final = round(MAX_BRIDGED_GAP_S * 1e9)
+"""Longest gap in the second device's samples that is interpolated across: what bridges none in one
+device's samples bridges none here."""
 
 Device = Literal[0, 1]
 Merged = JointAngleSample | LinkFault | LinkChange
@@ -26,10 +27,15 @@ Merged = JointAngleSample | LinkFault | LinkChange
 
 @dataclass(slots=True)
 class Timed:
-    """A sample and its time on the host's clock."""
+    """A sample, its time on the host's clock, and how much of its loss no merged sample tells yet.
+
+    Every sample that is interpolated across a gap tells of a loss, even if there are more of them
+    than were lost.
+    """
 
     host_ns: int
     sample: JointAngleSample
+    untold: int
 
 
 @dataclass(slots=True)
@@ -87,7 +93,7 @@ class Merger:
         if newest_ns is not None and host_ns <= newest_ns:
             # Its timebase has just learnt better: what was placed by the old one is misplaced.
             self._forget(device)
-        state.waiting[device].append(Timed(host_ns, sample))
+        state.waiting[device].append(Timed(host_ns, sample, sample.samples_lost))
         state.newest_ns[device] = host_ns
         found: list[Merged] = []
         self._complete(found)
@@ -109,21 +115,23 @@ class Merger:
             if not others or (len(others) == 1 and others[0].host_ns < at_ns):
                 return  # the other device's next sample decides
             first = leading.popleft().sample
-            before, after = others[0], others[min(1, len(others) - 1)]
+            before = others[0]
+            after = before if before.host_ns == at_ns else others[min(1, len(others) - 1)]
             gap_ns = after.host_ns - before.host_ns
             if before.host_ns > at_ns or gap_ns > BRIDGE_NS:
                 self._drop(first)
                 continue
             share = (at_ns - before.host_ns) / gap_ns if gap_ns else 0.0
-            found.append(self._merge(first, before.sample, after.sample, share))
+            found.append(self._merge(first, before.sample, after, share))
 
     def _merge(
         self,
         first: JointAngleSample,
         before: JointAngleSample,
-        after: JointAngleSample,
+        other: Timed,
         share: float,
     ) -> JointAngleSample | LinkFault:
+        after = other.sample
         received_ns = max(first.received_ns, after.received_ns)
         angles_deg = tuple(
             b + share * (a - b) if math.isnan(own) else own
@@ -133,6 +141,9 @@ class Merger:
             self._drop(first)
             return LinkFault(Fault.INCOMPLETE, 1, received_ns)
         lost = first.samples_lost + self.state.lost_before_next
+        if share and after.samples_lost:
+            lost += 1
+            other.untold -= 1
         self.state.merging, self.state.lost_before_next = True, 0
         return JointAngleSample(first.time_s, angles_deg, received_ns, lost)
 
@@ -169,9 +180,9 @@ class Merger:
             self.state.lost_before_next += 1 + first.samples_lost
 
     def _pass(self, others: deque[Timed]) -> None:
-        """Go on to the second device's next interval; what was lost inside it counts."""
+        """Go on to the second device's next interval; what is untold of this one's loss counts."""
         others.popleft()
-        self.state.lost_before_next += others[0].sample.samples_lost
+        self.state.lost_before_next += max(others[0].untold, 0)
 
     def _forget(self, device: Device) -> None:
         waiting = self.state.waiting[device]

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgehip.channels import ANGLES, angles_of
+from edgehip.cycles import MAX_BRIDGED_GAP_S
 from edgehip.events import Fault, JointAngleSample, LinkChange, LinkFault, LinkState
-from edgehip.merge import BRIDGE_S, WAIT_NS, WAIT_S, Device, Merged, Merger
+from edgehip.merge import WAIT_NS, WAIT_S, Device, Merged, Merger
 from edgehip.walker import Walker, WalkerParameters
 
 Arrival = tuple[Device, JointAngleSample, int]
@@ -120,7 +121,7 @@ def test_a_stalled_second_device_is_told_once_and_nobody_waits() -> None:
     ]
     assert longest <= WAIT_S * 100 + 2
     merged = samples(found)
-    (gap,) = [(a, b) for a, b in itertools.pairwise(merged) if b.time_s - a.time_s > 2 * BRIDGE_S]
+    (gap,) = [(a, b) for a, b in itertools.pairwise(merged) if b.time_s - a.time_s > 0.2]
     assert gap[0].time_s == pytest.approx(3.0, abs=0.02)
     assert gap[1].time_s == pytest.approx(6.0, abs=0.02)
     # 300 samples of either leg are missing: the right one's dropped, the left one's never came.
@@ -149,21 +150,45 @@ def test_a_device_that_never_comes_is_told(device: Device) -> None:
     assert samples(found) == []
 
 
-def test_a_short_gap_of_the_second_device_is_bridged_and_counted() -> None:
-    found = merge(in_order(leg(0, 4.0), without(leg(1, 4.0), 2.0, 2.05)))
+@pytest.mark.parametrize("rate_hz", [25.0, 50.0, 100.0, 250.0])
+@pytest.mark.parametrize("lost", [1, 3, 5])
+def test_every_sample_across_a_short_gap_of_the_second_device_tells_of_it(
+    rate_hz: float, lost: int
+) -> None:
+    left = leg(1, 4.0, phase_s=0.005)
+    right = leg(0, 4.0, rate_hz=rate_hz)
+    found = merge(in_order(right, without(left, 2.0, 2.0 + lost / 100)))
     merged = samples(found)
     assert changes(found) == []
-    assert len(merged) >= 398
-    assert sum(sample.samples_lost for sample in merged) == 5
+    assert len(merged) == pytest.approx(4 * rate_hz, abs=3)
+    across = [s for s in merged if 1.995 < s.time_s < 2.005 + lost / 100]
+    assert len(across) == pytest.approx((lost + 1) * rate_hz / 100, abs=1)
+    assert all(sample.samples_lost for sample in across)
+    told = [sample for sample in merged if sample.samples_lost]
+    # What the samples across the gap are too few to tell, the next one does.
+    assert told[: len(across)] == across
+    assert len(told) <= len(across) + 1
+    assert sum(sample.samples_lost for sample in told) == max(lost, len(across))
 
 
-def test_a_longer_gap_of_the_second_device_is_not_bridged() -> None:
-    found = merge(in_order(leg(0, 4.0), without(leg(1, 4.0), 2.0, 2.2)))
+def test_a_sample_at_the_edge_of_a_gap_has_nothing_to_tell_of_it() -> None:
+    merged = samples(merge(in_order(leg(0, 4.0), without(leg(1, 4.0), 2.0, 2.05))))
+    told = [round(sample.time_s, 3) for sample in merged if sample.samples_lost]
+    assert told == [2.0, 2.01, 2.02, 2.03, 2.04]
+
+
+@pytest.mark.parametrize("lost_s", [0.06, 0.09, 0.2])
+def test_a_longer_gap_of_the_second_device_is_not_bridged(lost_s: float) -> None:
+    """What is too long for one device's samples is too long for two devices'."""
+    assert lost_s + 0.01 > MAX_BRIDGED_GAP_S
+    found = merge(in_order(leg(0, 4.0), without(leg(1, 4.0, phase_s=0.005), 2.0, 2.0 + lost_s)))
     merged = samples(found)
     assert changes(found) == []
     times = [sample.time_s for sample in merged]
-    assert max(b - a for a, b in itertools.pairwise(times)) == pytest.approx(0.21, abs=0.02)
-    assert sum(sample.samples_lost for sample in merged) >= 20 + 19
+    longest_s = max(b - a for a, b in itertools.pairwise(times))
+    assert longest_s == pytest.approx(lost_s + 0.02, abs=0.005)
+    # Of either leg: the right one's were dropped, the left one's never came.
+    assert sum(sample.samples_lost for sample in merged) == pytest.approx(200 * lost_s, abs=2)
 
 
 def test_an_angle_that_neither_measures_is_reported() -> None:
