@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from edgehip.channels import MOMENTS, MUSCLES, SIDES
+from edgehip.cycles import is_same_pace
 from edgehip.estimators.correction import Correction
-from edgehip.events import HipEstimate, HipSampleEstimate
+from edgehip.events import Flag, HipEstimate, HipSampleEstimate
 from edgehip_export.default_evaluate import Curves
 from edgehip_export.strides import POINTS, Strides
 
@@ -55,11 +56,13 @@ def _corrected(
 ) -> Curves:
     told = np.empty_like(samples)
     for place in range(len(strides)):
-        correction, start_s = Correction(), 0.0
+        correction, start_s, stride_s = Correction(), 0.0, 0.0
         # Before the strides that teach comes one that only shows the pace.
         for lesson, other in enumerate([*before[place][:1], *before[place]]):
-            stride_s = float(strides.stride_s[other])
+            last_s, stride_s = stride_s, float(strides.stride_s[other])
             cycle = _cycle(start_s, stride_s, cycles[other], width[other])
+            if not is_same_pace(stride_s, last_s):
+                cycle = replace(cycle, flags=(Flag.FIRST_AFTER_GAP,))
             walked = _walk(correction, start_s, stride_s, samples[other])
             correction.learn(cycle, walked if lesson else [])
             start_s += stride_s

@@ -22,17 +22,21 @@ MAX_SAMPLES: Final = 10_000
 MIN_STRIDE_S: Final = 0.4
 MAX_STRIDE_S: Final = 2.6
 """Two contacts further apart have a pause between them (60 steps/min is a stride of 2 s)."""
+SAME_PACE: Final = 0.25
+"""A stride that takes longer or shorter than the one before by more than this share of it holds a
+stop, or is the first after one: it is not of the same walk."""
 HISTORY_S: Final = MAX_STRIDE_S + 1.0
 
 
 @dataclass(slots=True)
 class FootState:
-    """The last contact and foot off of one foot, and how many strides since walking went on."""
+    """The last contact, foot off and stride of one foot, and its strides since walking went on."""
 
     contact_s: float | None = None
     foot_off_s: float | None = None
     others_contacts: int = 0
     """Contacts of the other foot since this one's."""
+    stride_s: float = 0.0
     strides_since_gap: int = 0
 
 
@@ -88,7 +92,10 @@ class CycleTracker:
         foot_off_s = foot.foot_off_s
         if foot_off_s is not None and not start_s < foot_off_s < event.time_s:
             foot_off_s = None
-        foot.strides_since_gap += 1
+        stride_s = event.time_s - start_s
+        steady = is_same_pace(stride_s, foot.stride_s)
+        foot.stride_s = stride_s
+        foot.strides_since_gap = foot.strides_since_gap + 1 if steady else 1
         return GaitCycle(
             side=event.side,
             start_s=start_s,
@@ -120,3 +127,8 @@ class CycleTracker:
             if sample.time_s <= start_s:
                 break
         return inside[::-1]
+
+
+def is_same_pace(stride_s: float, before_s: float) -> bool:
+    """Return whether a stride's duration and the last one's (0 for none) are of one walk."""
+    return abs(stride_s - before_s) <= SAME_PACE * before_s

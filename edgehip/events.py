@@ -156,7 +156,8 @@ class GaitCycle:
 
     ``sample_time_s`` (N,) and ``angles_deg`` (N, 10) reach from the last sample at or before
     ``start_s`` to the first at or after ``end_s``. ``strides_since_gap`` is 0 for the first stride
-    after a start, a pause, a gap or a reconnect. ``samples_lost`` were bridged inside the stride.
+    after a start, a pause, a gap or a reconnect, and for one of another pace than the one before:
+    it holds a stop, or follows one. ``samples_lost`` were bridged inside the stride.
     """
 
     side: Side

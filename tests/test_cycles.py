@@ -54,6 +54,22 @@ def test_a_pause_is_no_stride() -> None:
     assert [round(c.start_s, 2) for c in cycles] == [1.0, 5.0]
 
 
+@pytest.mark.parametrize("share", [0.6, 0.74, 0.76, 1.24, 1.26, 1.9])
+def test_a_stride_of_another_pace_and_the_first_after_it_are_as_after_a_pause(share: float) -> None:
+    """There may be a stop in it, too short for nobody to be walking."""
+    before = walking(1.0, 8)
+    odd = ("l", before[-2][1] + 1.1 * share), ("r", before[-1][1] + 1.1 * share)
+    after = walking(odd[0][1] + 1.1, 6)
+    cycles = [c for c in track([*before, *odd, *after], until_s=14.0) if isinstance(c, GaitCycle)]
+    left = [(round(c.stride_s / 1.1, 2), c.strides_since_gap) for c in cycles if c.side == "l"]
+    steady = abs(share - 1.0) < 0.25
+    back = abs(1.0 / share - 1.0) < 0.25
+    assert left[:3] == [(1.0, 0), (1.0, 1), (1.0, 2)]
+    assert left[3] == (share, 3 if steady else 0)
+    assert left[4] == (1.0, left[3][1] + 1 if back else 0)
+    assert left[5] == (1.0, left[4][1] + 1)
+
+
 def test_foot_off_belongs_to_its_own_stride() -> None:
     tracker = CycleTracker()
     for i in range(400):

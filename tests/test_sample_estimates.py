@@ -321,13 +321,31 @@ def test_a_peak_cue_follows_strides_and_ends_with_the_walk() -> None:
     assert changes[0].time_s == strides[1].confirmed_s
 
 
+@pytest.mark.parametrize("pause_s", [0.2, 0.5, 1.0])
+def test_no_peak_cue_rests_on_a_stride_that_holds_a_stop(pause_s: float) -> None:
+    cue = parse_cue("peak glmed_r > 1 N/kg")
+    pipeline = Pipeline(_MODEL, cues=[cue])
+    walk = synthetic_walk(14.0, stand_s=1.0, walk_s=4.0, pause_s=pause_s)
+    events = [e for sample in walk.samples() for e in pipeline.feed_sample(sample)]
+    strides = [e for e in events if isinstance(e, HipEstimate) and e.side == "r"]
+    stops = [place for place, stride in enumerate(strides) if stride.stride_s > 1.5]
+    assert stops
+    doubted = {0, *stops, *(place + 1 for place in stops)}
+    for place, stride in enumerate(strides):
+        assert (Flag.FIRST_AFTER_GAP in stride.flags) == (place in doubted)
+    ons = [e.time_s for e in events if isinstance(e, CueChange) and e.on]
+    trusted = [stride.confirmed_s for p, stride in enumerate(strides) if p not in doubted]
+    assert set(ons) <= set(trusted)
+    assert ons[0] == strides[1].confirmed_s
+
+
 @pytest.mark.parametrize("kind", ["slow", "gaps"])
 def test_no_peak_cue_outlives_the_strides_it_rests_on(kind: str) -> None:
     usual = synthetic_walk(30.0, stand_s=0.0)
     slow = synthetic_walk(30.0, cadence_spm=43, stand_s=0.0)
     angles_deg = usual.angles_deg.copy()
-    if kind == "slow":  # steps are found, but no strides
-        angles_deg[800:] = slow.angles_deg[240 : 240 + len(usual) - 800]
+    if kind == "slow":  # from a contact of the right foot on steps are found, but no strides
+        angles_deg[808:] = slow.angles_deg[383 : 383 + len(usual) - 808]
     kept = np.ones(len(usual), bool)
     if kind == "gaps":  # in every stride
         kept = (usual.time_s < 8.0) | (usual.time_s % 0.7 > 0.1)

@@ -7,9 +7,8 @@ that follow, as iterative learning control does with what repeats (Bristow, Thar
 "A survey of iterative learning control", 2006).
 
 It is never more than the interval the whole-cycle model states, it changes smoothly, and it is
-there only while steps of one pace follow each other: a stride that must not be trusted, or took
-much longer or shorter than the one before, ends it until two agree again, and so does a step that
-is overdue.
+there only while steps of one pace follow each other: a stride that must not be trusted, as one of
+another pace, ends it until one can be trusted again, and so does a step that is overdue.
 """
 
 import math
@@ -32,8 +31,6 @@ GAIN: Final = 0.9
 and costs a stride at another pace than the one before most (``python -m benchmarks.accuracy``)."""
 TRUSTED_SHARE: Final = 0.9
 """Of a stride's samples must be trusted for it to teach; the others are left out."""
-SAME_PACE: Final = 0.25
-"""Strides whose durations differ by more than this share are not of one walk."""
 STRIDE_FADES: Final = (1.05, 1.2)
 STEP_FADES: Final = (0.6, 0.75)
 """How much of the last stride's duration may pass without a contact of this foot, and without one
@@ -133,8 +130,7 @@ class Correction:
             What :meth:`correct` made of the stride's samples; none if they are not to be compared.
         """
         hip = self.state.hips[cycle.side]
-        same_pace = abs(cycle.stride_s - hip.stride_s) <= SAME_PACE * hip.stride_s
-        trusted = same_pace and DISTRUST.isdisjoint(cycle.flags)
+        trusted = DISTRUST.isdisjoint(cycle.flags)
         hip.stride_s = cycle.stride_s
         hip.contact_s = cycle.end_s if trusted else -math.inf
         if trusted and Flag.SAMPLES_LOST not in cycle.flags:
