@@ -2,7 +2,9 @@
 
 import termios
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -102,6 +104,80 @@ def test_bytes_that_came_before_the_port_was_lost_are_given(
     assert chunk.data == b"last words"
     assert isinstance(lost, PortLost)
     assert lost.detail == "Input/output error"
+
+
+class Usb:
+    """A board on which ports come and go: pySerial lists them, and opens what is listed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **numbers: str | None) -> None:
+        self.numbers = numbers
+        self.opened: list[str] = []
+        monkeypatch.setattr("serial.serial_for_url", self._open)
+        monkeypatch.setattr("serial.tools.list_ports.comports", self._comports)
+        monkeypatch.setattr(serial_port, "REOPEN_EVERY_S", 0.01)
+
+    def _comports(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(device=d, serial_number=n) for d, n in self.numbers.items()]
+
+    def _open(self, url: str, **_: Any) -> "UsbPort":
+        if url not in self.numbers:
+            raise FileNotFoundError(2, "No such file or directory")
+        self.opened.append(url)
+        return UsbPort(self, url, self.numbers[url])
+
+
+@dataclass
+class UsbPort:
+    usb: Usb
+    name: str
+    number: str | None
+    in_waiting = 0
+
+    def read(self, _: int) -> bytes:
+        if self.usb.numbers.get(self.name, "gone") != self.number:
+            raise OSError(5, "Input/output error")
+        time.sleep(0.001)
+        return b""
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("before", "meanwhile", "after", "found"),
+    [
+        ({"USB0": "A1"}, {}, {"USB0": "A1"}, "USB0"),
+        ({"USB0": "A1"}, {}, {"USB1": "A1"}, "USB1"),
+        # Another device has got its name meanwhile.
+        ({"USB0": "A1"}, {"USB0": "B2"}, {"USB0": "B2", "USB1": "A1"}, "USB1"),
+        ({"USB0": "A1"}, {"USB0": None}, {"USB0": "A1"}, "USB0"),
+        # Adapters of one make may all have the same number.
+        ({"USB0": "0001", "USB1": "0001"}, {"USB0": "0001"}, None, "USB1"),
+        ({"USB0": "0001", "USB1": "0001"}, {"USB0": "0001", "USB2": "0001"}, None, "USB1"),
+        ({"USB1": "0001"}, {"USB0": "0001", "USB2": "0001"}, None, "USB1"),
+        ({"USB0": None, "USB1": None}, {"USB0": None}, None, "USB1"),
+    ],
+)
+def test_the_device_that_comes_back_is_the_one_that_went(
+    monkeypatch: pytest.MonkeyPatch,
+    before: dict[str, str | None],
+    meanwhile: dict[str, str | None],
+    after: dict[str, str | None] | None,
+    found: str,
+) -> None:
+    usb = Usb(monkeypatch, **before)
+    name = list(before)[-1]
+    source = SerialSource(name, 115200)
+    usb.numbers = meanwhile
+    items(source, PortLost)
+    time.sleep(0.1)  # whatever else is there is not taken
+    assert usb.opened == [name]
+    usb.numbers = after or before
+    opened = items(source, PortOpened)[-1]
+    source.close()
+    assert isinstance(opened, PortOpened)
+    assert opened.detail == found
+    assert usb.opened == [name, found]
 
 
 def test_a_baud_rate_beyond_all_bounds_is_one_line(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ class SerialSource:
     """Reads a port in its own thread, which only reads, stamps, enqueues, and reopens.
 
     When the port goes away :class:`~edgehip.events.PortLost` is given and the port is tried again
-    until it is back, under its own name or, for a USB device with a serial number, another one.
+    until it is back, under its own name or, for a USB device, wherever its serial number is now.
+    Many adapters have the same number: one that another port had, too, says nothing.
     When the caller is slower than the port the oldest chunks are dropped and counted.
 
     Parameters
@@ -108,7 +109,9 @@ class SerialSource:
     def _reopen(self) -> None:
         while not self._closing.wait(REOPEN_EVERY_S):
             with contextlib.suppress(SourceError, OSError):
-                url = _device_with(self._usb_serial) or self.url
+                url = _where(self.url, self._usb_serial)
+                if url is None:
+                    continue
                 self._port = _open(url, self.baud)
                 self._inbox.put(PortOpened(time.monotonic_ns(), url))
                 return
@@ -174,17 +177,22 @@ def _reason(error: Exception) -> str:
 
 
 def _usb_serial(url: str) -> str | None:
-    """Return the USB serial number of a port, by which it is found under another name."""
-    for port in list_ports.comports():
-        if port.device == url:
-            return port.serial_number
-    return None
+    """Return the USB serial number by which a port's device is known again, if no other has it."""
+    numbers = _usb_serials()
+    number = numbers.get(url)
+    return number if list(numbers.values()).count(number) == 1 else None
 
 
-def _device_with(usb_serial: str | None) -> str | None:
+def _where(url: str, usb_serial: str | None) -> str | None:
+    """Return the port that a USB device is at now, or None while it is away or nobody can tell."""
     if usb_serial is None:
-        return None
-    for port in list_ports.comports():
-        if port.serial_number == usb_serial:
-            return port.device
-    return None
+        return url
+    ports = [port for port, number in _usb_serials().items() if number == usb_serial]
+    if url in ports:
+        return url
+    return ports[0] if len(ports) == 1 else None
+
+
+def _usb_serials() -> dict[str, str | None]:
+    """Return what serial number the USB device at each port has, if it has one."""
+    return {port.device: port.serial_number for port in list_ports.comports()}
