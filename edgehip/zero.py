@@ -29,6 +29,8 @@ STRIDES: Final = 10
 """Strides (of both legs together) whose mean makes a zero."""
 MEAN_POINTS: Final = 100
 """Points over which a stride's mean is taken, equally spaced in time whatever the sample rate."""
+MAX_NAME: Final = 100
+"""Characters; a profile's name stands in every record."""
 MAX_OFFSET_DEG: Final = 45.0
 """A zero further from the model's is a sensor on the wrong segment, not a person."""
 
@@ -60,7 +62,8 @@ class Profile:
         Raises
         ------
         ProfileError
-            If the text is something else or an angle is missing or absurd; ``where`` names it.
+            If the text is something else, an angle is missing or absurd, or the name cannot be
+            written; ``where`` names the text.
         """
         mend = "measure it again with --calibrate"
         try:
@@ -88,6 +91,11 @@ class Profile:
             raise ProfileError(f"{where}: unknown method {profile.method!r}: {mend}")
         if not all(math.isfinite(angle) and abs(angle) <= 180 for angle in mean_deg):
             raise ProfileError(f"{where}: an angle is no joint angle in degrees: {mend}")
+        if len(profile.name) > MAX_NAME or not profile.name.isprintable():
+            raise ProfileError(
+                f"{where}: its name must be at most {MAX_NAME} characters that can be printed: "
+                "change it"
+            )
         return profile
 
     def strength(self, card: ModelCard) -> float:

@@ -1,6 +1,7 @@
 """Personal-zero profiles: read back exactly; whatever else a file may hold is one clear line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,12 +32,23 @@ def test_a_profile_is_read_back_as_it_was_written(tmp_path: Path) -> None:
         {"mean_deg": dict.fromkeys(ANGLES, float("nan"))},
         {"mean_deg": dict.fromkeys(ANGLES, 10**400)},
         {"mean_deg": dict.fromkeys(ANGLES, 500.0)},
+        {"name": "\ud800"},
+        {"name": "two\nlines"},
+        {"name": "\x1b[2J"},
+        {"name": "x" * 101},
     ],
 )
 def test_a_profile_with_absurd_contents_is_refused(changed: dict[str, object]) -> None:
     text = json.dumps(json.loads(PROFILE.to_json()) | changed)
     with pytest.raises(ProfileError, match=r"me\.json"):
         Profile.from_json(text, "me.json")
+
+
+@pytest.mark.parametrize("name", ["Jörg Müller", "山田", "", "x" * 100])
+def test_a_person_may_have_any_name(tmp_path: Path, name: str) -> None:
+    profile = replace(PROFILE, name=name)
+    save_profile(profile, tmp_path / "me.json")
+    assert load_profile(tmp_path / "me.json") == profile
 
 
 @pytest.mark.parametrize("text", ["", "[]", "5", "[" * 60_000, "\x00", "{}"])
