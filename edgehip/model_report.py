@@ -11,7 +11,7 @@ INDENT = "  "
 
 def describe(card: ModelCard) -> str:
     """Return a card as text of a few dozen lines."""
-    return "\n".join(_lines(card))
+    return "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in _lines(card))
 
 
 def _lines(card: ModelCard) -> Iterator[str]:
@@ -60,14 +60,18 @@ def _nested(content: dict[str, Any], indent: str) -> Iterator[str]:
             yield f"{indent}{key}:"
             yield from _nested(value, indent + INDENT)
         elif isinstance(value, list) and all(isinstance(item, int | float) for item in value):
-            yield f"{indent}{key}: {', '.join(f'{item:.5g}' for item in value)}"
+            yield f"{indent}{key}: {', '.join(map(_number, value))}"
         elif isinstance(value, list):
             yield f"{indent}{key}:"
             yield from (f"{indent}{INDENT}{_item(item)}" for item in value)
         elif isinstance(value, float):
-            yield f"{indent}{key}: {value:.5g}"
+            yield f"{indent}{key}: {_number(value)}"
         else:
             yield f"{indent}{key}: {value}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def _item(item: Any) -> str:

@@ -179,9 +179,9 @@ def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"rate_hz": 1e300}, "rate_hz of 1 to 10000"),
-        ({"rate_hz": 1e-300}, "rate_hz of 1 to 10000"),
-        ({"rate_hz": float("nan")}, "rate_hz of 1 to 10000"),
+        ({"rate_hz": 1e300}, "rate_hz: not a number from 1 to 10000"),
+        ({"rate_hz": 1e-300}, "rate_hz: not a number from 1 to 10000"),
+        ({"rate_hz": float("nan")}, "rate_hz: not a number from 1 to 10000"),
         ({"inputs": (TensorCard("state.x", (2**20, 2**20)),)}, "state.x has no shape, or one"),
         ({"inputs": (TensorCard("state.x", (9,) * 100_000),)}, "state.x has no shape, or one"),
         ({"inputs": (TensorCard("state.x", (1, 0)),)}, "state.x has no shape, or one"),

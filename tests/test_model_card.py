@@ -1,6 +1,8 @@
 """What a model file says of itself: one clear line, or a card that the runtime can obey."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +10,8 @@ import pytest
 from edgehip import load_model
 from edgehip.channels import ANGLES
 from edgehip.errors import ModelFileError
-from edgehip.model_card import ModelCard
+from edgehip.model_card import ModelCard, write_model
+from edgehip.model_report import describe
 
 TENS = [0.0] * len(ANGLES)
 
@@ -37,8 +40,64 @@ def test_a_card_is_read_back_as_it_was_written(card: ModelCard) -> None:
         {"zero": {"standing_deg": [10**400] * 10, "stride_mean_deg": TENS, "strength": 1.0}},
         {"side": []},
         {"kind": "poem"},
+        {"name": 5},
+        {"warm_up_s": "x"},
+        {"warm_up_s": float("nan")},
+        {"warm_up_s": -1.0},
+        {"rate_hz": True},
+        {"rate_hz": "100"},
+        {"resets_at_contact": 1},
+        {"spread_coverage": "x"},
+        {"spread_coverage": 90.0},
+        {"training": [1]},
+        {"metrics": None},
+        {"inputs": {}},
+        {"inputs": [{"name": "angles_deg", "shape": [1, 180, 10], "channels": "angles"}]},
+        {"outputs": [5]},
+        {"ranges": {"stride_s": {"low": [float("nan")], "high": [2.0]}}},
+        {"ranges": {"stride_s": {"low": [0.5], "high": [float("inf")]}}},
+        {"ranges": {"stride_s": {"low": [2.0], "high": [0.5]}}},
+        {"ranges": {"stride_s": {"low": [0.5], "high": [2.0], "middle": [1.0]}}},
+        {"zero": {"standing_deg": TENS, "stride_mean_deg": TENS, "strength": float("nan")}},
+        {"zero": {"standing_deg": TENS, "stride_mean_deg": TENS, "strength": 50}},
+        {"zero": {"standing_deg": [*TENS, 0.0], "stride_mean_deg": TENS[:9], "strength": 0.5}},
+        {"colour": "red"},
     ],
 )
 def test_a_card_with_absurd_contents_is_refused(card: ModelCard, changed: dict[str, Any]) -> None:
     with pytest.raises(ModelFileError, match="here: its card"):
         ModelCard.from_json(json.dumps(json.loads(card.to_json()) | changed), "here")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"warm_up_s": "x"}, "warm_up_s: not a number from 0 to 3600"),
+        ({"training": [1]}, "training: not an object"),
+        (
+            {"ranges": {"stride_s": {"low": [None], "high": [2.0]}}},
+            "ranges: stride_s: low: not a number",
+        ),
+    ],
+)
+def test_a_field_of_another_type_is_named(
+    card: ModelCard, changed: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ModelFileError, match=told):
+        ModelCard.from_json(json.dumps(json.loads(card.to_json()) | changed), "here")
+
+
+def test_a_card_that_nobody_could_read_is_not_written(card: ModelCard, tmp_path: Path) -> None:
+    path = tmp_path / "odd.tflite"
+    with pytest.raises(ModelFileError, match="warm_up_s"):
+        write_model(path, b"graph", replace(card, warm_up_s=float("nan")))
+    assert not path.exists()
+
+
+def test_whatever_a_card_tells_for_people_is_told_in_lines_that_can_be_printed(
+    card: ModelCard,
+) -> None:
+    odd = {"name": "two\nlines", "training": {"a\ud800": ["\x1b[2J"], "much": [10**400, 1.5]}}
+    told = describe(ModelCard.from_json(json.dumps(json.loads(card.to_json()) | odd), "here"))
+    assert told.replace("\n", "").isprintable()
+    assert told.startswith("two?lines ")
