@@ -36,6 +36,8 @@ CARD_KEY: Final = b"edgehip.card"
 OFFSET_KEY: Final = b"edgehip.card_offset"
 OFFSET_DIGITS: Final = 12
 MAX_CARD_BYTES: Final = 1 << 20
+MAX_FILE_BYTES: Final = 1 << 28
+"""A larger file is no network for a leg, but a way to fill a memory."""
 MAX_TENSOR_AXES: Final = 8
 MAX_TENSOR_NUMBERS: Final = 1 << 22
 """A tensor of more numbers (16 MiB) is no gait cycle and no state, but a way to fill a memory."""
@@ -343,6 +345,12 @@ def read_model(path: str | Path) -> tuple[ModelCard, bytes, Format]:
     if os.path.exists(path) and not os.path.isfile(path):
         raise ModelFileError(f"{path}: cannot be read: it is not a file")
     try:
+        size = os.path.getsize(path)
+        if size > MAX_FILE_BYTES:
+            raise ModelFileError(
+                f"{path}: has {size} bytes; a model file has at most {MAX_FILE_BYTES}: "
+                "is it one, and whole?"
+            )
         content = path.read_bytes()
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error

@@ -94,6 +94,14 @@ def test_a_card_that_nobody_could_read_is_not_written(card: ModelCard, tmp_path:
     assert not path.exists()
 
 
+def test_a_file_that_would_fill_the_memory_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "big.tflite"
+    with path.open("wb") as file:
+        file.truncate(200 << 30)  # takes no room on the disk, either
+    with pytest.raises(ModelFileError, match="at most 268435456"):
+        load_model(path)
+
+
 def test_whatever_a_card_tells_for_people_is_told_in_lines_that_can_be_printed(
     card: ModelCard,
 ) -> None:
