@@ -122,6 +122,7 @@ class LatencyMeter:
         self.deadline_misses += total_ns > self.deadline_ns
         if output is Out.SAMPLE:
             self.hops[Hop.SAMPLE].add(self._spent_ns[Hop.SAMPLE])
+            self._spent_ns[Hop.SAMPLE] = 0  # the chunk's next sample has its own
             return
         for hop, spent_ns in self._spent_ns.items():
             if hop is not Hop.SAMPLE:
