@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgehip import Pipeline, load_model, snapshot
-from edgehip.channels import MIRROR, SIDES
+from edgehip.channels import ANGLES, MIRROR, SIDES, Side
 from edgehip.cues import Cues, parse_cue
 from edgehip.errors import CueError, ModelInputError, SnapshotError
 from edgehip.estimators.sample import SampleEstimator
@@ -22,6 +22,7 @@ from edgehip.events import (
     InitialContact,
     LinkState,
 )
+from edgehip.model_card import RangeCard
 from edgehip.sinks.records import sample_record
 from tests.sample_model import KEEP, LeakyEngine, leaky_model, scored_model
 from tests.streams import Walk, synthetic_walk
@@ -115,6 +116,21 @@ def test_what_is_foreign_is_named() -> None:
     assert estimates[50].out_of_range == ("hip_rotation_r",)
     assert Flag.OUT_OF_RANGE in estimates[50].flags
     assert Flag.OUT_OF_RANGE not in estimates[51].flags
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("joint", ["knee_angle_r", "knee_angle_l"])
+def test_an_angle_that_is_foreign_to_either_hip_is_named(side: Side, joint: str) -> None:
+    """The same network answers for the other hip, and sees the legs exchanged."""
+    high = [90.0] * len(ANGLES)
+    high[ANGLES.index("knee_angle_l")] = 60.0
+    model = leaky_model()
+    ranges = {"angles_deg": RangeCard((-90.0,) * len(ANGLES), tuple(high))}
+    card = dataclasses.replace(model.card, side=side, ranges=ranges)
+    walk = synthetic_walk(1.0, stand_s=0.3)
+    walk.angles_deg[50, ANGLES.index(joint)] = 70.0
+    estimates = run(walk, SampleEstimator(dataclasses.replace(model, card=card)))
+    assert [e.out_of_range for e in estimates if e.out_of_range] == [(joint,)]
 
 
 def test_each_hip_has_its_spread_and_the_stranger_hip_the_score() -> None:

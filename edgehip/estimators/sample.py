@@ -96,10 +96,10 @@ class SampleEstimator:
         self.state = SampleEstimatorState()
         self._blank = [np.zeros(tensor.shape, np.float32) for tensor in states]
         span = card.ranges.get("angles_deg")
-        self._low = np.array(span.low) if span else np.full(len(ANGLES), -np.inf)
-        self._high = np.array(span.high) if span else np.full(len(ANGLES), np.inf)
-        if card.side == "l":
-            self._low, self._high = self._low[_MIRROR], self._high[_MIRROR]
+        low = np.array(span.low) if span else np.full(len(ANGLES), -np.inf)
+        high = np.array(span.high) if span else np.full(len(ANGLES), np.inf)
+        # Of the other hip the network sees the mirrored body: either must lie within.
+        self._low, self._high = np.maximum(low, low[_MIRROR]), np.minimum(high, high[_MIRROR])
         self.set_zero(None)
 
     def set_zero(self, profile: Profile | None) -> None:
