@@ -144,7 +144,7 @@ class Pipeline:
             else None
         )
         self.sample_estimator = SampleEstimator(sample_model) if sample_model else None
-        self.agreement = Agreement()
+        self.agreement = Agreement() if model and sample_model else None
         cards = [m.card for m in (model, sample_model) if m is not None]
         self.watch = WalkWatch([c.ranges["stride_s"] for c in cards if "stride_s" in c.ranges])
         self.correction = Correction() if correct and model and sample_model else None
@@ -216,7 +216,8 @@ class Pipeline:
             if self.correction is not None:
                 now = self.correction.correct(now)
             # Whether a stride teaches is for itself to say, not for the one before it.
-            self.agreement.add(now)
+            if self.agreement is not None:
+                self.agreement.add(now)
             now = self.watch.flag(now)
             changes = self.cues.feed(now)
             self._mark(Hop.SAMPLE)
@@ -277,8 +278,10 @@ class Pipeline:
         estimate: HipEstimate | None = None
         if self.estimator is not None:
             estimate = self.estimator.estimate(cycle)
-            samples = self.agreement.samples(estimate)
-            estimate = self.agreement.compare(estimate, samples)
+            samples: list[HipSampleEstimate] = []
+            if self.agreement is not None:
+                samples = self.agreement.samples(estimate)
+                estimate = self.agreement.compare(estimate, samples)
             changes = self.cues.feed(estimate)
             self._mark(Hop.ESTIMATE)
             yield estimate
@@ -312,7 +315,8 @@ class Pipeline:
                 self.sample_estimator.reset()
 
     def _forget_voices(self) -> None:
-        self.agreement.reset()
+        if self.agreement is not None:
+            self.agreement.reset()
         if self.correction is not None:
             self.correction.reset()
 

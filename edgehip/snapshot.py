@@ -84,7 +84,7 @@ _DAMAGE: Final = (
 def save(pipeline: Pipeline) -> str:
     """Return everything a pipeline remembers, as JSON.
 
-    A hundred kilobytes; half a megabyte with per-sample estimates, a megabyte with both kinds.
+    A hundred kilobytes, a megabyte with both kinds of estimates.
     """
     rooms = {name: _plain(room.state) for name, room in _rooms(pipeline).items()}
     return json.dumps(
@@ -177,10 +177,11 @@ def _rooms(pipeline: Pipeline) -> dict[str, Any]:
         rooms["sample"] = pipeline.sample_estimator
     if pipeline.correction is not None:
         rooms["correction"] = pipeline.correction
+    if pipeline.agreement is not None:
+        rooms["agreement"] = pipeline.agreement
     return rooms | {
         "segmenter": pipeline.segmenter,
         "cycles": pipeline.cycles,
-        "agreement": pipeline.agreement,
         "watch": pipeline.watch,
         "cues": pipeline.cues,
         "pipeline": pipeline,

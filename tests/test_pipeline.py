@@ -83,10 +83,16 @@ def test_the_stated_number_of_lost_samples_is_always_bridged(
 
 
 def test_a_clock_that_crawls_fills_no_memory(model: Model) -> None:
-    pipeline = Pipeline(model)
+    pipeline = Pipeline(model, sample_model=leaky_model())
+    sample = JointAngleSample(0.0, (0.0,) * 10, 0)
+    assert pipeline.sample_estimator is not None
+    assert pipeline.agreement is not None
+    estimate = pipeline.sample_estimator.feed(sample)
     for i in range(MAX_SAMPLES + 100):
-        pipeline.cycles.add(JointAngleSample(i * 1e-6, (0.0,) * 10, 0))
+        pipeline.cycles.add(replace(sample, time_s=i * 1e-6))
+        pipeline.agreement.add(replace(estimate, time_s=i * 1e-6))
     assert len(pipeline.cycles.state.samples) == MAX_SAMPLES
+    assert len(pipeline.agreement.state.recent) == MAX_SAMPLES
 
 
 def test_every_stride_of_a_walk_is_estimated_for_both_hips(model: Model, walk: Walk) -> None:

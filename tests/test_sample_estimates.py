@@ -402,6 +402,17 @@ def test_a_cue_that_is_on_is_never_resumed_as_another(others: list[str]) -> None
     assert snapshot.save(same) == saved
 
 
+def test_estimates_that_no_stride_is_compared_with_are_not_kept() -> None:
+    pipeline = Pipeline(None, sample_model=leaky_model())
+    sizes = []
+    for place, sample in enumerate(synthetic_walk(8.0, stand_s=1.0).samples()):
+        pipeline.feed_sample(sample)
+        if place in (400, 799):  # the last few seconds' samples are there
+            sizes.append(len(snapshot.save(pipeline)))
+    assert max(sizes) < 1.05 * min(sizes)
+    assert "HipSampleEstimate" not in snapshot.save(pipeline)
+
+
 def test_a_cue_in_newtons_is_not_resumed_for_another_body() -> None:
     light, heavy = (
         Pipeline(None, sample_model=leaky_model(), cues=[parse_cue("glmed_r > 800 N", mass_kg)])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehip.channels import MOMENTS, MUSCLES
-from edgehip.cycles import HISTORY_S
+from edgehip.cycles import HISTORY_S, MAX_SAMPLES
 from edgehip.events import Flag, HipEstimate, HipSampleEstimate
 
 
@@ -20,7 +20,7 @@ from edgehip.events import Flag, HipEstimate, HipSampleEstimate
 class AgreementState:
     """The per-sample estimates of the last few seconds."""
 
-    recent: deque[HipSampleEstimate] = field(default_factory=deque)
+    recent: deque[HipSampleEstimate] = field(default_factory=lambda: deque(maxlen=MAX_SAMPLES))
 
 
 class Agreement:
