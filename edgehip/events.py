@@ -83,6 +83,8 @@ class Fault(StrEnum):
     """The device started again: its sequence numbers and clock began anew."""
     CLOCK_JUMP = "clock_jump"
     """The device's clock leapt while its sequence numbers went on."""
+    UNMATCHED = "unmatched"
+    """A sample of the first of two devices that the second one's did not complete."""
     OVERRUN = "overrun"
     """Chunks the reader's bounded queue had to drop because the host was too slow."""
 

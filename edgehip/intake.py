@@ -51,7 +51,7 @@ class Intake:
                 found += self.merger.feed(1 if item.device else 0, event, host_ns)
                 continue
             if isinstance(event, LinkFault) and event.fault in (Fault.RESTART, Fault.CLOCK_JUMP):
-                self.merger.reset()
+                found += self.merger.reset()
             found.append(event)
         return found
 

@@ -25,6 +25,8 @@ class LinkMonitor:
         self.lost_after_s = lost_after_s
         self.state = LinkState.WAITING
         self.samples = 0
+        self.received = 0
+        """Good samples of all devices: of two, a sample of each makes one."""
         self.faults: Counter[Fault] = Counter()
         self._last_sample_ns: int | None = None
 
@@ -61,8 +63,8 @@ class LinkMonitor:
 
     @property
     def loss_percent(self) -> float:
-        """Lost frames in percent of those the device sent."""
-        sent = self.samples + self.faults[Fault.REORDERED] + self.frames_lost
+        """Lost frames in percent of those that the devices sent."""
+        sent = self.received + self.faults[Fault.REORDERED] + self.frames_lost
         return 100.0 * self.frames_lost / sent if sent else 0.0
 
     def _to(self, state: LinkState, at_ns: int, detail: str) -> LinkChange | None:

@@ -51,7 +51,6 @@ class MergerState:
     begin_ns: int | None = None
     merging: bool = False
     lost_before_next: int = 0
-    dropped: int = 0
 
 
 class Merger:
@@ -71,13 +70,8 @@ class Merger:
         self.names = names
         self.state = MergerState()
 
-    @property
-    def dropped(self) -> int:
-        """Samples of the first device that could not be completed."""
-        return self.state.dropped
-
     def feed(self, device: Device, sample: JointAngleSample, host_ns: int) -> list[Merged]:
-        """Return what this sample completes.
+        """Return what this sample completes, and a fault for each that cannot be completed.
 
         Parameters
         ----------
@@ -89,21 +83,26 @@ class Merger:
             The sample's time on the host's clock, by the device's timebase.
         """
         state = self.state
+        found: list[Merged] = []
         newest_ns = state.newest_ns[device]
         if newest_ns is not None and host_ns <= newest_ns:
             # Its timebase has just learnt better: what was placed by the old one is misplaced.
-            self._forget(device)
+            if device == 0:
+                self._drop_all(found)
+            state.waiting[device].clear()
         state.waiting[device].append(Timed(host_ns, sample, sample.samples_lost))
         state.newest_ns[device] = host_ns
-        found: list[Merged] = []
         self._complete(found)
-        self._tidy()
+        self._tidy(found)
         self._watch(device, sample.received_ns, found)
         return found
 
-    def reset(self) -> None:
-        """Forget everything."""
+    def reset(self) -> list[Merged]:
+        """Forget everything; return a fault for each sample that waited."""
+        found: list[Merged] = []
+        self._drop_all(found)
         self.state = MergerState()
+        return found
 
     def _complete(self, found: list[Merged]) -> None:
         state = self.state
@@ -119,7 +118,7 @@ class Merger:
             after = before if before.host_ns == at_ns else others[min(1, len(others) - 1)]
             gap_ns = after.host_ns - before.host_ns
             if before.host_ns > at_ns or gap_ns > BRIDGE_NS:
-                self._drop(first)
+                self._drop(first, found)
                 continue
             share = (at_ns - before.host_ns) / gap_ns if gap_ns else 0.0
             found.append(self._merge(first, before.sample, after, share))
@@ -138,7 +137,7 @@ class Merger:
             for own, b, a in zip(first.angles_deg, before.angles_deg, after.angles_deg, strict=True)
         )
         if any(math.isnan(angle) for angle in angles_deg):
-            self._drop(first)
+            self._lose(first)
             return LinkFault(Fault.INCOMPLETE, 1, received_ns)
         lost = first.samples_lost + self.state.lost_before_next
         if share and after.samples_lost:
@@ -165,17 +164,25 @@ class Merger:
             detail = f"{self.names[other]} sends nothing, or too late"
             found.append(LinkChange(LinkState.STALE, received_ns, detail))
 
-    def _tidy(self) -> None:
+    def _tidy(self, found: list[Merged]) -> None:
         """Let nothing wait longer than :data:`WAIT_S`."""
         leading, others = self.state.waiting
         while leading and leading[0].host_ns < leading[-1].host_ns - WAIT_NS:
-            self._drop(leading.popleft().sample)
+            self._drop(leading.popleft().sample, found)
         # The last sample before the limit begins an interval that reaches behind it.
         while len(others) > 1 and others[1].host_ns < others[-1].host_ns - WAIT_NS:
             self._pass(others)
 
-    def _drop(self, first: JointAngleSample) -> None:
-        self.state.dropped += 1
+    def _drop(self, first: JointAngleSample, found: list[Merged]) -> None:
+        found.append(LinkFault(Fault.UNMATCHED, 1, first.received_ns))
+        self._lose(first)
+
+    def _drop_all(self, found: list[Merged]) -> None:
+        leading, _ = self.state.waiting
+        while leading:
+            self._drop(leading.popleft().sample, found)
+
+    def _lose(self, first: JointAngleSample) -> None:
         if self.state.merging:
             self.state.lost_before_next += 1 + first.samples_lost
 
@@ -183,10 +190,3 @@ class Merger:
         """Go on to the second device's next interval; what is untold of this one's loss counts."""
         others.popleft()
         self.state.lost_before_next += max(others[0].untold, 0)
-
-    def _forget(self, device: Device) -> None:
-        waiting = self.state.waiting[device]
-        if device == 0:
-            for timed in waiting:
-                self._drop(timed.sample)
-        waiting.clear()

@@ -197,6 +197,7 @@ class Stream:
                     if isinstance(event, LinkFault):
                         self.link.fault(event)
                 self._sampled(before, item)
+                self.link.received = self.pipeline.intake.samples
             if self.source.live:
                 self.meter.arrived(self.pipeline.intake.receivers[item.device].late_ns)
             if isinstance(item, Chunk):

@@ -11,10 +11,10 @@ import pytest
 from edgehip import Stream, load_model, open_source
 from edgehip.channels import ANGLES
 from edgehip.errors import DeviceError, SourceError
-from edgehip.events import HipEstimate, LinkChange, LinkState
+from edgehip.events import Chunk, HipEstimate, LinkChange, LinkState, PortOpened
 from edgehip.messages import Angles
 from edgehip.sinks.recorder import Recorder
-from edgehip.wire import encode
+from edgehip.wire import Frame, FrameDecoder, encode
 from tests.pty_device import PtyDevice
 from tests.streams import Walk, synthetic_walk
 
@@ -120,3 +120,53 @@ def test_two_devices_for_the_same_leg_are_told_what_is_missing(
         pytest.raises(DeviceError, match=r"neither device measures hip_flexion_l.*different legs"),
     ):
         play(stream, sent)
+
+
+def recorded(path: Path, gaps: dict[int, set[int]], silent_s: tuple[float, float]) -> int:
+    """Record two legs' walk without some frames; the left one's device rests for a while.
+
+    Return how many frames were sent.
+    """
+    walk = synthetic_walk(12.0)
+    recorder = Recorder(path, {"devices": "2"})
+    begin_ns = 10**9
+    for device in (0, 1):
+        recorder.add(PortOpened(begin_ns, f"leg {device}", device))
+    legs = [leg(walk, side, drift_ppm=0, start_us=5000 * i) for i, side in enumerate("rl")]
+    sent, numbers = 0, [0, 0]
+    for place, moments in enumerate(zip(*legs, strict=True)):
+        for device, (at_s, data) in enumerate(moments):
+            if device == 1 and silent_s[0] < at_s < silent_s[1]:
+                continue  # it did not measure: no number is missing
+            sent += 1
+            number, numbers[device] = numbers[device], numbers[device] + 1
+            if place not in gaps[device]:
+                (frame,) = FrameDecoder().feed(Chunk(data, 0))
+                assert isinstance(frame, Frame)
+                data = encode(frame.message, number, frame.device_us)
+                received_ns = begin_ns + round(at_s * 1e9) + 5_000_000 * device
+                recorder.add(Chunk(data, received_ns, device))
+    assert recorder.close() is None
+    return sent
+
+
+def test_what_two_devices_lose_is_a_share_of_what_both_sent(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    gaps = {i: set(np.flatnonzero(rng.random(1190) < 0.05).tolist()) - {0} for i in (0, 1)}
+    sent = recorded(tmp_path / "walk.rec", gaps, (0.0, 0.0))
+    with Stream(open_source(f"replay:{tmp_path / 'walk.rec'}?speed=max"), None) as stream:
+        list(stream)
+        summary = stream.summary()
+    lost = len(gaps[0]) + len(gaps[1])
+    assert summary.frames_lost == lost
+    assert summary.loss_percent == pytest.approx(100 * lost / sent)
+
+
+def test_what_one_device_sent_while_the_other_rested_is_counted(tmp_path: Path) -> None:
+    recorded(tmp_path / "walk.rec", {0: set(), 1: set()}, (5.0, 9.0))
+    with Stream(open_source(f"replay:{tmp_path / 'walk.rec'}?speed=max"), None) as stream:
+        list(stream)
+        summary = stream.summary()
+    assert set(summary.faults) == {"unmatched"}
+    assert summary.faults["unmatched"] == pytest.approx(400, abs=3)
+    assert summary.samples + summary.faults["unmatched"] == pytest.approx(1200, abs=1)
