@@ -17,6 +17,10 @@ from typing import Final
 JUMP_S: Final = 1.0
 """A device clock that agrees neither with the host's nor with the frame count to this has leapt."""
 PERIOD_SMOOTHING: Final = 0.05
+PAUSE_PERIODS: Final = 4.0
+"""A frame that comes later than so many periods after the one before follows a pause."""
+SLOWER_FRAMES: Final = 50
+"""So many such frames in a row are of a device that sends more slowly."""
 BUCKET_S: Final = 0.5
 BUCKETS: Final = 120
 DRIFT_SPAN_S: Final = 10.0
@@ -25,12 +29,16 @@ DRIFT_SPAN_S: Final = 10.0
 
 @dataclass(slots=True)
 class DeviceClockState:
-    """The last reading, the steady time given for it, and the mean time between frames."""
+    """The last reading, the steady time given for it, and the mean time between frames.
+
+    ``pauses`` counts the latest frames, one after the other, that seemed to follow a pause.
+    """
 
     last_raw_us: int = 0
     last_us: int | None = None
     last_received_ns: int = 0
     period_us: float | None = None
+    pauses: int = 0
 
 
 class DeviceClock:
@@ -122,8 +130,13 @@ class DeviceClock:
         period_us = device_us / frames
         if state.period_us is None:
             state.period_us = period_us
-        elif period_us < 4 * state.period_us:  # a device that paused says nothing of its rate
+        elif period_us < PAUSE_PERIODS * state.period_us:
+            state.pauses = 0
             state.period_us += PERIOD_SMOOTHING * (period_us - state.period_us)
+        else:  # a device that paused says nothing of its rate, unless it does so every time
+            state.pauses += 1
+            if state.pauses >= SLOWER_FRAMES:
+                state.pauses, state.period_us = 0, period_us
 
 
 @dataclass(slots=True)

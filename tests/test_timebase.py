@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgehip.timebase import Timebase
+from edgehip.timebase import DeviceClock, Timebase
 
 
 def learn(
@@ -71,3 +71,34 @@ def test_an_hour_stays_within_bounds_and_in_constant_memory() -> None:
     true_ns = (5.0 + 3599.0 * (1 - 300e-6)) * 1e9
     assert timebase.host_ns(3599.0) == pytest.approx(true_ns, abs=1e6)
     assert len(timebase.state.pairs) <= 120
+
+
+def ticks(clock: DeviceClock, period_us: int, frames: int) -> None:
+    """Let a device send some frames that come at once."""
+    for _ in range(frames):
+        raw_us = clock.state.last_raw_us + period_us
+        clock.feed(raw_us, raw_us * 1000, None, 1)
+
+
+@pytest.mark.parametrize("slower", [2, 5, 50])
+def test_a_clock_follows_a_device_that_sends_more_slowly(slower: int) -> None:
+    clock = DeviceClock()
+    ticks(clock, 2000, 500)
+    ticks(clock, 2000 * slower, 200)
+    assert clock.state.period_us == pytest.approx(2000 * slower, rel=0.01)
+    # It kept what it measured while the link was down: the number of frames tells its time.
+    held_us = 10_000_000
+    at_ns = clock.state.last_received_ns + 60_000_000_000
+    raw_us = clock.state.last_raw_us + held_us
+    before_us = clock.state.last_us
+    time_us, leapt = clock.feed(raw_us, at_ns, None, held_us // (2000 * slower))
+    assert before_us is not None
+    assert (time_us - before_us, leapt) == (held_us, False)
+
+
+def test_a_device_that_pauses_now_and_then_sends_no_more_slowly() -> None:
+    clock = DeviceClock()
+    for _ in range(100):
+        ticks(clock, 2000, 9)
+        ticks(clock, 50_000, 1)
+    assert clock.state.period_us == pytest.approx(2000, rel=0.01)
