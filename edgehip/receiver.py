@@ -174,19 +174,24 @@ class Receiver:
         received_ns: int,
         found: list[JointAngleSample | Description | LinkFault],
     ) -> None:
-        """Tell what is missing before a sample, unless its time is that of a device's new start.
+        """Tell what is missing before a sample, unless a device's new start explains it.
 
-        A device that started again counts from zero, but where it was not heard for a while its
-        number may have got beyond the last one heard.
+        A device that started again counts from any number, and where it was not heard for a while
+        from zero to beyond the last one heard: its time went back, or the count went on too fast.
         """
         state = self.state
         lost, state.lost_untold = state.lost_untold, 0
-        went_back = self.clock.goes_back(frame.device_us, received_ns, frame.wrap_us)
-        if went_back and not state.restarted:
+        reading = frame.device_us, received_ns, frame.wrap_us
+        began_anew = self.clock.goes_back(*reading) or not self.clock.leaves_time_for(
+            lost, *reading
+        )
+        if began_anew and not state.restarted:
             self.sequence.restart(sequence, frame.device_us)
             state.restarted = True
             return
         found.append(LinkFault(Fault.LOST, lost, received_ns))
+        if self.clock.is_next(*reading):
+            return  # what is missing was a description
         state.lost_before_next += lost
         state.frames_since_reading += lost
 

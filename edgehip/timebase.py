@@ -19,6 +19,10 @@ JUMP_S: Final = 1.0
 PERIOD_SMOOTHING: Final = 0.05
 PAUSE_PERIODS: Final = 4.0
 """A frame that comes later than so many periods after the one before follows a pause."""
+FASTER: Final = 10.0
+"""A device that has sent so many times as many frames as it could did not: it counts anew."""
+SAME_PERIODS: Final = 1.5
+"""Of two samples that are less apart, in periods, none in between is missing."""
 SLOWER_FRAMES: Final = 50
 """So many such frames in a row are of a device that sends more slowly."""
 BUCKET_S: Final = 0.5
@@ -75,8 +79,7 @@ class DeviceClock:
         state = self.state
         time_us, leapt = raw_us, False
         if state.last_us is not None:
-            host_us = (received_ns - state.last_received_ns) // 1000
-            device_us = self._step_us(raw_us, host_us, wrap_us)
+            device_us, host_us = self._elapsed_us(raw_us, received_ns, wrap_us)
             leapt = not restarted and not self._plausible(device_us, host_us, frames)
             if restarted or leapt:
                 time_us = state.last_us + max(host_us, 1)
@@ -91,21 +94,42 @@ class DeviceClock:
         state = self.state
         if state.last_us is None or raw_us >= state.last_raw_us:
             return False
-        host_us = (received_ns - state.last_received_ns) // 1000
-        step_us = self._step_us(raw_us, host_us, wrap_us)
-        return not 0 < step_us < host_us + JUMP_S * 1e6
+        device_us, host_us = self._elapsed_us(raw_us, received_ns, wrap_us)
+        return not 0 < device_us < host_us + JUMP_S * 1e6
+
+    def leaves_time_for(
+        self, frames: int, raw_us: int, received_ns: int, wrap_us: int | None
+    ) -> bool:
+        """Say whether a device can have sent so many frames since the last reading.
+
+        By either clock: the host's stands still where a burst comes, the device's when it resets.
+        """
+        state = self.state
+        if state.last_us is None or state.period_us is None:
+            return True
+        elapsed_us = max(self._elapsed_us(raw_us, received_ns, wrap_us))
+        return frames * state.period_us < FASTER * elapsed_us + JUMP_S * 1e6
+
+    def is_next(self, raw_us: int, received_ns: int, wrap_us: int | None) -> bool:
+        """Say whether a sample comes one period after the last, so that none is missing between."""
+        state = self.state
+        if state.last_us is None or state.period_us is None:
+            return False
+        device_us, _ = self._elapsed_us(raw_us, received_ns, wrap_us)
+        return 0 < device_us < SAME_PERIODS * state.period_us
 
     def raw_us(self, time_us: int) -> int:
         """Return the device's own reading (unwrapped) at a recent steady time."""
         return time_us - (self.state.last_us or 0) + self.state.last_raw_us
 
-    def _step_us(self, raw_us: int, host_us: int, wrap_us: int | None) -> int:
-        """Return the device's time since the last reading, ``host_us`` ago by the host's clock."""
-        step_us = raw_us - self.state.last_raw_us
+    def _elapsed_us(self, raw_us: int, received_ns: int, wrap_us: int | None) -> tuple[int, int]:
+        """Return the time since the last reading, by the device's clock and by the host's."""
+        host_us = (received_ns - self.state.last_received_ns) // 1000
+        device_us = raw_us - self.state.last_raw_us
         if wrap_us is not None:
             # Whole turns that passed unseen (a long silence) are had from the host's clock.
-            step_us += wrap_us * round((host_us - step_us) / wrap_us)
-        return step_us
+            device_us += wrap_us * round((host_us - device_us) / wrap_us)
+        return device_us, host_us
 
     def _plausible(self, device_us: int, host_us: int, frames: int | None) -> bool:
         """Say whether so much device time can have passed.

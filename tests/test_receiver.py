@@ -126,6 +126,47 @@ def test_a_device_that_started_again_unheard_lost_nothing(up_s: int, described: 
     assert samples[-1].time_s == pytest.approx(samples[0].time_s + 0.49)
 
 
+@pytest.mark.parametrize("first", [100_000, 1_500_000_000, 2**31 + 50])
+@pytest.mark.parametrize("clock_us", [2_000_000, 5_000_000])
+@pytest.mark.parametrize("described", [False, True])
+def test_a_device_that_starts_again_may_count_from_any_number(
+    first: int, clock_us: int, described: bool
+) -> None:
+    """Nobody sends so many frames in a second, whatever its clock says."""
+    pieces = at_pace([frame(100 + i, 3_000_000 + 10_000 * i) for i in range(100)])
+    pieces += [
+        (frame(first + i, clock_us + 10_000 * i), (2000 + 10 * i) * MS) for i in range(1, 51)
+    ]
+    if described:
+        pieces.insert(100, (encode(Description(100.0, 0x3FF, "leg", "1"), first, 0), 2005 * MS))
+    samples, faults = feed(Receiver(), *pieces)
+    assert faults == {Fault.RESTART: 1}
+    assert [s.samples_lost for s in samples] == [0] * 150
+    assert samples[100].time_s - samples[99].time_s == pytest.approx(1.02, abs=0.001)
+
+
+@pytest.mark.parametrize("lost", [1, 30, 350])
+def test_what_is_lost_of_a_burst_is_lost_though_no_time_passed(lost: int) -> None:
+    pieces = at_pace([frame(i) for i in range(100)])
+    burst = [i for i in range(100, 500) if not 120 <= i < 120 + lost]
+    samples, faults = feed(Receiver(), *pieces, *((frame(i), 5000 * MS) for i in burst))
+    assert faults == {Fault.LOST: lost}
+    assert sum(s.samples_lost for s in samples) == lost
+    assert samples[-1].time_s == pytest.approx(4.99)
+
+
+@pytest.mark.parametrize("rate_hz", [50, 100, 500])
+def test_a_description_that_is_lost_is_no_sample(rate_hz: int) -> None:
+    period_us = 1_000_000 // rate_hz
+    times = [(i, i * period_us) for i in range(100)]
+    # A description after every tenth sample, none of which comes; two samples are lost as well.
+    pieces = [(frame(i + i // 10, at_us), at_us * 1000) for i, at_us in times if i not in (54, 60)]
+    samples, faults = feed(Receiver(), *pieces)
+    assert faults == {Fault.LOST: 9 + 2}
+    told = {round(s.time_s * rate_hz): s.samples_lost for s in samples if s.samples_lost}
+    assert told == {55: 1, 61: 2}  # what is missing before the second may have been two samples
+
+
 def test_frames_lost_while_the_clock_began_a_new_turn_are_lost() -> None:
     begin_us = 2**32 - 500_000
     sent = [i for i in range(100) if not 40 <= i < 60]
