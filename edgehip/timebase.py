@@ -17,14 +17,14 @@ from typing import Final
 JUMP_S: Final = 1.0
 """A device clock that agrees neither with the host's nor with the frame count to this has leapt."""
 PERIOD_SMOOTHING: Final = 0.05
-PAUSE_PERIODS: Final = 4.0
-"""A frame that comes later than so many periods after the one before follows a pause."""
+OTHER_RATE: Final = 4.0
+"""Frames so many times further apart than usual, or nearer, are so for a pause or at a new rate."""
+OTHER_FRAMES: Final = 50
+"""So many of them in a row, and the rate is new."""
 FASTER: Final = 10.0
 """A device that has sent so many times as many frames as it could did not: it counts anew."""
 SAME_PERIODS: Final = 1.5
 """Of two samples that are less apart, in periods, none in between is missing."""
-SLOWER_FRAMES: Final = 50
-"""So many such frames in a row are of a device that sends more slowly."""
 BUCKET_S: Final = 0.5
 BUCKETS: Final = 120
 DRIFT_SPAN_S: Final = 10.0
@@ -35,14 +35,14 @@ DRIFT_SPAN_S: Final = 10.0
 class DeviceClockState:
     """The last reading, the steady time given for it, and the mean time between frames.
 
-    ``pauses`` counts the latest frames, one after the other, that seemed to follow a pause.
+    ``others`` counts the latest frames, one after the other, that did not come at that rate.
     """
 
     last_raw_us: int = 0
     last_us: int | None = None
     last_received_ns: int = 0
     period_us: float | None = None
-    pauses: int = 0
+    others: int = 0
 
 
 class DeviceClock:
@@ -104,23 +104,28 @@ class DeviceClock:
 
         By either clock: the host's stands still where a burst comes, the device's when it resets.
         """
-        state = self.state
-        if state.last_us is None or state.period_us is None:
+        period_us = self._steady_period_us
+        if period_us is None:
             return True
         elapsed_us = max(self._elapsed_us(raw_us, received_ns, wrap_us))
-        return frames * state.period_us < FASTER * elapsed_us + JUMP_S * 1e6
+        return frames * period_us < FASTER * elapsed_us + JUMP_S * 1e6
 
     def is_next(self, raw_us: int, received_ns: int, wrap_us: int | None) -> bool:
         """Say whether a sample comes one period after the last, so that none is missing between."""
-        state = self.state
-        if state.last_us is None or state.period_us is None:
+        period_us = self._steady_period_us
+        if period_us is None:
             return False
         device_us, _ = self._elapsed_us(raw_us, received_ns, wrap_us)
-        return 0 < device_us < SAME_PERIODS * state.period_us
+        return 0 < device_us < SAME_PERIODS * period_us
 
     def raw_us(self, time_us: int) -> int:
         """Return the device's own reading (unwrapped) at a recent steady time."""
         return time_us - (self.state.last_us or 0) + self.state.last_raw_us
+
+    @property
+    def _steady_period_us(self) -> float | None:
+        """The mean time between frames, or None while it is not known or seems to change."""
+        return None if self.state.others else self.state.period_us
 
     def _elapsed_us(self, raw_us: int, received_ns: int, wrap_us: int | None) -> tuple[int, int]:
         """Return the time since the last reading, by the device's clock and by the host's."""
@@ -154,13 +159,13 @@ class DeviceClock:
         period_us = device_us / frames
         if state.period_us is None:
             state.period_us = period_us
-        elif period_us < PAUSE_PERIODS * state.period_us:
-            state.pauses = 0
+        elif 1 / OTHER_RATE < period_us / state.period_us < OTHER_RATE:
+            state.others = 0
             state.period_us += PERIOD_SMOOTHING * (period_us - state.period_us)
-        else:  # a device that paused says nothing of its rate, unless it does so every time
-            state.pauses += 1
-            if state.pauses >= SLOWER_FRAMES:
-                state.pauses, state.period_us = 0, period_us
+        else:  # a pause says nothing of the rate
+            state.others += 1
+            if state.others >= OTHER_FRAMES:
+                state.others, state.period_us = 0, period_us
 
 
 @dataclass(slots=True)

@@ -155,6 +155,15 @@ def test_what_is_lost_of_a_burst_is_lost_though_no_time_passed(lost: int) -> Non
     assert samples[-1].time_s == pytest.approx(4.99)
 
 
+def test_what_is_lost_after_a_pause_at_the_beginning_is_lost() -> None:
+    """As of a device that says a word and then measures its zero: its rate is not known yet."""
+    kept = [i for i in range(1, 80) if i not in (10, 20, 21)]
+    pieces = [(frame(0), 0), *((frame(i, 5_000_000 + 10_000 * i), 5000 * MS) for i in kept)]
+    samples, faults = feed(Receiver(), *pieces)
+    assert faults == {Fault.LOST: 3}
+    assert [s.samples_lost for s in samples if s.samples_lost] == [1, 2]
+
+
 @pytest.mark.parametrize("rate_hz", [50, 100, 500])
 def test_a_description_that_is_lost_is_no_sample(rate_hz: int) -> None:
     period_us = 1_000_000 // rate_hz
