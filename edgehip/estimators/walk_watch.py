@@ -5,7 +5,8 @@ walks too slowly for strides, squats or paces on the spot finishes none. So each
 to which all is known of it: its last stride, its last contact in time, or when the legs began to
 move after they had been still. Once they have moved on from that for longer than any stride takes,
 or a stride was out of range, every estimate is doubted until the next stride within it, or until
-they rest. Legs that rest, as in standing, are doubted by nobody.
+they rest. Legs that rest, as in standing, are doubted by nobody, unless not one of all their angles
+changes at all: nobody stands so still, but a hub that hangs repeats what it measured last.
 """
 
 import math
@@ -31,18 +32,25 @@ MOVED_DEG: Final = 7.5
 stay below, and a walk of 20 steps/min exceeds it again and again."""
 REST_S: Final = 1.25
 """Legs that have not moved for so long rest: longer than between two movements of such a walk."""
+FROZEN_S: Final = 0.5
+"""Angles none of which has changed for so long are measured no more. Recorded at 100 Hz from IMUs,
+all ten stay the same for 0.01 s at most in quiet standing, rounded to 0.1 degrees for 0.16 s; a
+sensor slower than its link repeats them for one of its own periods."""
 _FLEXIONS: Final = tuple(place for side in SIDES for place in angles_of(side)[::3])
 
 
 @dataclass(slots=True)
 class WalkWatchState:
-    """The last sample's time; when the legs began to move, and last moved, and where to.
+    """The last sample, and since when its angles are what they are.
 
+    Besides, when the legs began to move, and last moved, and where to.
     ``known_s`` is up to when all is known of each foot: its last stride, its last contact in time,
     or when the legs began to move. ``foreign`` says whether that stride was out of range.
     """
 
     time_s: float = 0.0
+    angles_deg: tuple[float, ...] = ()
+    changed_s: float = 0.0
     began_s: float = -math.inf
     moved_s: float = -math.inf
     posture_deg: tuple[float, ...] | None = None
@@ -68,6 +76,8 @@ class WalkWatch:
         """Take the next sample, later than the last."""
         state, angles = self.state, sample.angles_deg
         state.time_s = sample.time_s
+        if angles != state.angles_deg:
+            state.angles_deg, state.changed_s = angles, sample.time_s
         posture = state.posture_deg
         if posture is None:
             state.posture_deg = angles
@@ -92,7 +102,7 @@ class WalkWatch:
         Angles that leave their range for a moment are no matter here: their own samples show them.
         """
         foreign = (
-            bool(cycle.constant)
+            bool(cycle.still)
             or not self._shortest_s <= cycle.stride_s <= self._longest_s
             or (estimate is not None and is_foreign(estimate.out_of_range_score))
         )
@@ -111,14 +121,19 @@ class WalkWatch:
         return state.moved_s - state.known_s[side] > MAX_STRIDE_S and not self._rests
 
     def flag(self, estimate: HipSampleEstimate) -> HipSampleEstimate:
-        """Return a sample's estimate, flagged if either leg is doubted."""
-        if not (self.doubts("l") or self.doubts("r")) or Flag.OUT_OF_RANGE in estimate.flags:
+        """Return a sample's estimate, flagged if either leg is doubted or the angles hang."""
+        doubted = self._is_frozen or self.doubts("l") or self.doubts("r")
+        if not doubted or Flag.OUT_OF_RANGE in estimate.flags:
             return estimate
         return replace(estimate, flags=(*estimate.flags, Flag.OUT_OF_RANGE))
 
     def reset(self) -> None:
         """Forget everything."""
         self.state = WalkWatchState()
+
+    @property
+    def _is_frozen(self) -> bool:
+        return self.state.time_s - self.state.changed_s > FROZEN_S
 
     @property
     def _rests(self) -> bool:
