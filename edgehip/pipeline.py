@@ -44,7 +44,8 @@ from edgehip.zero import Calibration, Method, Profile
 RESET_GAP_S: Final = 0.25
 """After so long without a sample, nothing of the gait before it is carried on."""
 STANDING_RESET_S: Final = 10.0
-"""After so long without walking the per-sample model begins anew, before the next step comes."""
+"""After so long without walking the per-sample model begins anew, before the next step comes, and
+without a break: who stands sees nothing of it."""
 
 Event = (
     Description
@@ -309,7 +310,7 @@ class Pipeline:
             state.rested = True
             self._forget_voices()
             if self.sample_estimator is not None:
-                self.sample_estimator.reset()
+                self.sample_estimator.renew()
 
     def _forget_voices(self) -> None:
         self.agreement.reset()
