@@ -147,7 +147,7 @@ class Pipeline:
         self.sample_estimator = SampleEstimator(sample_model) if sample_model else None
         self.agreement = Agreement()
         cards = [m.card for m in (model, sample_model) if m is not None]
-        self.watch = WalkWatch([c.ranges["stride_s"] for c in cards if "stride_s" in c.ranges])
+        self.watch = WalkWatch(cards)
         self.correction = Correction() if correct and model and sample_model else None
         self.cues = Cues(cues)
         self.state = PipelineState(0, None, profile, Calibration(calibrate) if calibrate else None)
@@ -210,6 +210,8 @@ class Pipeline:
         self.cycles.add(sample)
         self.watch.feed(sample)
         if state.calibration is not None:
+            if self.watch.is_frozen:  # who stands quietly still sways
+                state.calibration.reset()
             yield from self._calibrated(state.calibration.sample(sample))
         if self.sample_estimator is not None:
             self._mark(Hop.SEGMENT)
@@ -270,6 +272,7 @@ class Pipeline:
         for estimator in (self.estimator, self.sample_estimator):
             if estimator is not None:
                 estimator.set_zero(self.state.profile)
+        self.watch.set_zero(self.state.profile)
 
     def _cycle(self, cycle: GaitCycle) -> Iterator[Event]:
         self._mark(Hop.SEGMENT)
@@ -320,9 +323,19 @@ class Pipeline:
     def _calibrated(self, profile: Profile | None) -> Iterator[Event]:
         if profile is None:
             return
-        self.state.profile, self.state.calibration = profile, None
+        state = self.state
+        before, state.profile = state.profile, profile
+        try:
+            self.apply_zero()
+        except ProfileError:
+            # Whoever goes on does so with the zero there was, and may stand better next time.
+            state.profile = before
+            self.apply_zero()
+            if state.calibration is not None:
+                state.calibration.reset()
+            raise
+        state.calibration = None
         self._forget_voices()  # answers with another zero are not to be compared
         if self.sample_estimator is not None:
             self.sample_estimator.reset()  # its memory is of angles with the old one
-        self.apply_zero()
         yield profile

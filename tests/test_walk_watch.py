@@ -9,11 +9,12 @@ from edgehip import Pipeline, load_model, snapshot
 from edgehip.channels import ANGLES, angles_of
 from edgehip.cues import parse_cue
 from edgehip.cycles import MAX_STRIDE_S
-from edgehip.estimators.walk_watch import FROZEN_S, REST_S
+from edgehip.estimators.walk_watch import FROZEN_S, REST_S, WalkWatch
 from edgehip.events import CueChange, Flag, HipEstimate, HipSampleEstimate
 from edgehip.model import Model
 from edgehip.model_card import RangeCard
 from edgehip.pipeline import Event
+from edgehip.zero import Profile
 from tests.sample_model import leaky_model
 from tests.shared_data import needs_shared_data
 from tests.streams import Walk, recorded_walk, synthetic_walk
@@ -101,7 +102,7 @@ def test_strides_that_move_like_nobodys_show_at_every_sample() -> None:
     assert len(flagged) == pytest.approx(100 * (20.0 - strides[0].confirmed_s), abs=2)
 
 
-@pytest.mark.parametrize(("hip", "knee", "in_turn"), [(60.0, 80.0, False), (15.0, 30.0, True)])
+@pytest.mark.parametrize(("hip", "knee", "in_turn"), [(20.0, 30.0, False), (15.0, 30.0, True)])
 def test_legs_that_move_without_a_stride_are_out_of_range(
     hip: float, knee: float, in_turn: bool
 ) -> None:
@@ -206,6 +207,58 @@ def test_an_angle_that_hangs_is_named_and_shows_at_every_sample(
         share = (min(stride.end_s, 12.0) - max(stride.start_s, hangs_s)) / stride.stride_s
         if share == 1.0 or share < 0.5:
             assert (stride.out_of_range == (name,)) == (share == 1.0)
+
+
+def keeping(hip: float, knee: float, left: bool = True) -> Walk:
+    """Return somebody who keeps a posture."""
+    walk = walk_of(6.0, stand_s=60.0)
+    walk.angles_deg[:, [0, 3] if left else [0]] += hip
+    walk.angles_deg[:, [6, 8] if left else [6]] += knee
+    return walk
+
+
+@pytest.mark.parametrize(
+    ("hip", "knee", "left"), [(40.0, 80.0, True), (35.0, 40.0, True), (50.0, 60.0, False)]
+)
+def test_a_posture_that_is_no_standing_is_out_of_range(hip: float, knee: float, left: bool) -> None:
+    assert len(flagged_s(run(keeping(hip, knee, left), None))) == 600
+
+
+def test_who_measured_a_zero_stands_where_it_says() -> None:
+    askew = keeping(30.0, 0.0)  # by how the sensors sit
+    assert len(flagged_s(run(askew, None, load_model("hip-sample")))) == 600
+    profile = Profile("standing", tuple(askew.angles_deg.mean(axis=0).tolist()), 600)
+    watch = WalkWatch()
+    watch.set_zero(profile)
+    pipeline = Pipeline(None, sample_model=leaky_model())
+    pipeline.watch = watch
+    events = [event for sample in askew.samples() for event in pipeline.feed_sample(sample)]
+    assert len(flagged_s(events)) == 0
+
+
+def test_a_squat_is_out_of_range_while_it_lasts() -> None:
+    walk = walk_of(20.0, stand_s=60.0)
+    lift = np.where(walk.time_s < 8.0, np.sin(np.pi * walk.time_s / 4.0) ** 2, 0.0)
+    walk.angles_deg[:, [0, 3]] += 45.0 * lift[:, None]
+    walk.angles_deg[:, [6, 8]] += 65.0 * lift[:, None]
+    flagged = flagged_s(run(walk, None))
+    assert 1.0 < flagged[0] < 2.0
+    assert len(flagged) == pytest.approx(100 * (flagged[-1] - flagged[0]), abs=2)
+    assert 7.5 < flagged[-1] < 8.0 + REST_S
+
+
+@needs_shared_data
+@pytest.mark.parametrize("hip_off_deg", [-10.0, 10.0])
+@pytest.mark.parametrize("knee_off_deg", [-10.0, 10.0])
+@pytest.mark.parametrize("name", ["Sub01_EMGBaseline", "Sub04_EMGStiffKnee", "Sub06_CSBaseline"])
+def test_people_stand_and_walk_with_sensors_askew(
+    name: str, hip_off_deg: float, knee_off_deg: float
+) -> None:
+    walk = recorded_walk(name)
+    reference = flagged_s(run(walk, None))
+    walk.angles_deg[:, [0, 3]] += hip_off_deg
+    walk.angles_deg[:, [6, 8]] += knee_off_deg
+    assert flagged_s(run(walk, None)).tolist() == reference.tolist()
 
 
 ONE_LEG_S = 6.0
