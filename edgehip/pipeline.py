@@ -12,7 +12,7 @@ from edgehip.estimators.agreement import Agreement
 from edgehip.estimators.correction import Correction
 from edgehip.estimators.cycle import NO_ZERO, CycleEstimator
 from edgehip.estimators.sample import SampleEstimator
-from edgehip.estimators.walk_watch import WalkWatch
+from edgehip.estimators.walk_watch import WalkWatch, out_of_range
 from edgehip.events import (
     BrokenCycle,
     Chunk,
@@ -221,6 +221,8 @@ class Pipeline:
             # Whether a stride teaches is for itself to say, not for the one before it.
             self.agreement.add(now)
             now = self.watch.flag(now)
+            if not self.intake.keeps_pace:
+                now = replace(now, flags=out_of_range(now.flags))
             changes = self.cues.feed(now)
             self._mark(Hop.SAMPLE)
             # Out with it: a stride that ends here takes several times as long.
@@ -283,6 +285,8 @@ class Pipeline:
             estimate = self.estimator.estimate(cycle)
             samples = self.agreement.samples(estimate)
             estimate = self.agreement.compare(estimate, samples)
+            if not self.intake.keeps_pace:
+                estimate = replace(estimate, flags=out_of_range(estimate.flags))
             changes = self.cues.feed(estimate)
             self._mark(Hop.ESTIMATE)
             yield estimate

@@ -138,9 +138,7 @@ class WalkWatch:
     def flag(self, estimate: HipSampleEstimate) -> HipSampleEstimate:
         """Return a sample's estimate, flagged if legs, posture or sensors are doubted."""
         doubted = self.is_frozen or self._is_bent or self.doubts("l") or self.doubts("r")
-        if not doubted or Flag.OUT_OF_RANGE in estimate.flags:
-            return estimate
-        return replace(estimate, flags=(*estimate.flags, Flag.OUT_OF_RANGE))
+        return replace(estimate, flags=out_of_range(estimate.flags)) if doubted else estimate
 
     def reset(self) -> None:
         """Forget everything."""
@@ -161,3 +159,8 @@ class WalkWatch:
     @property
     def _rests(self) -> bool:
         return self.state.time_s - self.state.moved_s > REST_S
+
+
+def out_of_range(flags: tuple[Flag, ...]) -> tuple[Flag, ...]:
+    """Return flags with that of what the models do not know."""
+    return flags if Flag.OUT_OF_RANGE in flags else (*flags, Flag.OUT_OF_RANGE)

@@ -11,8 +11,8 @@ hangs. And:
 ``duration_s``
     When the stream ends; without it, never.
 ``speed``
-    1 sends in real time, 2 twice as fast, ``max`` as fast as it is read (arrival times are then the
-    samples' own).
+    1 sends in real time, 2 twice as fast (for the receiver, a clock that is too fast), ``max`` as
+    fast as it is read (arrival times are then the samples' own).
 """
 
 import math
