@@ -152,6 +152,20 @@ class FootOff:
     confirmed_s: float
 
 
+_LEAST_SPAN_DEG: Final = {
+    "hip_flexion": 5.0,
+    "hip_adduction": 1.0,
+    "hip_rotation": 1.0,
+    "knee_angle": 4.0,
+    "ankle_angle": 4.0,
+}
+LEAST_SPAN_DEG: Final = np.array([_LEAST_SPAN_DEG[name[:-2]] for name in ANGLES])
+"""An angle of which nine tenths of a stride lie within less does not move (10,).
+
+Half, or less, of what was least in any stride of 13 treadmill recordings of IMUs, stiff knees among
+them (Pearl et al. 2022, CapacitiveSensingDataset), and above the noise of any sensor of use."""
+
+
 @dataclass(frozen=True, slots=True)
 class GaitCycle:
     """One stride: from initial contact to the next initial contact of the same foot.
@@ -179,10 +193,14 @@ class GaitCycle:
         return self.end_s - self.start_s
 
     @property
-    def constant(self) -> tuple[str, ...]:
-        """Angles that are the same at every sample: not measured, or what measures them hangs."""
-        same = (self.angles_deg == self.angles_deg[0]).all(axis=0)
-        return tuple(name for name, is_constant in zip(ANGLES, same, strict=True) if is_constant)
+    def still(self) -> tuple[str, ...]:
+        """Angles that practically do not move, as they do in every walking leg.
+
+        They are not measured, what measures them hangs, or this leg does not walk.
+        """
+        low, high = np.percentile(self.angles_deg, (5.0, 95.0), axis=0)
+        is_still = high - low < LEAST_SPAN_DEG
+        return tuple(name for name, is_one in zip(ANGLES, is_still, strict=True) if is_one)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,11 +282,11 @@ class HipEstimate:
     that gives only moments leaves ``forces_n_per_kg`` empty, and the other way round.
     ``moment_spread_nm_per_kg`` and ``force_spread_n_per_kg`` are half-widths of the model's stated
     interval, empty if it states none. ``out_of_range`` names inputs outside their training range,
-    and angles that never change; ``out_of_range_score`` says how unlike the training people's the
-    whole stride is (above 1: more than 99 of 100 strides of new people), None if the model does not
-    say. ``sample_moment_rmse_nm_per_kg`` and ``sample_force_rmse_n_per_kg`` say how far the
-    per-sample estimates of this stride were from this one, over all outputs; None if there were
-    none.
+    and angles that practically do not move; ``out_of_range_score`` says how unlike the training
+    people's the whole stride is (above 1: more than 99 of 100 strides of new people), None if the
+    model does not say. ``sample_moment_rmse_nm_per_kg`` and ``sample_force_rmse_n_per_kg`` say how
+    far the per-sample estimates of this stride were from this one, over all outputs; None if there
+    were none.
     """
 
     side: Side

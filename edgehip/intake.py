@@ -56,6 +56,11 @@ class Intake:
         return found
 
     @property
+    def keeps_pace(self) -> bool:
+        """Whether no device's clock is known to be far off (see :mod:`edgehip.pace`)."""
+        return not any(receiver.pace.state.is_far for receiver in self.receivers)
+
+    @property
     def samples(self) -> int:
         """How many good samples the devices sent, together."""
         return sum(receiver.samples for receiver in self.receivers)

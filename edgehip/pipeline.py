@@ -12,7 +12,7 @@ from edgehip.estimators.agreement import Agreement
 from edgehip.estimators.correction import Correction
 from edgehip.estimators.cycle import NO_ZERO, CycleEstimator
 from edgehip.estimators.sample import SampleEstimator
-from edgehip.estimators.walk_watch import WalkWatch
+from edgehip.estimators.walk_watch import WalkWatch, out_of_range
 from edgehip.events import (
     BrokenCycle,
     Chunk,
@@ -44,7 +44,8 @@ from edgehip.zero import Calibration, Method, Profile
 RESET_GAP_S: Final = 0.25
 """After so long without a sample, nothing of the gait before it is carried on."""
 STANDING_RESET_S: Final = 10.0
-"""After so long without walking the per-sample model begins anew, before the next step comes."""
+"""After so long without walking the per-sample model begins anew, before the next step comes, and
+without a break: who stands sees nothing of it."""
 
 Event = (
     Description
@@ -146,7 +147,7 @@ class Pipeline:
         self.sample_estimator = SampleEstimator(sample_model) if sample_model else None
         self.agreement = Agreement() if model and sample_model else None
         cards = [m.card for m in (model, sample_model) if m is not None]
-        self.watch = WalkWatch([c.ranges["stride_s"] for c in cards if "stride_s" in c.ranges])
+        self.watch = WalkWatch(cards)
         self.correction = Correction() if correct and model and sample_model else None
         self.cues = Cues(cues)
         self.state = PipelineState(0, None, profile, Calibration(calibrate) if calibrate else None)
@@ -209,6 +210,8 @@ class Pipeline:
         self.cycles.add(sample)
         self.watch.feed(sample)
         if state.calibration is not None:
+            if self.watch.is_frozen:  # who stands quietly still sways
+                state.calibration.reset()
             yield from self._calibrated(state.calibration.sample(sample))
         if self.sample_estimator is not None:
             self._mark(Hop.SEGMENT)
@@ -219,6 +222,8 @@ class Pipeline:
             if self.agreement is not None:
                 self.agreement.add(now)
             now = self.watch.flag(now)
+            if not self.intake.keeps_pace:
+                now = replace(now, flags=out_of_range(now.flags))
             changes = self.cues.feed(now)
             self._mark(Hop.SAMPLE)
             # Out with it: a stride that ends here takes several times as long.
@@ -270,6 +275,7 @@ class Pipeline:
         for estimator in (self.estimator, self.sample_estimator):
             if estimator is not None:
                 estimator.set_zero(self.state.profile)
+        self.watch.set_zero(self.state.profile)
 
     def _cycle(self, cycle: GaitCycle) -> Iterator[Event]:
         self._mark(Hop.SEGMENT)
@@ -282,6 +288,8 @@ class Pipeline:
             if self.agreement is not None:
                 samples = self.agreement.samples(estimate)
                 estimate = self.agreement.compare(estimate, samples)
+            if not self.intake.keeps_pace:
+                estimate = replace(estimate, flags=out_of_range(estimate.flags))
             changes = self.cues.feed(estimate)
             self._mark(Hop.ESTIMATE)
             yield estimate
@@ -312,7 +320,7 @@ class Pipeline:
             state.rested = True
             self._forget_voices()
             if self.sample_estimator is not None:
-                self.sample_estimator.reset()
+                self.sample_estimator.renew()
 
     def _forget_voices(self) -> None:
         if self.agreement is not None:
@@ -323,9 +331,19 @@ class Pipeline:
     def _calibrated(self, profile: Profile | None) -> Iterator[Event]:
         if profile is None:
             return
-        self.state.profile, self.state.calibration = profile, None
+        state = self.state
+        before, state.profile = state.profile, profile
+        try:
+            self.apply_zero()
+        except ProfileError:
+            # Whoever goes on does so with the zero there was, and may stand better next time.
+            state.profile = before
+            self.apply_zero()
+            if state.calibration is not None:
+                state.calibration.reset()
+            raise
+        state.calibration = None
         self._forget_voices()  # answers with another zero are not to be compared
         if self.sample_estimator is not None:
             self.sample_estimator.reset()  # its memory is of angles with the old one
-        self.apply_zero()
         yield profile

@@ -6,9 +6,19 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edgehip.channels import ANGLES
-from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault, PortLost, PortOpened
+from edgehip.events import (
+    Chunk,
+    Fault,
+    JointAngleSample,
+    LinkChange,
+    LinkFault,
+    LinkState,
+    PortLost,
+    PortOpened,
+)
 from edgehip.lines import LineDecoder
 from edgehip.messages import Angles, Description
+from edgehip.pace import Pace
 from edgehip.sequence import Order, SequenceTracker
 from edgehip.timebase import DeviceClock, Timebase
 from edgehip.wire import Frame, FrameDecoder
@@ -24,6 +34,8 @@ LINE_PERIODS: Final = 15
 """Intervals whose median is the period: a late line and the early one after it do not move it."""
 LINE_GAP_LIMIT: Final = 1000
 """A longer pause is a device that stopped sending, not so many lost lines."""
+
+Received = JointAngleSample | Description | LinkFault | LinkChange
 
 
 @dataclass(slots=True)
@@ -48,7 +60,7 @@ class ReceiverState:
 
 
 class Receiver:
-    """Turns chunks of bytes into joint-angle samples, descriptions and counted faults.
+    """Turns chunks of bytes into joint-angle samples, descriptions, counted faults and link news.
 
     Parameters
     ----------
@@ -66,13 +78,12 @@ class Receiver:
         self.sequence = SequenceTracker()
         self.clock = DeviceClock()
         self.timebase = Timebase()
+        self.pace = Pace()
         self.state = ReceiverState()
         self.late_ns: list[int] = []
         """How much later than by the link's fastest way each sample of the last item came."""
 
-    def feed(
-        self, item: Chunk | PortOpened | PortLost
-    ) -> list[JointAngleSample | Description | LinkFault]:
+    def feed(self, item: Chunk | PortOpened | PortLost) -> list[Received]:
         """Return what a source's item brings."""
         self.late_ns = []
         if not isinstance(item, Chunk):
@@ -81,7 +92,7 @@ class Receiver:
             self.decoder.reset()
             self.state.opening = isinstance(item, PortOpened)
             return []
-        found: list[JointAngleSample | Description | LinkFault] = []
+        found: list[Received] = []
         for frame in self.decoder.feed(item):
             # A port is mostly opened in the middle of a frame: that is not held against the link.
             opening, self.state.opening = self.state.opening, False
@@ -107,7 +118,7 @@ class Receiver:
         self,
         frame: Frame,
         received_ns: int,
-        found: list[JointAngleSample | Description | LinkFault],
+        found: list[Received],
     ) -> list[tuple[Frame, int]]:
         """Return the frames whose time can be believed, now that this one came."""
         state, clock = self.state, self.clock.state
@@ -128,7 +139,7 @@ class Receiver:
         self,
         frame: Frame,
         received_ns: int,
-        found: list[JointAngleSample | Description | LinkFault],
+        found: list[Received],
     ) -> None:
         state = self.state
         message = frame.message
@@ -163,6 +174,7 @@ class Receiver:
             fault = Fault.RESTART if state.restarted else Fault.CLOCK_JUMP
             found.append(LinkFault(fault, 1, received_ns))
             self.timebase.reset()
+            self.pace.reset()
             state.lost_before_next, state.last_time_us = 0, None
         state.restarted, state.frames_since_reading = False, 0
         self._angles(message.angles_deg, time_us, frames is None, received_ns, found)
@@ -172,7 +184,7 @@ class Receiver:
         sequence: int,
         frame: Frame,
         received_ns: int,
-        found: list[JointAngleSample | Description | LinkFault],
+        found: list[Received],
     ) -> None:
         """Tell what is missing before a sample, unless a device's new start explains it.
 
@@ -213,7 +225,7 @@ class Receiver:
         time_us: int,
         is_line: bool,
         received_ns: int,
-        found: list[JointAngleSample | Description | LinkFault],
+        found: list[Received],
     ) -> None:
         state = self.state
         if is_line:
@@ -237,6 +249,9 @@ class Receiver:
         time_s = time_us / 1e6
         self.timebase.feed(time_s, received_ns)
         self.late_ns.append(received_ns - self.timebase.host_ns(time_s))
+        news = self.pace.feed(time_s, received_ns)
+        if news is not None:
+            found.append(LinkChange(LinkState.LIVE, received_ns, news))
         found.append(JointAngleSample(time_s, angles_deg, received_ns, state.lost_before_next))
         if not self.partial:
             state.missing_channels = ()
@@ -247,7 +262,7 @@ class Receiver:
         self,
         time_us: int,
         received_ns: int,
-        found: list[JointAngleSample | Description | LinkFault],
+        found: list[Received],
     ) -> None:
         state = self.state
         if state.last_time_us is not None:

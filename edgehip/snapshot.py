@@ -25,6 +25,7 @@ from edgehip.gait_curve import Curve
 from edgehip.lines import LineDecoderState
 from edgehip.merge import MergerState, Timed
 from edgehip.messages import Angles
+from edgehip.pace import PaceState
 from edgehip.pipeline import Pipeline, PipelineState
 from edgehip.receiver import ReceiverState
 from edgehip.segmentation import LegState, SegmenterState
@@ -56,6 +57,7 @@ _CLASSES: Final[dict[str, Any]] = {
         LegState,
         LineDecoderState,
         MergerState,
+        PaceState,
         PipelineState,
         Profile,
         ReceiverState,
@@ -169,6 +171,7 @@ def _rooms(pipeline: Pipeline) -> dict[str, Any]:
             f"sequence {device}": receiver.sequence,
             f"clock {device}": receiver.clock,
             f"timebase {device}": receiver.timebase,
+            f"pace {device}": receiver.pace,
             f"receiver {device}": receiver,
         }
     if pipeline.intake.merger is not None:

@@ -18,6 +18,7 @@ from edgehip.channels import ANGLES
 from edgehip.errors import ProfileError
 from edgehip.events import GaitCycle, JointAngleSample
 from edgehip.model_card import ModelCard
+from edgehip.posture import FAR_DEG, farthest
 
 PROFILE_FORMAT: Final = 1
 Method = Literal["standing", "strides"]
@@ -108,7 +109,8 @@ class Profile:
         Raises
         ------
         ProfileError
-            If a difference is beyond any mounting error, or the model wants no zero.
+            If a difference is beyond any mounting error, a hip or knee not as in standing, or the
+            model wants no zero.
         """
         if card.zero is None:
             raise ProfileError(
@@ -116,6 +118,13 @@ class Profile:
             )
         is_standing = self.method == "standing"
         known = card.zero.standing_deg if is_standing else card.zero.stride_mean_deg
+        name, bent_deg = farthest(self.mean_deg, known)
+        if is_standing and abs(bent_deg) > FAR_DEG:
+            raise ProfileError(
+                f"{name} is {bent_deg:+.0f} degrees from how people stand: stand upright with "
+                "straight legs, feet side by side and weight on both, and measure it again; or "
+                "check that the sensor is on its segment, and the angle's sign and unit"
+            )
         difference = np.array(self.mean_deg) - np.array(known)
         worst = int(np.argmax(np.abs(difference)))
         if abs(difference[worst]) > MAX_OFFSET_DEG:
@@ -140,7 +149,7 @@ class Calibration:
     ----------
     method
         ``standing``: :data:`STANDING_S` of quiet standing (movement starts it anew).
-        ``strides``: the first :data:`STRIDES` whole strides.
+        ``strides``: the first :data:`STRIDES` whole strides in which every angle moves.
     count, since_s, sum_deg, sum_square_deg
         What was accepted so far.
     """
@@ -166,7 +175,7 @@ class Calibration:
 
     def cycle(self, cycle: GaitCycle) -> Profile | None:
         """Learn from a stride; return the profile once it is complete."""
-        if self.method != "strides":
+        if self.method != "strides" or cycle.still:  # a sensor that hangs measures nobody
             return None
         grid_s = np.linspace(cycle.start_s, cycle.end_s, MEAN_POINTS)
         columns = (np.interp(grid_s, cycle.sample_time_s, column) for column in cycle.angles_deg.T)

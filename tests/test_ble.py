@@ -16,8 +16,8 @@ from serial.tools import list_ports
 from edgehip.commands import devices
 from edgehip.errors import MissingExtraError, SourceError
 from edgehip.events import Chunk, Fault, Flag, JointAngleSample, LinkFault, PortLost, PortOpened
-from edgehip.messages import Angles, Cue, Description, Stop
-from edgehip.receiver import Receiver
+from edgehip.messages import Angles, Cue, Stop
+from edgehip.receiver import Received, Receiver
 from edgehip.recording import SourceItem
 from edgehip.sinks.device import DeviceLink, flag_bits
 from edgehip.sources import ble, ble_link, split_pair
@@ -237,7 +237,7 @@ def test_bursts_and_repetitions_do_not_reach_the_samples(
     """After a reconnect the device sends old frames again, and everything comes in bursts."""
     sent = frames(200)
     receiver = Receiver()
-    found: list[JointAngleSample | Description | LinkFault] = []
+    found: list[Received] = []
 
     def take_until(count: int) -> None:
         while sum(isinstance(f, JointAngleSample) for f in found) < count:

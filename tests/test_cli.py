@@ -350,6 +350,16 @@ def test_a_calibration_that_was_not_finished_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "me.json").exists()
 
 
+def test_dead_sensors_make_no_zero(tmp_path: Path) -> None:
+    port = "synthetic:?stand_s=60&noise_deg=0&duration_s=6&speed=max"
+    done = edgehip(
+        "stream", "--port", port, "--calibrate", "standing", "--profile", "me.json", cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert "standing, and no angle changes any more" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "me.json").exists()
+
+
 def test_a_mistake_leaves_no_empty_recording_behind(tmp_path: Path) -> None:
     Path(tmp_path / "far.json").write_text(Profile("standing", (100.0,) * 10, 300).to_json())
     done = edgehip(

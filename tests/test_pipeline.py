@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgehip import Pipeline, Stream, load_model, open_source, snapshot
+from edgehip.channels import angles_of
 from edgehip.cycles import MAX_SAMPLES
 from edgehip.errors import ModelInputError, ProfileError, SnapshotError
 from edgehip.events import (
@@ -31,7 +32,7 @@ from edgehip.events import (
 from edgehip.model import Model
 from edgehip.pipeline import Event
 from edgehip.sinks.recorder import Recorder
-from edgehip.zero import Profile
+from edgehip.zero import Method, Profile
 from tests.sample_model import leaky_model
 from tests.shared_data import needs_shared_data
 from tests.streams import Walk, recorded_walk, recut, synthetic_walk
@@ -299,7 +300,7 @@ def test_a_pause_ends_a_stride_and_begins_anew(model: Model) -> None:
 def test_a_zero_takes_the_offset_out(model: Model, walk: Walk) -> None:
     """The same person with sensors mounted askew, calibrated standing, gets the same estimates."""
     askew = Walk(walk.time_s, np.round(walk.angles_deg + np.linspace(-8, 8, 10), 2))
-    quiet = synthetic_walk(6.0, stand_s=6.0)
+    quiet = synthetic_walk(6.0, stand_s=6.0, noise_deg=0.1)
     offsets = np.linspace(-8, 8, 10)
     straight = profile_of(model, quiet)
     crooked = profile_of(model, Walk(quiet.time_s, np.round(quiet.angles_deg + offsets, 2)))
@@ -329,6 +330,66 @@ def test_a_zero_of_which_nothing_is_taken_out_is_none(model: Model, walk: Walk) 
 def profile_of(model: Model, quiet: Walk) -> Profile:
     events = run(Pipeline(model, calibrate="standing"), quiet)
     return next(event for event in events if isinstance(event, Profile))
+
+
+@pytest.mark.parametrize("method", ["standing", "strides"])
+def test_sensors_that_hang_make_no_zero(model: Model, method: Method) -> None:
+    walk = synthetic_walk(20.0, stand_s=6.0, noise_deg=0.1)
+    if method == "standing":  # it hangs, measures a moment, and hangs again
+        for begins in range(0, 500, 100):
+            walk.angles_deg[begins : begins + 99] = walk.angles_deg[begins]
+    else:
+        walk.angles_deg[:, 6] = 0.0
+    pipeline = Pipeline(model, calibrate=method)
+    assert not any(isinstance(event, Profile) for event in run(pipeline, walk))
+
+
+def bent(hip: float, knee: float, sides: str = "lr") -> Walk:
+    """Return somebody who keeps a posture for 4 s, and stands upright after that."""
+    walk = synthetic_walk(10.0, stand_s=60.0, noise_deg=0.2)
+    for side in sides:
+        hip_at, _, _, knee_at, _ = angles_of("l" if side == "l" else "r")
+        walk.angles_deg[:400, [hip_at, knee_at]] += hip, knee
+    return walk
+
+
+@pytest.mark.parametrize("posture", [(35.0, 40.0, "lr"), (40.0, 80.0, "lr"), (0.0, 40.0, "l")])
+def test_a_zero_is_refused_of_who_does_not_stand(
+    model: Model, posture: tuple[float, float, str]
+) -> None:
+    pipeline = Pipeline(model, sample_model=load_model("hip-sample"), calibrate="standing")
+    walk = bent(*posture)
+    samples = list(walk.samples())
+    with pytest.raises(ProfileError, match="stand upright with straight legs"):
+        run(pipeline, walk)
+    # Nothing of it is in use, and what goes on can be saved, and stand better.
+    assert pipeline.zero == "none"
+    for estimator in (pipeline.estimator, pipeline.sample_estimator):
+        assert estimator is not None
+        assert (estimator.zero, estimator.has_zero) == ("none", False)
+        assert not estimator.offset_deg.any()
+    other = Pipeline(model, sample_model=load_model("hip-sample"), calibrate="standing")
+    snapshot.restore(other, snapshot.save(pipeline))
+    assert snapshot.save(other) == snapshot.save(pipeline)
+    (profile,) = (
+        event
+        for sample in samples[310:]
+        for event in other.feed_sample(sample)
+        if isinstance(event, Profile)
+    )
+    assert np.abs(profile.mean_deg).max() < 0.2
+    assert other.zero.startswith("standing")
+
+
+def test_a_zero_measured_before_stays_where_the_next_is_refused(model: Model) -> None:
+    straight = Profile("standing", (1.0,) * 10, 300)
+    pipeline = Pipeline(model, profile=straight, calibrate="standing")
+    assert pipeline.estimator is not None
+    offset_deg = pipeline.estimator.offset_deg.copy()
+    with pytest.raises(ProfileError):
+        run(pipeline, bent(35.0, 40.0))
+    assert pipeline.state.profile == straight
+    assert pipeline.estimator.offset_deg.tolist() == offset_deg.tolist()
 
 
 def test_what_lies_outside_the_training_range_is_named(model: Model, walk: Walk) -> None:

@@ -1,7 +1,6 @@
 """Estimates at every sample: any rate, no look-ahead, state kept and reset, compared, cued."""
 
 import dataclasses
-import itertools
 import json
 
 import numpy as np
@@ -10,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgehip import Pipeline, load_model, snapshot
+from edgehip.backends import Tensor
 from edgehip.channels import ANGLES, MIRROR, SIDES, Side
 from edgehip.cues import Cues, parse_cue
 from edgehip.errors import CueError, ModelInputError, SnapshotError
@@ -228,16 +228,42 @@ def test_both_voices_resume_from_a_saved_state_bit_for_bit(cut: int) -> None:
     assert events == expected
 
 
-def test_long_standing_ends_the_networks_memory() -> None:
-    pipeline = Pipeline(None, sample_model=leaky_model())
-    walk = synthetic_walk(30.0, stand_s=1.0, walk_s=5.0, pause_s=60.0)
-    events = [e for sample in walk.samples() for e in pipeline.feed_sample(sample)]
-    warming = [
-        e.time_s for e in events if isinstance(e, HipSampleEstimate) and Flag.WARMING_UP in e.flags
-    ]
-    begins = [b for a, b in itertools.pairwise([-9.0, *warming]) if b - a > 1.0]
-    assert len(begins) == 2
-    assert 15.0 < begins[1] < 20.0
+class _SlowEngine(LeakyEngine):
+    """Forgets within 20 s only."""
+
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        angles, hidden = inputs
+        hidden = np.float32(0.9995) * hidden + np.float32(0.0005) * angles[0]
+        forces = np.abs(hidden[:, None, [*range(10), *range(4)]])
+        return hidden[:, None, :3] / np.float32(10), forces, hidden
+
+
+@pytest.mark.parametrize("cut", [None, 1660])
+def test_long_standing_ends_the_networks_memory_and_nobody_sees_it(cut: int | None) -> None:
+    def fresh() -> Pipeline:
+        cue = parse_cue(
+            "hip_flexion_r > -1 Nm/kg"
+        )  # which every sample that is trusted switches on
+        model = dataclasses.replace(leaky_model(), engine=_SlowEngine())
+        return Pipeline(None, sample_model=model, cues=[cue])
+
+    pipeline = fresh()
+    walk = synthetic_walk(30.0, stand_s=1.0, walk_s=5.0, pause_s=60.0, noise_deg=0.1)
+    events = []
+    for i, sample in enumerate(walk.samples()):
+        if i == cut:  # while the fresh memory warms up
+            saved = snapshot.save(pipeline)
+            pipeline = fresh()
+            snapshot.restore(pipeline, saved)
+        events += pipeline.feed_sample(sample)
+    samples = [event for event in events if isinstance(event, HipSampleEstimate)]
+    assert not any(one.flags for one in samples[20:])
+    assert [event.on for event in events if isinstance(event, CueChange)] == [True]
+    knee = np.array([one.forces_n_per_kg["r"][6] for one in samples])
+    assert knee[1500] > 1.0
+    renewed = int(np.argmin(np.diff(knee))) + 1
+    assert 1600 < renewed < 1900
+    assert knee[renewed:].max() < 0.02
 
 
 # Cues

@@ -293,6 +293,8 @@ def stream(
                 told.append(f"send       {link.dropped} frames the device did not take")
         if written and streaming.pipeline.state.calibration is not None:
             wants = "3 s of quiet standing" if calibrate == "standing" else "10 whole strides"
+            if streaming.pipeline.watch.is_frozen:
+                wants += ", and no angle changes any more: see what measures them"
             problem = problem or ProfileError(
                 f"{profile_path}: not written: the stream ended before there were {wants}"
             )

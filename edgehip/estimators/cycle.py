@@ -89,7 +89,7 @@ class CycleEstimator:
             else:
                 outputs[tensor.name] = dict(zip(tensor.channels, value[0].T, strict=True))
         beyond = self._out_of_range(inputs, mirrored)
-        out_of_range = tuple(dict.fromkeys(beyond + cycle.constant))
+        out_of_range = tuple(dict.fromkeys(beyond + cycle.still))
         return HipEstimate(
             side=cycle.side,
             start_s=cycle.start_s,

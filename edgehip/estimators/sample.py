@@ -38,7 +38,10 @@ class HipMemory:
 
 @dataclass(slots=True)
 class SampleEstimatorState:
-    """The last sample, the last two grid points, and both hips."""
+    """The last sample, the last two grid points, and both hips.
+
+    ``fresh`` are the memories, begun at ``fresh_s``, that take their place once they are warm.
+    """
 
     began_s: float | None = None
     last_s: float = 0.0
@@ -47,6 +50,8 @@ class SampleEstimatorState:
     grid_deg: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(ANGLES)))
     grid_change_deg: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(ANGLES)))
     hips: dict[Side, HipMemory] = field(default_factory=dict)
+    fresh: dict[Side, HipMemory] = field(default_factory=dict)
+    fresh_s: float = 0.0
 
 
 class SampleEstimator:
@@ -161,6 +166,13 @@ class SampleEstimator:
         """Begin anew: what comes next has no connection with what was."""
         self.state = SampleEstimatorState()
 
+    def renew(self) -> None:
+        """Let the memory end without a break: it answers on until a fresh one has warmed up."""
+        state = self.state
+        if state.began_s is not None:
+            state.fresh_s = state.grid_s
+            state.fresh = {side: HipMemory(state=list(self._blank)) for side in SIDES}
+
     def _begin(self, now_s: float, angles: NDArray[np.float64]) -> None:
         self.state = state = SampleEstimatorState(began_s=now_s, grid_s=now_s, grid_deg=angles)
         for side in SIDES:
@@ -176,6 +188,10 @@ class SampleEstimator:
             state.grid_change_deg, state.grid_deg = point - state.grid_deg, point
             for side in SIDES:
                 state.hips[side] = self._run(side, point, state.hips[side].state)
+            for side, memory in state.fresh.items():
+                state.fresh[side] = self._run(side, point, memory.state)
+            if state.fresh and state.grid_s - state.fresh_s >= self.model.card.warm_up_s:
+                state.hips, state.fresh = state.fresh, {}
 
     def _run(self, side: Side, angles: NDArray[np.float64], memory: list[Tensor]) -> HipMemory:
         if side != self.model.card.side:

@@ -4,8 +4,10 @@ How long a stride took, and how it moved as a whole, is known of finished stride
 walks too slowly for strides, squats or paces on the spot finishes none. So each foot has a time up
 to which all is known of it: its last stride, its last contact in time, or when the legs began to
 move after they had been still. Once they have moved on from that for longer than any stride takes,
-or a stride was out of range, every estimate is doubted until the next stride within it, or until
-they rest. Legs that rest, as in standing, are doubted by nobody.
+or a stride was out of range, or both legs were bent at once as in squatting, every estimate is
+doubted until the next stride within it, or until they rest. Legs that rest in standing are doubted
+by nobody, but those that rest in another posture are, and those of which not one angle changes at
+all: nobody stands so still, but a hub that hangs repeats what it measured last.
 """
 
 import math
@@ -13,7 +15,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from edgehip.channels import SIDES, Side, angles_of
+from edgehip.channels import ANGLES, SIDES, Side
 from edgehip.cycles import MAX_STRIDE_S
 from edgehip.estimators.cycle import is_foreign
 from edgehip.events import (
@@ -24,25 +26,34 @@ from edgehip.events import (
     InitialContact,
     JointAngleSample,
 )
-from edgehip.model_card import RangeCard
+from edgehip.model_card import ModelCard
+from edgehip.posture import FAR_DEG, FLEXIONS, crouches, farthest
+from edgehip.zero import Profile
 
 MOVED_DEG: Final = 7.5
 """A hip's or knee's flexion that changes by more has moved: noise and the sway of quiet standing
 stay below, and a walk of 20 steps/min exceeds it again and again."""
 REST_S: Final = 1.25
 """Legs that have not moved for so long rest: longer than between two movements of such a walk."""
-_FLEXIONS: Final = tuple(place for side in SIDES for place in angles_of(side)[::3])
+FROZEN_S: Final = 0.5
+"""Angles none of which has changed for so long are measured no more. Recorded at 100 Hz from IMUs,
+all ten stay the same for 0.01 s at most in quiet standing, rounded to 0.1 degrees for 0.16 s; a
+sensor slower than its link repeats them for one of its own periods."""
 
 
 @dataclass(slots=True)
 class WalkWatchState:
-    """The last sample's time; when the legs began to move, and last moved, and where to.
+    """The last sample, and since when its angles are what they are.
 
+    Besides, when the legs began to move, and last moved, and where to.
     ``known_s`` is up to when all is known of each foot: its last stride, its last contact in time,
-    or when the legs began to move. ``foreign`` says whether that stride was out of range.
+    or when the legs began to move. ``foreign`` says whether that stride was out of range, or both
+    legs were bent since.
     """
 
     time_s: float = 0.0
+    angles_deg: tuple[float, ...] = ()
+    changed_s: float = 0.0
     began_s: float = -math.inf
     moved_s: float = -math.inf
     posture_deg: tuple[float, ...] | None = None
@@ -55,24 +66,38 @@ class WalkWatch:
 
     Parameters
     ----------
-    stride_ranges
-        The durations of strides, in seconds, that each of the models knows.
+    cards
+        Of the models: the durations of strides that each of them knows, and how people stand.
     """
 
-    def __init__(self, stride_ranges: Collection[RangeCard] = ()) -> None:
-        self._shortest_s = max((span.low[0] for span in stride_ranges), default=0.0)
-        self._longest_s = min((span.high[0] for span in stride_ranges), default=math.inf)
+    def __init__(self, cards: Collection[ModelCard] = ()) -> None:
+        spans = [card.ranges["stride_s"] for card in cards if "stride_s" in card.ranges]
+        self._shortest_s = max((span.low[0] for span in spans), default=0.0)
+        self._longest_s = min((span.high[0] for span in spans), default=math.inf)
+        zeros = [card.zero.standing_deg for card in cards if card.zero is not None]
+        self._standing_deg = zeros[0] if zeros else (0.0,) * len(ANGLES)
+        self.set_zero(None)
         self.state = WalkWatchState()
+
+    def set_zero(self, profile: Profile | None) -> None:
+        """Know from now on how this person stands, or nothing of it."""
+        known = profile is not None and profile.method == "standing"
+        self.standing_deg = profile.mean_deg if profile and known else self._standing_deg
 
     def feed(self, sample: JointAngleSample) -> None:
         """Take the next sample, later than the last."""
         state, angles = self.state, sample.angles_deg
         state.time_s = sample.time_s
+        if angles != state.angles_deg:
+            state.angles_deg, state.changed_s = angles, sample.time_s
+        if crouches(angles, self.standing_deg):
+            for side in SIDES:
+                state.foreign[side] = True
         posture = state.posture_deg
         if posture is None:
             state.posture_deg = angles
             return
-        for place in _FLEXIONS:
+        for place in FLEXIONS:
             if abs(angles[place] - posture[place]) > MOVED_DEG:
                 if self._rests:
                     state.began_s = sample.time_s
@@ -92,7 +117,7 @@ class WalkWatch:
         Angles that leave their range for a moment are no matter here: their own samples show them.
         """
         foreign = (
-            bool(cycle.constant)
+            bool(cycle.still)
             or not self._shortest_s <= cycle.stride_s <= self._longest_s
             or (estimate is not None and is_foreign(estimate.out_of_range_score))
         )
@@ -111,15 +136,31 @@ class WalkWatch:
         return state.moved_s - state.known_s[side] > MAX_STRIDE_S and not self._rests
 
     def flag(self, estimate: HipSampleEstimate) -> HipSampleEstimate:
-        """Return a sample's estimate, flagged if either leg is doubted."""
-        if not (self.doubts("l") or self.doubts("r")) or Flag.OUT_OF_RANGE in estimate.flags:
-            return estimate
-        return replace(estimate, flags=(*estimate.flags, Flag.OUT_OF_RANGE))
+        """Return a sample's estimate, flagged if legs, posture or sensors are doubted."""
+        doubted = self.is_frozen or self._is_bent or self.doubts("l") or self.doubts("r")
+        return replace(estimate, flags=out_of_range(estimate.flags)) if doubted else estimate
 
     def reset(self) -> None:
         """Forget everything."""
         self.state = WalkWatchState()
 
     @property
+    def is_frozen(self) -> bool:
+        """Whether no angle has changed for longer than any is measured."""
+        return self.state.time_s - self.state.changed_s > FROZEN_S
+
+    @property
+    def _is_bent(self) -> bool:
+        """Whether the legs rest, but not in standing."""
+        if not self._rests:
+            return False
+        return abs(farthest(self.state.angles_deg, self.standing_deg)[1]) > FAR_DEG
+
+    @property
     def _rests(self) -> bool:
         return self.state.time_s - self.state.moved_s > REST_S
+
+
+def out_of_range(flags: tuple[Flag, ...]) -> tuple[Flag, ...]:
+    """Return flags with that of what the models do not know."""
+    return flags if Flag.OUT_OF_RANGE in flags else (*flags, Flag.OUT_OF_RANGE)

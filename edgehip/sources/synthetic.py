@@ -2,15 +2,17 @@
 
 ``synthetic:?cadence_spm=100&noise_deg=0.3&walk_s=20&pause_s=5`` walks at 100 steps/min with noise
 and stands for 5 s after every 20 s. :data:`OPTIONS` lists the options, each with its unit in its
-name; what they mean is written at :class:`edgehip.walker.WalkerParameters`, and:
+name; what they mean is written at :class:`edgehip.walker.WalkerParameters`. The noise is that of
+good sensors unless it is given: angles that never change in standing are taken for a hub that
+hangs. And:
 
 ``drop_share``
     Share of the frames that get lost on the way (0 to 0.95); their sequence numbers are missing.
 ``duration_s``
     When the stream ends; without it, never.
 ``speed``
-    1 sends in real time, 2 twice as fast, ``max`` as fast as it is read (arrival times are then the
-    samples' own).
+    1 sends in real time, 2 twice as fast (for the receiver, a clock that is too fast), ``max`` as
+    fast as it is read (arrival times are then the samples' own).
 """
 
 import math
@@ -45,7 +47,7 @@ class _Option:
 OPTIONS: Final = {
     "rate_hz": _Option(100.0, 10.0, 1000.0),
     "cadence_spm": _Option(110.0, 40.0, 180.0),
-    "noise_deg": _Option(0.0, 0.0, 20.0),
+    "noise_deg": _Option(0.1, 0.0, 20.0),
     "drift_deg_per_min": _Option(0.0, 0.0, 60.0),
     "asymmetry_percent": _Option(0.0, -50.0, 50.0),
     "stride_variability_percent": _Option(2.0, 0.0, 10.0),
