@@ -70,7 +70,8 @@ class Fault(StrEnum):
     """A value that cannot be: an angle beyond a joint's reach, text that is not UTF-8, the time of
     a text line that is far off and that the next one does not go on from."""
     BAD_LINE = "bad_line"
-    """A text line that is not ``time,angle1,...`` (wrong count, not a number, not finite)."""
+    """A text line that is not ``time,angle1,...`` (wrong count, not a number, not finite), or whose
+    columns nobody knows: a header came that cannot be used."""
     INCOMPLETE = "incomplete"
     """A sample in which the device marked some angles as not measured."""
     LOST = "lost"

@@ -65,3 +65,10 @@ class Intake:
         """Angles that no device measures, as far as they said or showed."""
         missing = [set(receiver.missing_channels) for receiver in self.receivers]
         return tuple(name for name in ANGLES if all(name in gone for gone in missing))
+
+    @property
+    def unusable_header(self) -> str:
+        """Why the lines of a device are not used any more, if its header is why."""
+        decoders = (receiver.decoder for receiver in self.receivers)
+        found = (d.unusable_header for d in decoders if isinstance(d, LineDecoder))
+        return next(filter(None, found), "")

@@ -39,6 +39,8 @@ HOPELESS_S: Final = 3.0
 HOPELESS_BYTES: Final = 2000
 """So many bytes without one valid frame are no frames at all (50 frames' worth)."""
 HOPELESS_SAMPLES: Final = 50
+HEADER_WITHIN_S: Final = 5.0
+"""For so long a header that can be used may follow one that noise, or a late start, spoilt."""
 CLOCK_CHECK_S: Final = 2.0
 CLOCK_FACTOR: Final = 10.0
 """A device clock this much faster or slower than the host's is in another unit."""
@@ -98,8 +100,8 @@ class Stream:
     Raises
     ------
     DeviceError
-        While iterating: the device lacks angles the model needs, speaks another format, or its
-        clock is in another unit.
+        While iterating: the device lacks angles the model needs, speaks another format, names its
+        columns as nobody can read, or its clock is in another unit.
     """
 
     def __init__(
@@ -145,6 +147,7 @@ class Stream:
         self._bytes = 0
         self._printable = True
         self._first_byte_ns = 0
+        self._headless_ns: int | None = None
         self._first_sample: tuple[float, int] | None = None
         self._overruns = 0
 
@@ -221,7 +224,9 @@ class Stream:
             yield from self.pipeline.stalled(at_ns)
 
     def _check_end(self) -> None:
-        """Say so when a source that ended held nothing that could be used."""
+        """Say so when what came, or its end, could not be used."""
+        if self.pipeline.intake.unusable_header:
+            raise DeviceError(self.pipeline.intake.unusable_header)
         if not self.source.ended or self.stopped:
             return
         if self.pipeline.state.samples and self._doubtful():
@@ -285,13 +290,20 @@ class Stream:
         if self.device is not None and intake.missing_channels and not samples:
             raise DeviceError(self._lacks())
         self._first_byte_ns = self._first_byte_ns or chunk.received_ns
+        if not intake.samples:
+            self._bytes += len(chunk.data)
+            self._printable &= chunk.data.isascii() and b"\0" not in chunk.data
+        if intake.unusable_header:
+            since_ns = self._headless_ns = self._headless_ns or chunk.received_ns
+            if chunk.received_ns - since_ns >= HEADER_WITHIN_S * 1e9:
+                raise DeviceError(intake.unusable_header)
+            return
+        self._headless_ns = None
         # Sensors and baud rates take a while to settle.
         settled = chunk.received_ns - self._first_byte_ns >= HOPELESS_S * 1e9
         if settled and not samples and self.link.faults[Fault.INCOMPLETE] >= HOPELESS_SAMPLES:
             raise DeviceError(self._lacks())
         if not intake.samples:
-            self._bytes += len(chunk.data)
-            self._printable &= chunk.data.isascii() and b"\0" not in chunk.data
             if settled and self._bytes >= HOPELESS_BYTES:
                 raise DeviceError(self._hopeless())
         elif self.source.live:

@@ -64,6 +64,10 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--port", "replay:text.txt"], "not one good frame"),
         (["stream", "--port", "replay:text.txt?speed=0"], "neither a positive number nor 'max'"),
         (["stream", "--port", "replay:text.txt", "--format", "lines"], "not one good line"),
+        (
+            ["stream", "--port", "replay:left.csv", "--format", "lines"],
+            "the header 'time,hip_flexion_l,hip_flexion_r' cannot be used: 'time' names no unit",
+        ),
         (["stream", "--port", "synthetic:", "--model", "none"], "there are: hip-cycle"),
         (["stream", "--port", "synthetic:", "--model", "none.onnx"], "none.onnx: cannot be read"),
         (["stream", "--port", "synthetic:", "--model", "text.txt"], "ends in .onnx or .tflite"),
@@ -99,6 +103,7 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
 )
 def test_a_mistake_is_one_clear_line(arguments: list[str], complaint: str, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("hello\n" * 500)
+    (tmp_path / "left.csv").write_text("time,hip_flexion_l,hip_flexion_r\n" + "10,1,2\n" * 500)
     (tmp_path / "text.onnx").write_text("hello\n" * 500)
     model = (MODELS / "hip-cycle.tflite").read_bytes()
     (tmp_path / "short.tflite").write_bytes(model[:-1000])
@@ -180,6 +185,18 @@ def test_a_wrong_baud_rate_is_suspected(tmp_path: Path) -> None:
 def test_text_where_frames_were_expected_is_recognised(tmp_path: Path) -> None:
     lines = (LINE.format(10 * i).encode() for i in range(1000))
     assert "try --format lines" in told_of(tmp_path, lines)
+
+
+def test_a_header_that_cannot_be_used_is_told_while_the_device_goes_on(tmp_path: Path) -> None:
+    def left_first() -> Iterator[bytes]:
+        for i in range(3000):
+            if i % 50 == 0:
+                yield f"time,{','.join(reversed(ANGLES))}\n".encode()
+            yield LINE.format(10 * i).encode()
+
+    line = told_of(tmp_path, left_first(), "--format", "lines")
+    assert line.startswith("edgehip: the header 'time,ankle_angle_l,")
+    assert "'time' names no unit of time; a header has time_us, time_ms or time_s" in line
 
 
 @pytest.mark.parametrize("as_lines", [True, False])
