@@ -84,8 +84,14 @@ class Fault(StrEnum):
     """The device started again: its sequence numbers and clock began anew."""
     CLOCK_JUMP = "clock_jump"
     """The device's clock leapt while its sequence numbers went on."""
+    COLUMNS = "columns"
+    """Text lines named other columns than those that were read before."""
     OVERRUN = "overrun"
     """Chunks the reader's bounded queue had to drop because the host was too slow."""
+
+
+BEGINNINGS: Final = frozenset({Fault.RESTART, Fault.CLOCK_JUMP, Fault.COLUMNS})
+"""What comes after one of these has no connection with what was before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from edgehip.channels import ANGLES
 from edgehip.events import (
+    BEGINNINGS,
     Chunk,
-    Fault,
     JointAngleSample,
     LinkChange,
     LinkFault,
@@ -50,7 +50,7 @@ class Intake:
                 host_ns = receiver.timebase.host_ns(event.time_s)
                 found += self.merger.feed(1 if item.device else 0, event, host_ns)
                 continue
-            if isinstance(event, LinkFault) and event.fault in (Fault.RESTART, Fault.CLOCK_JUMP):
+            if isinstance(event, LinkFault) and event.fault in BEGINNINGS:
                 self.merger.reset()
             found.append(event)
         return found

@@ -7,8 +7,11 @@ time is in milliseconds (or what the decoder was told) and the angles follow
 
 A line that names angles but cannot be used, or names everything by words that say nothing to
 edgehip, shows that the columns lie otherwise than one would think: left may be right. From there on
-no line is used until a header comes that can be. There is no checksum and no sequence number, so
-loss can only be inferred from time, and a corrupted digit can pass for an angle: prefer frames.
+no line is used until a header comes that can be. One that names other columns than were read so far
+is told (:attr:`edgehip.events.Fault.COLUMNS`): what was read before was something else.
+
+There is no checksum and no sequence number, so loss can only be inferred from time, and a corrupted
+digit can pass for an angle: prefer frames.
 """
 
 import codecs
@@ -39,11 +42,15 @@ _MEND: Final = "a header has time_us, time_ms or time_s and the angles' names (h
 
 @dataclass(slots=True)
 class LineDecoderState:
-    """A half-received line, what the header said, and why it cannot be used, if it cannot."""
+    """A half-received line, what the header said, and why it cannot be used, if it cannot.
+
+    ``read`` is whether a sample was read by these columns.
+    """
 
     pending: bytes = b""
     skipping: bool = False
     headed: bool = False
+    read: bool = False
     unusable: str = ""
     time_unit: TimeUnit = "ms"
     time_column: int = 0
@@ -77,7 +84,7 @@ class LineDecoder:
             elif len(line) > MAX_LINE:
                 found.append(LinkFault(Fault.OVERLONG, 1, chunk.received_ns))
             elif line := line.strip():
-                found.append(self._line(line) or LinkFault(Fault.BAD_LINE, 1, chunk.received_ns))
+                found += self._line(line, chunk.received_ns)
         if not state.skipping:
             state.pending += rest
             if len(state.pending) > MAX_LINE:
@@ -98,8 +105,7 @@ class LineDecoder:
         """Why no line is used any more, if a header that cannot be used is why."""
         return self.state.unusable
 
-    def _line(self, line: bytes) -> Frame | None:
-        """Return what a line says, or None if it is none (or must not be believed to be one)."""
+    def _line(self, line: bytes, received_ns: int) -> list[Frame | LinkFault]:
         state = self.state
         line = line.removeprefix(codecs.BOM_UTF8)
         if b'"' in line:
@@ -112,30 +118,34 @@ class LineDecoder:
                 for column in state.columns
             )
         except (ValueError, IndexError):
-            return self._header([field.lower() for field in fields])
+            return self._header([field.lower() for field in fields], received_ns)
         bad = len(fields) != state.width or not 0.0 <= time_us < MAX_TIME_US
         if bad or any(math.isinf(angle) for angle in angles) or state.unusable:
-            return None
-        return Frame(None, round(time_us), Angles(angles), _WRAPS_AT_US[state.time_unit])
+            return [LinkFault(Fault.BAD_LINE, 1, received_ns)]
+        state.read = True
+        return [Frame(None, round(time_us), Angles(angles), _WRAPS_AT_US[state.time_unit])]
 
-    def _header(self, fields: list[str]) -> Frame | None:
+    def _header(self, fields: list[str], received_ns: int) -> list[Frame | LinkFault]:
         state = self.state
         if not _is_of_a_header(fields, state.headed):
-            return None
+            return [LinkFault(Fault.BAD_LINE, 1, received_ns)]
         why = _unusable(fields)
         if why:
             text = ",".join(fields)
             shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
             state.unusable = f"the header '{shown}' cannot be used: {why}; {_MEND}"
-            return None
-        state.unusable, state.headed = "", True
+            return [LinkFault(Fault.BAD_LINE, 1, received_ns)]
+        before = state.time_unit, state.time_column, state.columns, state.width
         (time,) = (name for name in fields if name in _TIMES)
-        state.time_unit = _TIMES[time]
-        state.time_column = fields.index(time)
-        state.columns = tuple(fields.index(n) if n in fields else -1 for n in ANGLES)
-        state.width = len(fields)
-        measured = sum(1 << i for i, column in enumerate(state.columns) if column >= 0)
-        return Frame(None, 0, Description(0.0, measured, "", ""), None)
+        columns = tuple(fields.index(name) if name in fields else -1 for name in ANGLES)
+        now = _TIMES[time], fields.index(time), columns, len(fields)
+        state.time_unit, state.time_column, state.columns, state.width = now
+        measured = sum(1 << i for i, column in enumerate(columns) if column >= 0)
+        said: list[Frame | LinkFault] = [Frame(None, 0, Description(0.0, measured, "", ""), None)]
+        if state.read and now != before:
+            said.insert(0, LinkFault(Fault.COLUMNS, 1, received_ns))
+        state.unusable, state.headed, state.read = "", True, state.read and now == before
+        return said
 
 
 def _is_of_a_header(fields: Sequence[str], headed: bool) -> bool:

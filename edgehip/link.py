@@ -38,6 +38,12 @@ class LinkMonitor:
         self._last_sample_ns = received_ns
         return self._to(LinkState.LIVE, received_ns, "samples are coming")
 
+    def renamed(self, at_ns: int) -> LinkChange | None:
+        """Note that what came so far was something else than was thought."""
+        if self.state is not LinkState.LIVE:
+            return None
+        return self._to(LinkState.STALE, at_ns, "a header names other columns: all begins anew")
+
     def port_lost(self, at_ns: int, detail: str) -> LinkChange | None:
         """Note that the port itself went away."""
         return self._to(LinkState.LOST, at_ns, detail)

@@ -14,6 +14,7 @@ from edgehip.estimators.cycle import NO_ZERO, CycleEstimator
 from edgehip.estimators.sample import SampleEstimator
 from edgehip.estimators.walk_watch import WalkWatch
 from edgehip.events import (
+    BEGINNINGS,
     BrokenCycle,
     Chunk,
     CueChange,
@@ -149,6 +150,7 @@ class Pipeline:
         self.watch = WalkWatch([c.ranges["stride_s"] for c in cards if "stride_s" in c.ranges])
         self.correction = Correction() if correct and model and sample_model else None
         self.cues = Cues(cues)
+        self._profile, self._calibrate = profile, calibrate
         self.state = PipelineState(0, None, profile, Calibration(calibrate) if calibrate else None)
         self.apply_zero()
         for estimator in (self.estimator, self.sample_estimator):
@@ -177,9 +179,16 @@ class Pipeline:
             if isinstance(found, JointAngleSample):
                 yield from self._sample(found)
                 continue
-            if isinstance(found, LinkFault) and found.fault in (Fault.RESTART, Fault.CLOCK_JUMP):
+            if isinstance(found, LinkFault) and found.fault in BEGINNINGS:
                 self.reset()
             yield found
+            if isinstance(found, LinkFault) and found.fault is Fault.COLUMNS:
+                # Cues rest on angles that were others, and so does a zero measured by them.
+                yield from self.stalled(item.received_ns)
+                if self._calibrate is not None:
+                    self.state.profile = self._profile
+                    self.state.calibration = Calibration(self._calibrate)
+                    self.apply_zero()
             if isinstance(found, LinkChange) and found.state is not LinkState.LIVE:
                 yield from self.stalled(item.received_ns)
 

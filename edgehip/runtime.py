@@ -194,6 +194,9 @@ class Stream:
                     yield from self._changed(self._sampled(before, item), item.received_ns)
                     yield event
                     self._note(event)
+                    if isinstance(event, LinkFault) and event.fault is Fault.COLUMNS:
+                        change = self.link.renamed(item.received_ns)
+                        yield from self._changed(change, item.received_ns)
                 yield from self._changed(self._sampled(before, item), item.received_ns)
             finally:  # whoever iterates may leave in between, and come back
                 for event in events:

@@ -12,22 +12,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgehip import Pipeline, Stream, load_model, open_source, snapshot
+from edgehip import Pipeline, Stream, load_model, open_source, parse_cue, snapshot
+from edgehip.channels import ANGLES, MIRROR
 from edgehip.cycles import MAX_SAMPLES
 from edgehip.errors import ModelInputError, ProfileError, SnapshotError
 from edgehip.events import (
     BrokenCycle,
     Chunk,
+    CueChange,
     Flag,
     HipEstimate,
     HipSampleEstimate,
     Hop,
     InitialContact,
     JointAngleSample,
+    LinkChange,
     LinkFault,
     PortLost,
     PortOpened,
 )
+from edgehip.lines import LineDecoder
 from edgehip.model import Model
 from edgehip.pipeline import Event
 from edgehip.sinks.recorder import Recorder
@@ -240,6 +244,81 @@ def test_a_device_whose_clock_stood_still_while_it_was_away_was_away(
         assert Flag.FIRST_AFTER_GAP in first.flags
     now = [e for e in events if isinstance(e, HipSampleEstimate) and Flag.WARMING_UP in e.flags]
     assert [e.time_s for e in now if e.time_s > 1.0] == pytest.approx(np.arange(4.3, 4.495, 0.01))
+
+
+def as_lines(walk: Walk, names: list[str]) -> list[bytes]:
+    """The walk as a device prints it that has its columns in another order."""
+    places = [ANGLES.index(name) for name in names]
+    rows = zip(walk.time_s.tolist(), walk.angles_deg[:, places].tolist(), strict=True)
+    texts = (",".join(f"{number:.2f}" for number in [1000 * t, *angles]) for t, angles in rows)
+    return [f"{text}\n".encode() for text in texts]
+
+
+LEFT_FIRST = [ANGLES[place] for place in MIRROR]
+HEADER = ",".join(["time_ms", *LEFT_FIRST]).encode() + b"\n"
+
+
+def test_columns_that_were_others_are_a_beginning(model: Model) -> None:
+    """A header that comes late: all that was before it was read in another order."""
+    walk = synthetic_walk(14.0, stand_s=0.5)
+    lines = as_lines(walk, LEFT_FIRST)
+    cues = [parse_cue("glmed_r > -1 N/kg")]
+    pipeline = Pipeline(model, sample_model=leaky_model(), cues=cues, decoder=LineDecoder)
+    times_ns = (walk.time_s * 1e9).round().astype(int).tolist()
+    chunks = [Chunk(line, t_ns) for line, t_ns in zip(lines, times_ns, strict=True)]
+    before = [event for chunk in chunks[:777] for event in pipeline.feed(chunk)]
+    at_header = pipeline.feed(Chunk(HEADER, times_ns[777]))
+    after = [event for chunk in chunks[777:] for event in pipeline.feed(chunk)]
+    assert len(estimates(before)) > 5
+    assert [e.on for e in before if isinstance(e, CueChange)][-1] is True
+    assert [e.fault for e in at_header if isinstance(e, LinkFault)] == ["columns"]
+    assert [e.on for e in at_header if isinstance(e, CueChange)] == [False]
+    assert not any(isinstance(e, LinkFault) for e in after)
+    for side in ("l", "r"):
+        first = next(e for e in estimates(after) if e.side == side)
+        assert first.start_s > 7.76
+        assert Flag.FIRST_AFTER_GAP in first.flags
+    now = [e for e in after if isinstance(e, HipSampleEstimate)]
+    assert [Flag.WARMING_UP in e.flags for e in now[:20]] == [True] * 20
+    # From there on it is the walk as it was meant.
+    clean = estimates(run(Pipeline(model), walk))
+    ends_s = [(e.side, round(e.end_s, 2)) for e in estimates(after)]
+    assert len(ends_s) > 5
+    assert set(ends_s) <= {(e.side, round(e.end_s, 2)) for e in clean}
+
+
+def test_a_header_that_is_only_repeated_changes_nothing(model: Model, walk: Walk) -> None:
+    lines = [HEADER, *as_lines(walk, LEFT_FIRST)]
+    repeated = [part for line in lines for part in (line, HEADER)]
+    once, often = Pipeline(model, decoder=LineDecoder), Pipeline(model, decoder=LineDecoder)
+    expected = estimates(once.feed(Chunk(b"".join(lines), 0)))
+    assert len(expected) > 5
+    assert told(list(estimates(often.feed(Chunk(b"".join(repeated), 0))))) == told(list(expected))
+
+
+def test_a_zero_measured_by_other_columns_is_measured_anew(model: Model) -> None:
+    still = synthetic_walk(9.0, stand_s=9.0)
+    walk = Walk(still.time_s, still.angles_deg + np.arange(10))
+    lines = as_lines(walk, LEFT_FIRST)
+    pipeline = Pipeline(model, calibrate="standing", decoder=LineDecoder)
+    sent = b"".join([*lines[:400], HEADER, *lines[400:]])
+    wrong, right = (e for e in pipeline.feed(Chunk(sent, 0)) if isinstance(e, Profile))
+    mean_deg = walk.angles_deg[400:700].mean(axis=0)
+    assert right.mean_deg == pytest.approx(mean_deg, abs=0.05)
+    assert wrong.mean_deg != pytest.approx(mean_deg, abs=0.05)
+    assert pipeline.state.profile == right
+
+
+def test_other_columns_are_news_of_the_link(model: Model, tmp_path: Path) -> None:
+    walk = synthetic_walk(4.0, stand_s=0.5)
+    lines = as_lines(walk, LEFT_FIRST)
+    path = tmp_path / "walk.csv"
+    path.write_bytes(b"".join([*lines[:200], HEADER, *lines[200:]]))
+    with Stream(open_source(f"replay:{path}?speed=max"), model, format="lines") as stream:
+        news = [event for event in stream if isinstance(event, LinkChange)]
+        assert stream.summary().faults == {"columns": 1}
+    assert [change.state for change in news] == ["live", "stale", "live"]
+    assert "other columns" in news[1].detail
 
 
 def without(walk: Walk, gone: Callable[[float], bool]) -> list[JointAngleSample]:
