@@ -1,5 +1,6 @@
 """Mistakes as a new user makes them: one clear line, a non-zero exit, no traceback."""
 
+import json
 import math
 import os
 import random
@@ -397,6 +398,29 @@ def test_a_slow_reader_delays_no_sample_and_what_it_misses_is_counted(tmp_path: 
     assert "Traceback" not in err
     assert f"samples    {len(walk)}; frames lost 0 " in err
     assert "records dropped: the reader was slow" in err
+
+
+def test_a_reader_that_stalls_still_learns_that_a_cue_went_off(tmp_path: Path) -> None:
+    """Hundreds of samples of standing come after it: they are what it may miss."""
+    device = PtyDevice(tmp_path)
+    walk = synthetic_walk(16.0, stand_s=0.5, walk_s=6.0, pause_s=60.0)
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", str(device.port)]
+    command += ["--estimates", "cycle,sample", "--cue", "peak glmed_r > 1 N/kg"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while b"\0" not in device.read():
+            time.sleep(0.01)
+        device.play(zip(walk.time_s.tolist(), walk.frames(), strict=True), speed=4)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.terminate()
+        records = [json.loads(line) for line in process.stdout]
+        err = process.stderr.read()
+    device.close()
+    assert "records dropped: the reader was slow" in err
+    cues = [record["on"] for record in records if record["record"] == "cue"]
+    assert cues == [True, False]
 
 
 def test_ctrl_c_ends_a_stream_whose_reader_has_stopped_reading() -> None:
