@@ -232,7 +232,7 @@ class Flag(StrEnum):
     WARMING_UP = "warming_up"
     """The per-sample model has not seen enough yet since it began anew."""
     LINK_DOWN = "link_down"
-    """The link is stale or lost (only on a cue that is switched off for it)."""
+    """The link is stale or lost, or the stream ends (only on a cue that is switched off for it)."""
     NOT_WALKING = "not_walking"
     """The person stopped walking (only on a cue that is switched off for it)."""
 

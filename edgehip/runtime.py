@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final, Literal, Self
 
 from edgehip.cues import Cue
-from edgehip.errors import DeviceError
+from edgehip.errors import DeviceError, EdgehipError
 from edgehip.events import (
     BrokenCycle,
     Chunk,
@@ -168,8 +168,20 @@ class Stream:
     def __iter__(self) -> Iterator[StreamEvent | None]:
         """Yield events as they happen, and None after each item and 50 ms without one.
 
-        So whoever iterates can stop, however long nothing happens.
+        So whoever iterates can stop, however long nothing happens. Whatever ends the stream, at
+        last every cue that is on goes off; who leaves the loop instead of calling :meth:`stop`
+        does not see that.
         """
+        problem: EdgehipError | None = None
+        try:
+            yield from self._events()
+        except EdgehipError as error:
+            problem = error
+        yield from self.pipeline.stalled(time.monotonic_ns())
+        if problem is not None:
+            raise problem
+
+    def _events(self) -> Iterator[StreamEvent | None]:
         while not self.stopped and not self.source.ended:
             item = self.source.read(TICK_S)
             if item is None:

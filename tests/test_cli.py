@@ -423,6 +423,28 @@ def test_a_reader_that_stalls_still_learns_that_a_cue_went_off(tmp_path: Path) -
     assert cues == [True, False]
 
 
+@pytest.mark.parametrize("ending", ["interrupt", "duration", "end"])
+def test_the_last_record_of_a_cue_is_that_it_is_off(ending: str) -> None:
+    port = {"end": "synthetic:?speed=max&duration_s=5", "duration": "synthetic:"}
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", port.get(ending, "synthetic:")]
+    command += ["--estimates", "sample", "--outputs", "glmed_r", "--cue", "glmed_r > 0 N/kg"]
+    command += ["--duration", "3"] if ending == "duration" else []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        cues = []
+        for line in process.stdout:
+            record = json.loads(line)
+            if record["record"] == "cue":
+                cues.append(record)
+                if ending == "interrupt" and record["on"]:
+                    process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
+    assert [cue["on"] for cue in cues] == [True, False]
+    assert cues[-1]["flags"] == ["link_down"]
+
+
 def test_ctrl_c_ends_a_stream_whose_reader_has_stopped_reading() -> None:
     command = [sys.executable, "-m", "edgehip", "stream", "--port", "synthetic:?speed=max"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

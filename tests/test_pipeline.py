@@ -1,5 +1,6 @@
 """Samples to estimates: whole strides only, the same however cut, saved and resumed anywhere."""
 
+import contextlib
 import itertools
 import json
 import math
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from edgehip import Pipeline, Stream, load_model, open_source, parse_cue, snapshot
 from edgehip.channels import ANGLES, MIRROR
 from edgehip.cycles import MAX_SAMPLES
-from edgehip.errors import ModelInputError, ProfileError, SnapshotError
+from edgehip.errors import DeviceError, ModelInputError, ProfileError, SnapshotError
 from edgehip.events import (
     BrokenCycle,
     Chunk,
@@ -319,6 +320,29 @@ def test_other_columns_are_news_of_the_link(model: Model, tmp_path: Path) -> Non
         assert stream.summary().faults == {"columns": 1}
     assert [change.state for change in news] == ["live", "stale", "live"]
     assert "other columns" in news[1].detail
+
+
+@pytest.mark.parametrize("ends", ["source", "stop", "error"])
+def test_no_cue_outlives_its_stream(model: Model, tmp_path: Path, ends: str) -> None:
+    walk = synthetic_walk(3.0, stand_s=0.5)
+    lines = as_lines(walk, list(ANGLES))
+    if ends == "error":
+        lines.insert(200, HEADER.replace(b"time_ms", b"time"))
+    (tmp_path / "walk.csv").write_bytes(b"".join(lines))
+    source = open_source(f"replay:{tmp_path / 'walk.csv'}?speed=max")
+    cues = [parse_cue("glmed_r > -1 N/kg"), parse_cue("glmed_l > 999 N/kg")]
+    changes = []
+    with Stream(source, None, sample_model=leaky_model(), cues=cues, format="lines") as stream:
+        refused = pytest.raises(DeviceError, match="names no unit")
+        with refused if ends == "error" else contextlib.nullcontext():
+            for event in stream:
+                if isinstance(event, CueChange):
+                    changes.append(event)
+                    if ends == "stop":
+                        stream.stop()
+        last = stream.pipeline.state.last_sample_s
+    assert [(change.cue, change.on) for change in changes] == [(0, True), (0, False)]
+    assert (changes[-1].time_s, changes[-1].flags) == (last, (Flag.LINK_DOWN,))
 
 
 def without(walk: Walk, gone: Callable[[float], bool]) -> list[JointAngleSample]:
