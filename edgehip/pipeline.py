@@ -1,5 +1,6 @@
 """The rooms in a row: bytes or samples in, gait events and hip estimates out. No I/O, no clock."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -33,11 +34,12 @@ from edgehip.events import (
     PortLost,
     PortOpened,
 )
+from edgehip.given import plain_sample
 from edgehip.intake import Intake
 from edgehip.lines import LineDecoder
 from edgehip.messages import Description
 from edgehip.model import Model
-from edgehip.receiver import MAX_ANGLE_DEG
+from edgehip.receiver import MAX_ANGLE_DEG, order_in_time
 from edgehip.segmentation import GaitSegmenter
 from edgehip.wire import FrameDecoder
 from edgehip.zero import Calibration, Method, Profile
@@ -195,10 +197,27 @@ class Pipeline:
     def feed_sample(self, sample: JointAngleSample) -> list[Event]:
         """Return what one sample brings about.
 
-        A time that does not increase begins anew, as a long gap does. A sample with an angle that
-        is NaN or beyond a joint's reach is counted as a fault and as lost.
+        A sample with an angle that is NaN or beyond a joint's reach, or a time that is not finite,
+        is a fault, counts as lost and is not used. So is one given again, or after a later one,
+        but for the loss; a time that lies back a second or more is of a clock that began anew, and
+        so does the gait, as after a long gap.
+
+        Raises
+        ------
+        ArgumentError
+            If it has not ten angles, or something is no number.
         """
-        return list(self._sample(sample))
+        sample, state = plain_sample(sample), self.state
+        fault: Fault | None = None
+        if not math.isfinite(sample.time_s):
+            fault = Fault.BAD_VALUE
+            state.unusable += 1
+        elif state.last_sample_s is not None:
+            fault = order_in_time(1e6 * (sample.time_s - state.last_sample_s))
+        told: list[Event] = [] if fault is None else [LinkFault(fault, 1, sample.received_ns)]
+        if fault is None or fault is Fault.RESTART:
+            told += self._sample(sample)
+        return told
 
     def _sample(self, sample: JointAngleSample) -> Iterator[Event]:
         state = self.state

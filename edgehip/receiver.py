@@ -211,12 +211,7 @@ class Receiver:
         clock = self.clock.state
         if clock.last_us is None or isinstance(frame.message, Description) or self.state.renamed:
             return None
-        step_us = _step_us(clock.last_raw_us, frame)
-        if step_us > 0:
-            return None
-        if step_us == 0:
-            return Fault.DUPLICATE
-        return Fault.REORDERED if step_us > -LINE_REORDER_US else Fault.RESTART
+        return order_in_time(_step_us(clock.last_raw_us, frame))
 
     def _angles(
         self,
@@ -271,6 +266,21 @@ class Receiver:
                 state.lost_before_next += lost
             steps_us.append(step_us)
         state.last_time_us = time_us
+
+
+def order_in_time(step_us: float) -> Fault | None:
+    """Say what a time tells that is the only sign of order; nothing if it is later than the last.
+
+    Parameters
+    ----------
+    step_us
+        How far it lies after the last.
+    """
+    if step_us > 0:
+        return None
+    if step_us == 0:
+        return Fault.DUPLICATE
+    return Fault.REORDERED if step_us > -LINE_REORDER_US else Fault.RESTART
 
 
 def _step_us(before_us: int, frame: Frame) -> int:

@@ -24,6 +24,7 @@ PURE = (
     "events",
     "intake",
     "gait_curve",
+    "given",
     "latency",
     "lines",
     "link",

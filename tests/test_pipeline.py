@@ -4,9 +4,11 @@ import contextlib
 import itertools
 import json
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,11 +18,12 @@ from hypothesis import strategies as st
 from edgehip import Pipeline, Stream, load_model, open_source, parse_cue, snapshot
 from edgehip.channels import ANGLES, MIRROR
 from edgehip.cycles import MAX_SAMPLES
-from edgehip.errors import DeviceError, ModelInputError, ProfileError, SnapshotError
+from edgehip.errors import ArgumentError, DeviceError, ModelInputError, ProfileError, SnapshotError
 from edgehip.events import (
     BrokenCycle,
     Chunk,
     CueChange,
+    Fault,
     Flag,
     HipEstimate,
     HipSampleEstimate,
@@ -206,16 +209,104 @@ def test_one_sample_that_cannot_be_does_not_end_all_strides(
     assert not any(np.isnan(c).any() for e in found for c in e.moments_nm_per_kg.values())
 
 
-def test_times_that_go_back_begin_anew(model: Model, walk: Walk) -> None:
+@pytest.mark.parametrize("time_s", [math.nan, math.inf, -math.inf])
+def test_a_time_that_is_none_is_a_fault_and_nothing_is_trusted_for_it(time_s: float) -> None:
+    cues = [parse_cue("glmed_r > -1 N/kg")]
+    pipeline = Pipeline(None, sample_model=leaky_model(), cues=cues)
+    angles = (1.0,) * 10
+    for _ in range(3):
+        assert pipeline.feed_sample(JointAngleSample(time_s, angles, 0)) == [
+            LinkFault(Fault.BAD_VALUE, 1, 0)
+        ]
+    events = [
+        event
+        for i in range(60)
+        for event in pipeline.feed_sample(
+            JointAngleSample(time_s if i == 40 else i / 100, angles, 0)
+        )
+    ]
+    now = [event for event in events if isinstance(event, HipSampleEstimate)]
+    assert [Flag.WARMING_UP in e.flags for e in now] == [True] * 20 + [False] * 39
+    assert [e.time_s for e in now if Flag.SAMPLES_LOST in e.flags] == [0.0, 0.41]
+    assert [e.on for e in events if isinstance(e, CueChange)] == [True]
+
+
+def test_a_sample_given_again_or_too_late_is_counted_and_changes_nothing(
+    model: Model, walk: Walk
+) -> None:
+    samples = list(walk.samples())
+    often: list[JointAngleSample] = []
+    for i, sample in enumerate(samples):
+        often += [sample] if i % 40 else [sample, sample]
+        if i % 50 == 49:
+            often.append(samples[i - 5])
+    one, other = Pipeline(model), Pipeline(model)
+    expected = [event for sample in samples for event in one.feed_sample(sample)]
+    events = [event for sample in often for event in other.feed_sample(sample)]
+    faults = [event.fault for event in events if isinstance(event, LinkFault)]
+    assert Counter(faults) == {"duplicate": 20, "reordered": 16}
+    assert told([e for e in events if not isinstance(e, LinkFault)]) == told(expected)
+    assert len(estimates(expected)) > 5
+
+
+def test_a_clock_that_goes_back_far_begins_anew(model: Model, walk: Walk) -> None:
     samples = list(walk.samples())
     pipeline = Pipeline(model)
     for sample in samples[:400]:
         pipeline.feed_sample(sample)
-    after = estimates([e for sample in samples[350:] for e in pipeline.feed_sample(sample)])
+    events = [e for sample in samples[250:] for e in pipeline.feed_sample(sample)]
+    assert [e.fault for e in events if isinstance(e, LinkFault)] == ["restart"]
     for side in ("l", "r"):
-        first = next(estimate for estimate in after if estimate.side == side)
+        first = next(estimate for estimate in estimates(events) if estimate.side == side)
         assert Flag.FIRST_AFTER_GAP in first.flags
-        assert first.start_s > samples[350].time_s
+        assert first.start_s > samples[250].time_s
+
+
+@pytest.mark.parametrize(
+    ("angles", "shape"),
+    [
+        ((0.0,) * 9, "(9,)"),
+        ((0.0,) * 11, "(11,)"),
+        ((), "(0,)"),
+        (np.zeros((1, 10)), "(1, 10)"),
+        (np.zeros((10, 1)), "(10, 1)"),
+        (np.float32(1.0), "()"),
+        (None, "NoneType"),
+        (("a",) * 10, "tuple"),
+    ],
+)
+def test_a_sample_without_ten_angles_is_refused_at_once(
+    model: Model, angles: Any, shape: str
+) -> None:
+    sample = JointAngleSample(0.0, angles, 0)
+    with pytest.raises(ArgumentError, match="in the order hip_flexion_r, hip_adduct") as refusal:
+        Pipeline(model).feed_sample(sample)
+    assert f"the shape {shape} instead of (10,)" in str(refusal.value)
+
+
+def test_a_sample_without_a_time_is_refused_at_once(model: Model) -> None:
+    for time_s, received_ns in (("now", 0), (None, 0), (0.0, math.nan)):
+        sample = JointAngleSample(time_s, (0.0,) * 10, received_ns)  # type: ignore[arg-type]
+        with pytest.raises(ArgumentError, match="a time in seconds"):
+            Pipeline(model).feed_sample(sample)
+
+
+def test_numpys_numbers_are_numbers_and_can_be_saved(model: Model, walk: Walk) -> None:
+    def numpys(sample: JointAngleSample) -> JointAngleSample:
+        angles: Any = np.array(sample.angles_deg, np.float32)
+        return JointAngleSample(np.float64(sample.time_s), angles, np.int64(sample.received_ns))  # type: ignore[arg-type]
+
+    samples = [numpys(sample) for sample in walk.samples()]
+    kept, resumed = (Pipeline(model, sample_model=leaky_model()) for _ in range(2))
+    for sample in samples[:412]:
+        kept.feed_sample(sample)
+    snapshot.restore(resumed, snapshot.save(kept))
+    one, other = (
+        told([event for sample in samples[412:] for event in pipeline.feed_sample(sample)])
+        for pipeline in (kept, resumed)
+    )
+    assert one == other
+    assert len(one) > 300
 
 
 def test_a_model_without_a_zero_cannot_be_calibrated(model: Model) -> None:
