@@ -23,6 +23,7 @@ from typing import Final, Literal
 
 from edgehip.channels import ANGLES
 from edgehip.events import Chunk, Fault, LinkFault
+from edgehip.given import check_choice
 from edgehip.messages import Angles, Description
 from edgehip.wire import Frame
 
@@ -66,9 +67,15 @@ class LineDecoder:
     ----------
     time_unit
         Of the first column when no header says it.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no unit.
     """
 
     def __init__(self, time_unit: TimeUnit = "ms") -> None:
+        check_choice("time_unit", time_unit, _US_PER)
         self.time_unit = time_unit
         self.state = LineDecoderState(time_unit=time_unit)
 

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, get_args
 
 from edgehip.channels import SIDES
-from edgehip.cues import Cue, Cues
+from edgehip.cues import Cue, Cues, check_voices
 from edgehip.cycles import CycleTracker
-from edgehip.errors import ProfileError
+from edgehip.errors import ArgumentError, ProfileError
 from edgehip.estimators.agreement import Agreement
 from edgehip.estimators.correction import Correction
 from edgehip.estimators.cycle import NO_ZERO, CycleEstimator
@@ -34,7 +34,7 @@ from edgehip.events import (
     PortLost,
     PortOpened,
 )
-from edgehip.given import plain_sample
+from edgehip.given import check_body, check_choice, plain_sample
 from edgehip.intake import Intake
 from edgehip.lines import LineDecoder
 from edgehip.messages import Description
@@ -117,6 +117,10 @@ class Pipeline:
 
     Raises
     ------
+    ArgumentError
+        If there is no model at all, nobody has such a body, or ``calibrate`` is another word.
+    CueError
+        If a cue looks at what no model estimates.
     ModelInputError
         If the model does not fit what is given.
     ProfileError
@@ -138,6 +142,11 @@ class Pipeline:
         decoder: Callable[[], FrameDecoder | LineDecoder] = FrameDecoder,
         mark: Callable[[Hop], None] = _unmarked,
     ) -> None:
+        if model is None and sample_model is None:
+            raise ArgumentError("there is neither a model nor a sample_model: give one, or both")
+        check_body(body_mass_kg, body_height_m)
+        check_choice("calibrate", calibrate, get_args(Method))
+        check_voices(cues, by_cycle=model is not None, by_sample=sample_model is not None)
         self.intake = Intake(devices, decoder)
         self.segmenter = GaitSegmenter()
         self.cycles = CycleTracker()

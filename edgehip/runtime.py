@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, get_args
 
 from edgehip.cues import Cue
 from edgehip.errors import DeviceError, EdgehipError
@@ -21,6 +21,7 @@ from edgehip.events import (
     PortLost,
     PortOpened,
 )
+from edgehip.given import check_choice
 from edgehip.latency import LatencyMeter, Out, Percentiles
 from edgehip.lines import LineDecoder, TimeUnit
 from edgehip.link import LinkMonitor
@@ -99,6 +100,8 @@ class Stream:
 
     Raises
     ------
+    ArgumentError, CueError, ModelInputError, ProfileError
+        See :class:`edgehip.pipeline.Pipeline`; or there is no such format.
     DeviceError
         While iterating: the device lacks angles the model needs, speaks another format, names its
         columns as nobody can read, or its clock is in another unit.
@@ -121,6 +124,7 @@ class Stream:
         recorder: Callable[[SourceItem], None] | None = None,
         deadline_ms: float = DEFAULT_DEADLINE_MS,
     ) -> None:
+        check_choice("format", format, get_args(Format))
         self.source = source
         self.meter = LatencyMeter(time.monotonic_ns, round(deadline_ms * 1e6))
         self.link = LinkMonitor()

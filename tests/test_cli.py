@@ -96,6 +96,18 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--port=synthetic:", "--no-correction"], "without --estimates cycle,sample"),
         (["stream", "--port=synthetic:", "--sample-model", "x"], "nothing without --estimates s"),
         (["stream", "--port=synthetic:", "--time-unit", "us"], "nothing without --format lines"),
+        (["stream", "--port=synthetic:", "--baud=9600"], "that is no serial port"),
+        (["stream", "--port=replay:text.txt", "--baud=9600"], "that is no serial port"),
+        (["stream", "--port=synthetic:", "--body-height=1.8"], "does not ask for it"),
+        (
+            ["stream", "--port=synthetic:", "--estimates=sample", "--body-mass=72"],
+            "without --estimates cycle or a cue in N or Nm",
+        ),
+        (
+            ["stream", "--port=synthetic:", "--cue=peak glmed_r > 1 N/kg", "--output=csv"],
+            "with --output csv, which holds none, and no --send",
+        ),
+        (["stream", "--port=synthetic:", "--cue=glmed_r > 1 N/kg"], "give --estimates sample"),
         (
             ["stream", "--port=synthetic:", "--calibrate=standing", "--profile=a", "--record=./a"],
             "names the same file as --profile",

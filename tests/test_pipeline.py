@@ -18,7 +18,15 @@ from hypothesis import strategies as st
 from edgehip import Pipeline, Stream, load_model, open_source, parse_cue, snapshot
 from edgehip.channels import ANGLES, MIRROR
 from edgehip.cycles import MAX_SAMPLES
-from edgehip.errors import ArgumentError, DeviceError, ModelInputError, ProfileError, SnapshotError
+from edgehip.errors import (
+    ArgumentError,
+    CueError,
+    DeviceError,
+    EdgehipError,
+    ModelInputError,
+    ProfileError,
+    SnapshotError,
+)
 from edgehip.events import (
     BrokenCycle,
     Chunk,
@@ -315,6 +323,34 @@ def test_a_model_without_a_zero_cannot_be_calibrated(model: Model) -> None:
         Pipeline(replace(model, card=card), calibrate="standing")
 
 
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"body_mass_kg": math.nan}, "a body's mass is 5 to 350 kg, not nan"),
+        ({"body_mass_kg": -5}, "5 to 350 kg, not -5"),
+        ({"body_mass_kg": 0.0}, "5 to 350 kg, not 0.0"),
+        ({"body_mass_kg": 72_000.0}, "5 to 350 kg"),
+        ({"body_height_m": 172.0}, "a body's height is 0.5 to 2.6 m, not 172.0"),
+        ({"calibrate": "stand"}, "calibrate is 'stand'; there are: 'standing', 'strides'"),
+        ({"cues": [parse_cue("glmed_r > 1 N/kg")]}, "looks at every sample: .* a sample_model"),
+        ({"format": "csv"}, "format is 'csv'; there are: 'frames', 'lines'"),
+        ({"format": "lines", "time_unit": "min"}, "time_unit is 'min'; there are: 'us', 'ms', 's'"),
+    ],
+)
+def test_what_would_do_nothing_or_harm_is_refused(
+    model: Model, options: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(EdgehipError, match=complaint):
+        Stream(open_source("synthetic:?speed=max"), model, **options)
+
+
+def test_without_a_model_there_is_nothing_to_do() -> None:
+    with pytest.raises(ArgumentError, match="neither a model nor a sample_model"):
+        Pipeline(None)
+    with pytest.raises(CueError, match="looks at every cycle"):
+        Pipeline(None, sample_model=leaky_model(), cues=[parse_cue("peak glmed_r > 1 N/kg")])
+
+
 def test_a_device_whose_clock_stood_still_while_it_was_away_was_away(
     model: Model, walk: Walk
 ) -> None:
@@ -570,7 +606,7 @@ def test_who_leaves_a_stream_between_two_events_loses_no_sample(walk: Walk, tmp_
         recorder.add(chunk)
     assert recorder.close() is None
     source = open_source(f"replay:{tmp_path}/walk.rec?speed=max")
-    with Stream(source, None) as stream:
+    with Stream(source, None, sample_model=leaky_model()) as stream:
         assert any(isinstance(event, InitialContact) for event in stream)  # looks no further
         assert source.ended is False
         for _ in stream:
