@@ -26,6 +26,9 @@ class LinkMonitor:
         self.state = LinkState.WAITING
         self.samples = 0
         self.faults: Counter[Fault] = Counter()
+        self.has_waited = False
+        """Whether a device had time to begin before its first sample, if one came."""
+        self._first_look_ns: int | None = None
         self._last_sample_ns: int | None = None
 
     def fault(self, fault: LinkFault) -> None:
@@ -50,7 +53,9 @@ class LinkMonitor:
 
     def tick(self, now_ns: int) -> LinkChange | None:
         """Return the change that the passing of time brings, if any."""
-        if self._last_sample_ns is None or self.state is LinkState.LOST:
+        if self._last_sample_ns is None:
+            return self._wait(now_ns)
+        if self.state is LinkState.LOST:
             return None
         silent_s = (now_ns - self._last_sample_ns) / 1e9
         detail = f"no sample for {silent_s:.2f} s"
@@ -70,6 +75,18 @@ class LinkMonitor:
         """Lost frames in percent of those the device sent."""
         sent = self.samples + self.faults[Fault.REORDERED] + self.frames_lost
         return 100.0 * self.frames_lost / sent if sent else 0.0
+
+    def _wait(self, now_ns: int) -> LinkChange | None:
+        """Say once that nothing came in the time in which a link would be lost."""
+        if self._first_look_ns is None:
+            self._first_look_ns = now_ns
+        waited_s = (now_ns - self._first_look_ns) / 1e9
+        if self.has_waited or waited_s < self.lost_after_s:
+            return None
+        self.has_waited = True
+        if self.state is not LinkState.WAITING:
+            return None
+        return LinkChange(self.state, now_ns, f"no sample in the first {waited_s:.2f} s")
 
     def _to(self, state: LinkState, at_ns: int, detail: str) -> LinkChange | None:
         if state is self.state:

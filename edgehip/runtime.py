@@ -251,8 +251,13 @@ class Stream:
         if self.pipeline.state.samples and self._doubtful():
             raise DeviceError(_other_unit("microseconds"))
         if not self.pipeline.state.samples:
-            missing = self.pipeline.intake.missing_channels
-            raise DeviceError(self._lacks() if missing else self._hopeless())
+            raise DeviceError(self._without_samples())
+
+    def complaint(self) -> DeviceError | None:
+        """Return why no sample came, if there was time for it; whoever ended the stream may ask."""
+        if self.pipeline.state.samples or not self.link.has_waited:
+            return None
+        return DeviceError(self._without_samples())
 
     def estimates(self) -> Iterator[HipEstimate]:
         """Yield the estimates, and nothing else."""
@@ -328,6 +333,9 @@ class Stream:
         elif self.source.live:
             self._check_clock(chunk.received_ns)
 
+    def _without_samples(self) -> str:
+        return self._lacks() if self.pipeline.intake.missing_channels else self._hopeless()
+
     def _lacks(self) -> str:
         missing = ", ".join(self.pipeline.intake.missing_channels)
         if self.source.devices > 1:
@@ -343,12 +351,17 @@ class Stream:
     def _hopeless(self) -> str:
         frames = isinstance(self.pipeline.intake.receivers[0].decoder, FrameDecoder)
         if not self._bytes:
-            return "nothing came: the device never sent a byte"
+            return (
+                "nothing came: the device never sent a byte; check that it has power, that --port "
+                "is its own, and that it sends by itself or when it is asked to start"
+            )
         if self.link.faults[Fault.BAD_VALUE]:
             return (
                 "every sample has an angle beyond 180 degrees: angles are in degrees, from -180 to "
                 "180, and near 0 in standing"
             )
+        if self.device is not None and not self.link.faults:
+            return "the device said what it is and sent no angles: check that it measures"
         head = f"{self._bytes} bytes came and not one good {'frame' if frames else 'line'}"
         if frames and self._printable:
             return f"{head}: the device seems to print text; try --format lines"

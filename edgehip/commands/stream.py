@@ -286,6 +286,7 @@ def stream(
             run.until(None if duration_s is None else time.monotonic() + duration_s)
         except EdgehipError as error:
             problem = error  # told after what was received is safe and summed up
+        problem = problem or streaming.complaint()
         for link in links:
             link.close()  # first of all: a motor may follow a cue
         told = summary_lines(streaming.summary()) + shown.close()
