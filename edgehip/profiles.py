@@ -9,7 +9,7 @@ from edgehip.zero import Profile
 MAX_BYTES = 1 << 16
 
 
-def load_profile(path: Path) -> Profile:
+def load_profile(path: str | Path) -> Profile:
     """Read a profile.
 
     Raises
@@ -18,7 +18,7 @@ def load_profile(path: Path) -> Profile:
         If the file cannot be read or is no profile.
     """
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES)
     except OSError as error:
         raise ProfileError(
