@@ -380,6 +380,23 @@ def test_a_calibration_that_was_not_finished_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "me.json").exists()
 
 
+@pytest.mark.parametrize("warned", [True, False])
+def test_an_old_zero_is_warned_of_where_the_sensors_are_worn_now(
+    tmp_path: Path, warned: bool
+) -> None:
+    port = "synthetic:" if warned else "synthetic:?speed=max"
+    profile = Profile("standing", (0.0,) * 10, 300, "2024-05-06T12:00:00+00:00")
+    (tmp_path / "me.json").write_text(profile.to_json())
+    done = edgehip(
+        *("stream", "--port", port, "--profile", "me.json", "--duration", "0"), cwd=tmp_path
+    )
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    complaint = "edgehip: me.json: this zero was measured on 2024-05-06 ("
+    assert lines[0].startswith(complaint) is warned
+    assert "zero       standing (300 samples, 2024-05-06)" in lines
+
+
 def test_a_mistake_leaves_no_empty_recording_behind(tmp_path: Path) -> None:
     Path(tmp_path / "far.json").write_text(Profile("standing", (100.0,) * 10, 300).to_json())
     done = edgehip(

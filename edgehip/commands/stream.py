@@ -18,10 +18,11 @@ from edgehip.commands.paths import NamedPath
 from edgehip.commands.run import Run, stopped_by_signals
 from edgehip.cues import check_voices, parse_cue
 from edgehip.errors import EdgehipError, ProfileError
+from edgehip.estimators.cycle import NO_ZERO
 from edgehip.given import HEIGHT_M, MASS_KG
 from edgehip.lines import TimeUnit
 from edgehip.model import DEFAULT_CYCLE_MODEL, DEFAULT_SAMPLE_MODEL, load_model
-from edgehip.profiles import load_profile
+from edgehip.profiles import doubt, load_profile
 from edgehip.runtime import DEFAULT_DEADLINE_MS, Format, Stream
 from edgehip.sinks.device import DeviceLink
 from edgehip.sinks.output import OutputKind, open_output
@@ -246,6 +247,12 @@ def stream(
         opened = open_source(*pair, baud=baud, time_unit=time_unit)
         source = stack.enter_context(contextlib.closing(opened))
         refuse_idle(("rate_hz", "--rate", source.live, f"with {port}: no device is there to ask"))
+        why = doubt(profile, datetime.now().astimezone()) if profile and source.live else None
+        if why:
+            complain(
+                f"{profile_path}: {why}: a zero of another day is worse than none, unless the "
+                "sensors have not moved since; measure it again with --calibrate"
+            )
         streaming = Stream(
             source,
             model,
@@ -296,6 +303,8 @@ def stream(
                 problem = left_out
             elif left_out is not None:
                 told.append(f"replay     {left_out}")
+        if streaming.pipeline.zero != NO_ZERO:
+            told.append(f"zero       {streaming.pipeline.zero}")
         for link in links:
             if link.dropped:
                 told.append(f"send       {link.dropped} frames the device did not take")
