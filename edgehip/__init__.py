@@ -4,13 +4,16 @@ import importlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from edgehip import snapshot
     from edgehip.channels import ANGLES, MOMENTS, MUSCLES
     from edgehip.cues import parse_cue
     from edgehip.errors import EdgehipError
     from edgehip.events import (
+        DISTRUST,
         BrokenCycle,
         Chunk,
         CueChange,
+        Flag,
         FootOff,
         HipEstimate,
         HipSampleEstimate,
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     )
     from edgehip.model import Model, load_model
     from edgehip.pipeline import Pipeline
+    from edgehip.profiles import load_profile
     from edgehip.runtime import Stream
     from edgehip.sources import open_source
     from edgehip.zero import Profile
@@ -29,12 +33,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ANGLES",
+    "DISTRUST",
     "MOMENTS",
     "MUSCLES",
     "BrokenCycle",
     "Chunk",
     "CueChange",
     "EdgehipError",
+    "Flag",
     "FootOff",
     "HipEstimate",
     "HipSampleEstimate",
@@ -48,8 +54,10 @@ __all__ = [
     "Stream",
     "__version__",
     "load_model",
+    "load_profile",
     "open_source",
     "parse_cue",
+    "snapshot",
 ]
 
 _ROOMS = {
@@ -57,9 +65,11 @@ _ROOMS = {
     "cues": ("parse_cue",),
     "errors": ("EdgehipError",),
     "events": (
+        "DISTRUST",
         "BrokenCycle",
         "Chunk",
         "CueChange",
+        "Flag",
         "FootOff",
         "HipEstimate",
         "HipSampleEstimate",
@@ -70,7 +80,9 @@ _ROOMS = {
     ),
     "model": ("Model", "load_model"),
     "pipeline": ("Pipeline",),
+    "profiles": ("load_profile",),
     "runtime": ("Stream",),
+    "snapshot": ("snapshot",),
     "sources": ("open_source",),
     "zero": ("Profile",),
 }
@@ -82,7 +94,8 @@ if not TYPE_CHECKING:  # which knows the names above, and that there are no othe
         """Import a public name when it is first used: whoever needs one waits for no other."""
         for room, names in _ROOMS.items():
             if name in names:
-                value = globals()[name] = getattr(importlib.import_module(f"edgehip.{room}"), name)
+                module = importlib.import_module(f"edgehip.{room}")
+                value = globals()[name] = module if name == room else getattr(module, name)
                 return value
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -25,7 +25,11 @@ ANGLES: Final = (
 """Joint angles in degrees, in the order every array of ten angles has."""
 
 MOMENTS: Final = ("hip_flexion", "hip_adduction", "hip_rotation")
-"""Hip joint moments (Nm/kg), named by the joint coordinate they act on."""
+"""Hip joint moments (Nm/kg), named by the joint coordinate they act on.
+
+They are internal, what muscles and ligaments do to the thigh (the generalised forces of OpenSim's
+inverse dynamics), not what the ground does: positive ``hip_flexion`` is the flexors'.
+"""
 
 MUSCLES: Final = (
     "addbrev",

@@ -14,10 +14,13 @@ from typing import Final
 from edgehip.channels import MOMENTS, MUSCLES, Side
 from edgehip.errors import CueError
 from edgehip.events import DISTRUST, CueChange, Flag, HipEstimate, HipSampleEstimate
+from edgehip.given import check_body
 
+_NUMBER: Final = r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?"
 _PATTERN: Final = re.compile(
-    r"(?P<peak>peak\s+)?(?P<name>\w+)_(?P<side>[lr])\s*(?P<sign>[<>])\s*"
-    r"(?P<threshold>-?[0-9.]+)\s*(?P<unit>N/kg|Nm/kg|N|Nm)(?P<options>(\s*,\s*\w+\s*=\s*[0-9.]+)*)"
+    rf"(?P<peak>peak\s+)?(?P<name>\w+)_(?P<side>[lr])\s*(?P<sign>[<>]=?)\s*"
+    rf"(?P<threshold>{_NUMBER})\s*(?P<unit>N/kg|Nm/kg|N|Nm)"
+    rf"(?P<options>(\s*,\s*\w+\s*=\s*{_NUMBER})*)"
 )
 _OPTIONS: Final = ("hysteresis", "refractory_s")
 _MEND: Final = "write it like 'glmed_r > 12 N/kg, hysteresis=1, refractory_s=0.5'"
@@ -64,11 +67,16 @@ def parse_cue(text: str, body_mass_kg: float | None = None) -> Cue:
     CueError
         If it is written otherwise, names no output, has the wrong unit, or is in N or Nm while the
         body mass is not known.
+    ArgumentError
+        If nobody has that mass.
     """
+    check_body(body_mass_kg)
     match = _PATTERN.fullmatch(text.strip())
     if match is None:
         raise CueError(f"cue {text!r} is not understood: {_MEND}")
-    name, unit = match["name"], match["unit"]
+    name, unit, sign = match["name"], match["unit"], match["sign"]
+    if sign.endswith("="):
+        raise CueError(f"cue {text!r}: write {sign[0]!r} for {sign!r}")
     if name not in MOMENTS + MUSCLES:
         raise CueError(
             f"cue {text!r}: no output {name!r}; there are: {', '.join(MOMENTS + MUSCLES)}"
@@ -78,28 +86,56 @@ def parse_cue(text: str, body_mass_kg: float | None = None) -> Cue:
         raise CueError(f"cue {text!r}: {name} is in {kind}/kg or {kind}")
     if not unit.endswith("/kg") and body_mass_kg is None:
         raise CueError(f"cue {text!r}: {unit} needs the body's mass: give --body-mass")
-    options = {"hysteresis": 0.0, "refractory_s": 0.0}
-    try:
-        threshold = float(match["threshold"])
-        for option in filter(None, (o.strip() for o in match["options"].split(","))):
-            key, _, value = (part.strip() for part in option.partition("="))
-            if key not in _OPTIONS:
-                raise CueError(f"cue {text!r}: unknown {key!r}; there are: {', '.join(_OPTIONS)}")
-            options[key] = float(value)
-    except ValueError as error:
-        raise CueError(f"cue {text!r}: a number is none: {_MEND}") from error
-    scale = 1.0 if unit.endswith("/kg") else body_mass_kg or 1.0
+    options: dict[str, float] = {}
+    threshold = _number(match["threshold"], text)
+    for option in filter(None, (o.strip() for o in match["options"].split(","))):
+        key, _, value = (part.strip() for part in option.partition("="))
+        if key not in _OPTIONS:
+            raise CueError(f"cue {text!r}: unknown {key!r}; there are: {', '.join(_OPTIONS)}")
+        if key in options:
+            raise CueError(f"cue {text!r}: {key} is there twice; give it once")
+        options[key] = _number(value, text)
+        if options[key] < 0.0:
+            raise CueError(f"cue {text!r}: {key} is negative; it is 0 or more")
+    scale = 1.0 if unit.endswith("/kg") or body_mass_kg is None else body_mass_kg
     return Cue(
         text=text.strip(),
         name=name,
         side="l" if match["side"] == "l" else "r",
-        above=match["sign"] == ">",
+        above=sign == ">",
         threshold=threshold / scale,
-        hysteresis=options["hysteresis"] / scale,
-        refractory_s=options["refractory_s"],
+        hysteresis=options.get("hysteresis", 0.0) / scale,
+        refractory_s=options.get("refractory_s", 0.0),
         of_peak=bool(match["peak"]),
         unit_per_kg=scale,
     )
+
+
+def check_voices(cues: Sequence[Cue], *, by_cycle: bool, by_sample: bool) -> None:
+    """Refuse a cue that nothing would ever switch.
+
+    Raises
+    ------
+    CueError
+        If one looks at strides or samples, and those are not estimated.
+    """
+    for cue in cues:
+        if not (by_cycle if cue.of_peak else by_sample):
+            kind, model = ("cycle", "model") if cue.of_peak else ("sample", "sample_model")
+            raise CueError(
+                f"cue {cue.text!r} looks at every {kind}: give --estimates {kind} (in Python, a "
+                f"{model})"
+            )
+
+
+def _number(digits: str, text: str) -> float:
+    try:
+        number = float(digits)
+    except ValueError as error:
+        raise CueError(f"cue {text!r}: {digits!r} is no number: {_MEND}") from error
+    if not math.isfinite(number):
+        raise CueError(f"cue {text!r}: {digits!r} is too large a number")
+    return number
 
 
 @dataclass(slots=True)

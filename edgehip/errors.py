@@ -3,6 +3,7 @@
 ::
 
     EdgehipError
+    ├── ArgumentError         a value given from Python cannot be
     ├── MissingExtraError     an optional package is not installed
     ├── ModelFileError        a file is not a model, is damaged, or lies about itself
     ├── ModelInputError       a model cannot be run on what this stream has
@@ -31,6 +32,10 @@ class EdgehipError(Exception):
     def __str__(self) -> str:
         """Return the message, in one line."""
         return "".join(c if c.isprintable() else "?" for c in super().__str__())
+
+
+class ArgumentError(EdgehipError, ValueError):
+    """A value given from Python cannot be: its shape, its unit, or a word there is not."""
 
 
 class MissingExtraError(EdgehipError):

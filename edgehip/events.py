@@ -21,7 +21,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehip.channels import ANGLES, Side
+from edgehip.channels import ANGLES, MOMENTS, MUSCLES, Side
+from edgehip.errors import ArgumentError
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class Fault(StrEnum):
     """A value that cannot be: an angle beyond a joint's reach, text that is not UTF-8, the time of
     a text line that is far off and that the next one does not go on from."""
     BAD_LINE = "bad_line"
-    """A text line that is not ``time,angle1,...`` (wrong count, not a number, not finite)."""
+    """A text line that is not ``time,angle1,...`` (wrong count, not a number, not finite), or whose
+    columns nobody knows: a header came that cannot be used."""
     INCOMPLETE = "incomplete"
     """A sample in which the device marked some angles as not measured."""
     LOST = "lost"
@@ -83,10 +85,16 @@ class Fault(StrEnum):
     """The device started again: its sequence numbers and clock began anew."""
     CLOCK_JUMP = "clock_jump"
     """The device's clock leapt while its sequence numbers went on."""
+    COLUMNS = "columns"
+    """Text lines named other columns than those that were read before."""
     UNMATCHED = "unmatched"
     """A sample of the first of two devices that the second one's did not complete."""
     OVERRUN = "overrun"
     """Chunks the reader's bounded queue had to drop because the host was too slow."""
+
+
+BEGINNINGS: Final = frozenset({Fault.RESTART, Fault.CLOCK_JUMP, Fault.COLUMNS})
+"""What comes after one of these has no connection with what was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +255,7 @@ class Flag(StrEnum):
     WARMING_UP = "warming_up"
     """The per-sample model has not seen enough yet since it began anew."""
     LINK_DOWN = "link_down"
-    """The link is stale or lost (only on a cue that is switched off for it)."""
+    """The link is stale or lost, or the stream ends (only on a cue that is switched off for it)."""
     NOT_WALKING = "not_walking"
     """The person stopped walking (only on a cue that is switched off for it)."""
 
@@ -315,6 +323,11 @@ class HipEstimate:
         return self.end_s - self.start_s
 
     @property
+    def trusted(self) -> bool:
+        """Whether no flag forbids acting upon it (:data:`DISTRUST`)."""
+        return DISTRUST.isdisjoint(self.flags)
+
+    @property
     def stance_percent(self) -> float | None:
         """Stance (initial contact to foot off) in percent of the gait cycle."""
         if self.foot_off_s is None:
@@ -327,7 +340,8 @@ class HipSampleEstimate:
     """What both hips do at one sample, by a causal model, without delay.
 
     ``moments_nm_per_kg`` (3,) follow :data:`edgehip.channels.MOMENTS`, ``forces_n_per_kg`` (14,)
-    :data:`edgehip.channels.MUSCLES`, for each side. Spreads are as in
+    :data:`edgehip.channels.MUSCLES`, for each side: arrays by side here, curves by name there, as
+    each comes out of its network. :meth:`value` takes a name. Spreads are as in
     :class:`HipEstimate`. ``out_of_range_score`` is that of the hip less like the training people's;
     above 1: less like them than 999 of 1000 samples of new people.
     ``own_moments_nm_per_kg`` and ``own_forces_n_per_kg`` are the model's own answers for each side
@@ -347,6 +361,34 @@ class HipSampleEstimate:
     out_of_range_score: float | None = None
     own_moments_nm_per_kg: Mapping[Side, NDArray[np.float32]] = field(default_factory=dict)
     own_forces_n_per_kg: Mapping[Side, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether no flag forbids acting upon it (:data:`DISTRUST`)."""
+        return DISTRUST.isdisjoint(self.flags)
+
+    def value(self, output: str) -> float:
+        """Return one output of one hip, in Nm/kg or N/kg.
+
+        Parameters
+        ----------
+        output
+            A moment or muscle with its side: ``hip_flexion_r``, ``glmed_l``.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such output.
+        """
+        name, _, letter = output.rpartition("_")
+        side: Side = "l" if letter == "l" else "r"
+        if letter == side and name in MOMENTS:
+            return float(self.moments_nm_per_kg[side][MOMENTS.index(name)])
+        if letter == side and name in MUSCLES:
+            return float(self.forces_n_per_kg[side][MUSCLES.index(name)])
+        raise ArgumentError(
+            f"no output {output!r}; there are: {', '.join(MOMENTS + MUSCLES)}, each with _l or _r"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from edgehip.channels import ANGLES
 from edgehip.events import (
+    BEGINNINGS,
     Chunk,
-    Fault,
     JointAngleSample,
     LinkChange,
     LinkFault,
@@ -50,7 +50,7 @@ class Intake:
                 host_ns = receiver.timebase.host_ns(event.time_s)
                 found += self.merger.feed(1 if item.device else 0, event, host_ns)
                 continue
-            if isinstance(event, LinkFault) and event.fault in (Fault.RESTART, Fault.CLOCK_JUMP):
+            if isinstance(event, LinkFault) and event.fault in BEGINNINGS:
                 found += self.merger.reset()
             found.append(event)
         return found
@@ -70,3 +70,10 @@ class Intake:
         """Angles that no device measures, as far as they said or showed."""
         missing = [set(receiver.missing_channels) for receiver in self.receivers]
         return tuple(name for name in ANGLES if all(name in gone for gone in missing))
+
+    @property
+    def unusable_header(self) -> str:
+        """Why the lines of a device are not used any more, if its header is why."""
+        decoders = (receiver.decoder for receiver in self.receivers)
+        found = (d.unusable_header for d in decoders if isinstance(d, LineDecoder))
+        return next(filter(None, found), "")

@@ -1,18 +1,29 @@
 """The text line format, for firmware that just prints: ``time,angle1,...,angle10``.
 
-A first line of names is optional: ``time_us``, ``time_ms`` or ``time_s`` and the angles' names, in
-any order, other columns ignored. Without it the time is in milliseconds (or what the decoder was
-told) and the angles follow :data:`edgehip.channels.ANGLES`. An empty field is an angle not
-measured. Lines end in LF or CR LF. There is no checksum and no sequence number, so loss can only
-be inferred from time, and a corrupted digit can pass for an angle: prefer frames.
+A line of names is optional: ``time_us``, ``time_ms`` or ``time_s`` (or ``timestamp_us`` ...) and
+the angles' names, in any order, in any case, quoted or not, other columns ignored. Without it the
+time is in milliseconds (or what the decoder was told) and the angles follow
+:data:`edgehip.channels.ANGLES`. An empty field is an angle not measured. Lines end in LF or CR LF.
+
+A line that names angles but cannot be used, or names everything by words that say nothing to
+edgehip, shows that the columns lie otherwise than one would think: left may be right. From there on
+no line is used until a header comes that can be. One that names other columns than were read so far
+is told (:attr:`edgehip.events.Fault.COLUMNS`): what was read before was something else.
+
+There is no checksum and no sequence number, so loss can only be inferred from time, and a corrupted
+digit can pass for an angle: prefer frames.
 """
 
+import codecs
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from edgehip.channels import ANGLES
 from edgehip.events import Chunk, Fault, LinkFault
+from edgehip.given import check_choice
 from edgehip.messages import Angles, Description
 from edgehip.wire import Frame
 
@@ -21,15 +32,27 @@ MAX_TIME_US: Final = 2.0**53
 """Up to here (285 years) a float holds every microsecond; a later time is a garbled one."""
 TimeUnit = Literal["us", "ms", "s"]
 _US_PER: Final[dict[TimeUnit, float]] = {"us": 1.0, "ms": 1e3, "s": 1e6}
+_TIMES: Final[dict[str, TimeUnit]] = {
+    f"{name}_{unit}": unit for name in ("time", "timestamp") for unit in _US_PER
+}
+_WORD: Final = re.compile(r"[a-z][ -~]*")
+_SHOWN: Final = 60
+"""Characters of a header that are quoted to somebody who has to mend it."""
+_MEND: Final = "a header has time_us, time_ms or time_s and the angles' names (hip_flexion_r, ...)"
 
 
 @dataclass(slots=True)
 class LineDecoderState:
-    """A half-received line and what the header said; the first partial line is not counted."""
+    """A half-received line, what the header said, and why it cannot be used, if it cannot.
+
+    ``read`` is whether a sample was read by these columns.
+    """
 
     pending: bytes = b""
     skipping: bool = False
-    started: bool = False
+    headed: bool = False
+    read: bool = False
+    unusable: str = ""
     time_unit: TimeUnit = "ms"
     time_column: int = 0
     columns: tuple[int, ...] = tuple(range(1, 1 + len(ANGLES)))
@@ -44,9 +67,15 @@ class LineDecoder:
     ----------
     time_unit
         Of the first column when no header says it.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no unit.
     """
 
     def __init__(self, time_unit: TimeUnit = "ms") -> None:
+        check_choice("time_unit", time_unit, _US_PER)
         self.time_unit = time_unit
         self.state = LineDecoderState(time_unit=time_unit)
 
@@ -63,7 +92,6 @@ class LineDecoder:
                 found.append(LinkFault(Fault.OVERLONG, 1, chunk.received_ns))
             elif line := line.strip():
                 found += self._line(line, chunk.received_ns)
-            state.started = True
         if not state.skipping:
             state.pending += rest
             if len(state.pending) > MAX_LINE:
@@ -77,42 +105,97 @@ class LineDecoder:
         The header stays: a device that prints it once is still the same after a pulled cable, and
         one that started again prints it again.
         """
-        self.state.pending, self.state.skipping, self.state.started = b"", False, False
+        self.state.pending, self.state.skipping = b"", False
+
+    @property
+    def unusable_header(self) -> str:
+        """Why no line is used any more, if a header that cannot be used is why."""
+        return self.state.unusable
 
     def _line(self, line: bytes, received_ns: int) -> list[Frame | LinkFault]:
         state = self.state
+        line = line.removeprefix(codecs.BOM_UTF8)
+        if b'"' in line:
+            line = line.replace(b'"', b"")
         fields = [field.strip() for field in line.decode("ascii", "replace").split(",")]
-        if any(field in ("time_us", "time_ms", "time_s") for field in fields):
-            return [self._header(fields, received_ns)]
         try:
             time_us = float(fields[state.time_column]) * _US_PER[state.time_unit]
             angles = tuple(
                 math.nan if column < 0 or not fields[column] else float(fields[column])
                 for column in state.columns
             )
-            bad = len(fields) != state.width or not 0.0 <= time_us < MAX_TIME_US
-            bad |= any(math.isinf(angle) for angle in angles)
         except (ValueError, IndexError):
-            bad = True
-        if bad:
-            # The first bytes after opening a port are usually the tail of a line.
-            count = 1 if state.started else 0
-            return [LinkFault(Fault.BAD_LINE, count, received_ns)] if count else []
+            return self._header([field.lower() for field in fields], received_ns)
+        bad = len(fields) != state.width or not 0.0 <= time_us < MAX_TIME_US
+        if bad or any(math.isinf(angle) for angle in angles) or state.unusable:
+            return [LinkFault(Fault.BAD_LINE, 1, received_ns)]
+        state.read = True
         return [Frame(None, round(time_us), Angles(angles), _WRAPS_AT_US[state.time_unit])]
 
-    def _header(self, fields: list[str], received_ns: int) -> Frame | LinkFault:
+    def _header(self, fields: list[str], received_ns: int) -> list[Frame | LinkFault]:
         state = self.state
-        column_of = {name: column for column, name in enumerate(fields)}
-        times = [name for name in ("time_us", "time_ms", "time_s") if name in column_of]
-        if len(times) != 1 or len(column_of) != len(fields):
-            return LinkFault(Fault.BAD_LINE, 1, received_ns)
-        unit = times[0].removeprefix("time_")
-        state.time_unit = "us" if unit == "us" else "ms" if unit == "ms" else "s"
-        state.time_column = column_of[times[0]]
-        state.columns = tuple(column_of.get(name, -1) for name in ANGLES)
-        state.width = len(fields)
-        measured = sum(1 << i for i, column in enumerate(state.columns) if column >= 0)
-        return Frame(None, 0, Description(0.0, measured, "", ""), None)
+        if not _is_of_a_header(fields, state.headed):
+            return [LinkFault(Fault.BAD_LINE, 1, received_ns)]
+        why = _unusable(fields)
+        if why:
+            text = ",".join(fields)
+            shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+            state.unusable = f"the header '{shown}' cannot be used: {why}; {_MEND}"
+            return [LinkFault(Fault.BAD_LINE, 1, received_ns)]
+        before = state.time_unit, state.time_column, state.columns, state.width
+        (time,) = (name for name in fields if name in _TIMES)
+        columns = tuple(fields.index(name) if name in fields else -1 for name in ANGLES)
+        now = _TIMES[time], fields.index(time), columns, len(fields)
+        state.time_unit, state.time_column, state.columns, state.width = now
+        measured = sum(1 << i for i, column in enumerate(columns) if column >= 0)
+        said: list[Frame | LinkFault] = [Frame(None, 0, Description(0.0, measured, "", ""), None)]
+        if state.read and now != before:
+            said.insert(0, LinkFault(Fault.COLUMNS, 1, received_ns))
+        state.unusable, state.headed, state.read = "", True, state.read and now == before
+        return said
+
+
+def _is_of_a_header(fields: Sequence[str], headed: bool) -> bool:
+    """Say whether a line that holds no sample is a header, or what noise or a late start left.
+
+    Angles' names show it, also cut off in front. So do words where there should be numbers, one for
+    each; a device that named its columns before may say other things in words.
+    """
+    if any(name in ANGLES for name in fields):
+        return True
+    first = fields[0]
+    if first.endswith(("_l", "_r")) and any(name.endswith(first) for name in ANGLES):
+        return True
+    if any(_is_number(field) for field in fields):
+        return False
+    if any(name in _TIMES for name in fields):
+        return True
+    in_words = len(fields) == 1 + len(ANGLES) and all(map(_WORD.fullmatch, fields))
+    return in_words and not headed
+
+
+def _unusable(fields: Sequence[str]) -> str:
+    """Say why a header cannot be used; nothing if it can."""
+    times = [name for name in fields if name in _TIMES]
+    twice = next((n for n in ANGLES if fields.count(n) > 1), None)
+    if any(_is_number(field) for field in fields):
+        return "numbers stand in it"
+    if len(times) > 1:
+        return f"it names the time more than once ({', '.join(times)})"
+    if not times:
+        unclear = next((name for name in fields if name.startswith("time")), None)
+        return f"'{unclear}' names no unit of time" if unclear else "it names no time"
+    if twice is not None:
+        return f"it names {twice} twice"
+    return "" if any(name in ANGLES for name in fields) else "it names no angle"
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
 
 
 _WRAPS_AT_US: Final[dict[TimeUnit, int | None]] = {"us": 2**32, "ms": 2**32 * 1000, "s": None}

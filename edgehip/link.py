@@ -28,6 +28,9 @@ class LinkMonitor:
         self.received = 0
         """Good samples of all devices: of two, a sample of each makes one."""
         self.faults: Counter[Fault] = Counter()
+        self.has_waited = False
+        """Whether a device had time to begin before its first sample, if one came."""
+        self._first_look_ns: int | None = None
         self._last_sample_ns: int | None = None
 
     def fault(self, fault: LinkFault) -> None:
@@ -40,13 +43,21 @@ class LinkMonitor:
         self._last_sample_ns = received_ns
         return self._to(LinkState.LIVE, received_ns, "samples are coming")
 
+    def renamed(self, at_ns: int) -> LinkChange | None:
+        """Note that what came so far was something else than was thought."""
+        if self.state is not LinkState.LIVE:
+            return None
+        return self._to(LinkState.STALE, at_ns, "a header names other columns: all begins anew")
+
     def port_lost(self, at_ns: int, detail: str) -> LinkChange | None:
         """Note that the port itself went away."""
         return self._to(LinkState.LOST, at_ns, detail)
 
     def tick(self, now_ns: int) -> LinkChange | None:
         """Return the change that the passing of time brings, if any."""
-        if self._last_sample_ns is None or self.state is LinkState.LOST:
+        if self._last_sample_ns is None:
+            return self._wait(now_ns)
+        if self.state is LinkState.LOST:
             return None
         silent_s = (now_ns - self._last_sample_ns) / 1e9
         detail = f"no sample for {silent_s:.2f} s"
@@ -66,6 +77,18 @@ class LinkMonitor:
         """Lost frames in percent of those that the devices sent."""
         sent = self.received + self.faults[Fault.REORDERED] + self.frames_lost
         return 100.0 * self.frames_lost / sent if sent else 0.0
+
+    def _wait(self, now_ns: int) -> LinkChange | None:
+        """Say once that nothing came in the time in which a link would be lost."""
+        if self._first_look_ns is None:
+            self._first_look_ns = now_ns
+        waited_s = (now_ns - self._first_look_ns) / 1e9
+        if self.has_waited or waited_s < self.lost_after_s:
+            return None
+        self.has_waited = True
+        if self.state is not LinkState.WAITING:
+            return None
+        return LinkChange(self.state, now_ns, f"no sample in the first {waited_s:.2f} s")
 
     def _to(self, state: LinkState, at_ns: int, detail: str) -> LinkChange | None:
         if state is self.state:

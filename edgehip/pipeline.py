@@ -1,19 +1,21 @@
 """The rooms in a row: bytes or samples in, gait events and hip estimates out. No I/O, no clock."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, get_args
 
 from edgehip.channels import SIDES
-from edgehip.cues import Cue, Cues
+from edgehip.cues import Cue, Cues, check_voices
 from edgehip.cycles import CycleTracker
-from edgehip.errors import ProfileError
+from edgehip.errors import ArgumentError, ProfileError
 from edgehip.estimators.agreement import Agreement
 from edgehip.estimators.correction import Correction
 from edgehip.estimators.cycle import NO_ZERO, CycleEstimator
 from edgehip.estimators.sample import SampleEstimator
 from edgehip.estimators.walk_watch import WalkWatch, out_of_range
 from edgehip.events import (
+    BEGINNINGS,
     BrokenCycle,
     Chunk,
     CueChange,
@@ -32,11 +34,12 @@ from edgehip.events import (
     PortLost,
     PortOpened,
 )
+from edgehip.given import check_body, check_choice, plain_sample
 from edgehip.intake import Intake
 from edgehip.lines import LineDecoder
 from edgehip.messages import Description
 from edgehip.model import Model
-from edgehip.receiver import MAX_ANGLE_DEG
+from edgehip.receiver import MAX_ANGLE_DEG, order_in_time
 from edgehip.segmentation import GaitSegmenter
 from edgehip.wire import FrameDecoder
 from edgehip.zero import Calibration, Method, Profile
@@ -115,6 +118,10 @@ class Pipeline:
 
     Raises
     ------
+    ArgumentError
+        If there is no model at all, nobody has such a body, or ``calibrate`` is another word.
+    CueError
+        If a cue looks at what no model estimates.
     ModelInputError
         If the model does not fit what is given.
     ProfileError
@@ -136,6 +143,11 @@ class Pipeline:
         decoder: Callable[[], FrameDecoder | LineDecoder] = FrameDecoder,
         mark: Callable[[Hop], None] = _unmarked,
     ) -> None:
+        if model is None and sample_model is None:
+            raise ArgumentError("there is neither a model nor a sample_model: give one, or both")
+        check_body(body_mass_kg, body_height_m)
+        check_choice("calibrate", calibrate, get_args(Method))
+        check_voices(cues, by_cycle=model is not None, by_sample=sample_model is not None)
         self.intake = Intake(devices, decoder)
         self.segmenter = GaitSegmenter()
         self.cycles = CycleTracker()
@@ -150,6 +162,7 @@ class Pipeline:
         self.watch = WalkWatch(cards)
         self.correction = Correction() if correct and model and sample_model else None
         self.cues = Cues(cues)
+        self._profile, self._calibrate = profile, calibrate
         self.state = PipelineState(0, None, profile, Calibration(calibrate) if calibrate else None)
         self.apply_zero()
         for estimator in (self.estimator, self.sample_estimator):
@@ -178,19 +191,43 @@ class Pipeline:
             if isinstance(found, JointAngleSample):
                 yield from self._sample(found)
                 continue
-            if isinstance(found, LinkFault) and found.fault in (Fault.RESTART, Fault.CLOCK_JUMP):
+            if isinstance(found, LinkFault) and found.fault in BEGINNINGS:
                 self.reset()
             yield found
+            if isinstance(found, LinkFault) and found.fault is Fault.COLUMNS:
+                # Cues rest on angles that were others, and so does a zero measured by them.
+                yield from self.stalled(item.received_ns)
+                if self._calibrate is not None:
+                    self.state.profile = self._profile
+                    self.state.calibration = Calibration(self._calibrate)
+                    self.apply_zero()
             if isinstance(found, LinkChange) and found.state is not LinkState.LIVE:
                 yield from self.stalled(item.received_ns)
 
     def feed_sample(self, sample: JointAngleSample) -> list[Event]:
         """Return what one sample brings about.
 
-        A time that does not increase begins anew, as a long gap does. A sample with an angle that
-        is NaN or beyond a joint's reach is counted as a fault and as lost.
+        A sample with an angle that is NaN or beyond a joint's reach, or a time that is not finite,
+        is a fault, counts as lost and is not used. So is one given again, or after a later one,
+        but for the loss; a time that lies back a second or more is of a clock that began anew, and
+        so does the gait, as after a long gap.
+
+        Raises
+        ------
+        ArgumentError
+            If it has not ten angles, or something is no number.
         """
-        return list(self._sample(sample))
+        sample, state = plain_sample(sample), self.state
+        fault: Fault | None = None
+        if not math.isfinite(sample.time_s):
+            fault = Fault.BAD_VALUE
+            state.unusable += 1
+        elif state.last_sample_s is not None:
+            fault = order_in_time(1e6 * (sample.time_s - state.last_sample_s))
+        told: list[Event] = [] if fault is None else [LinkFault(fault, 1, sample.received_ns)]
+        if fault is None or fault is Fault.RESTART:
+            told += self._sample(sample)
+        return told
 
     def _sample(self, sample: JointAngleSample) -> Iterator[Event]:
         state = self.state

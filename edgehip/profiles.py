@@ -1,5 +1,6 @@
 """Reading and writing personal-zero profiles."""
 
+from datetime import datetime
 from pathlib import Path
 
 from edgehip.errors import ProfileError
@@ -9,7 +10,7 @@ from edgehip.zero import Profile
 MAX_BYTES = 1 << 16
 
 
-def load_profile(path: Path) -> Profile:
+def load_profile(path: str | Path) -> Profile:
     """Read a profile.
 
     Raises
@@ -18,13 +19,35 @@ def load_profile(path: Path) -> Profile:
         If the file cannot be read or is no profile.
     """
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES)
     except OSError as error:
         raise ProfileError(
             f"{path}: cannot be read: {error.strerror}; --calibrate makes one"
         ) from error
     return Profile.from_json(content.decode(errors="replace"), str(path))
+
+
+def doubt(profile: Profile, now: datetime) -> str | None:
+    """Return why a profile may be of another mounting of the sensors; None for one of today.
+
+    Parameters
+    ----------
+    profile
+        What is to be used.
+    now
+        With its time zone, whose midnights count.
+    """
+    try:
+        at = datetime.fromisoformat(profile.measured_at)
+        measured = (at if at.tzinfo is None else at.astimezone(now.tzinfo)).date()
+    except (ValueError, OverflowError):
+        return "nobody knows when this zero was measured"
+    days = (now.date() - measured).days
+    if not days:
+        return None
+    ago = f"{days} {'day' if days == 1 else 'days'} ago" if days > 0 else "a day that is to come"
+    return f"this zero was measured on {measured} ({ago})"
 
 
 def save_profile(profile: Profile, path: Path) -> None:

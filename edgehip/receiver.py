@@ -49,6 +49,8 @@ class ReceiverState:
     frames_since_reading: int = 0
     """Lost frames since the clock was last read."""
     restarted: bool = False
+    renamed: bool = False
+    """Text lines have other columns since the last sample."""
     opening: bool = False
     """Nothing has come since the port was opened."""
     doubted: tuple[Frame, int] | None = None
@@ -97,7 +99,10 @@ class Receiver:
             # A port is mostly opened in the middle of a frame: that is not held against the link.
             opening, self.state.opening = self.state.opening, False
             if isinstance(frame, LinkFault):
-                if not opening:
+                renamed = frame.fault is Fault.COLUMNS
+                if renamed:
+                    self._forget_lines(found)
+                if renamed or not opening:
                     found.append(frame)
             else:
                 for believed, received_ns in self._believed(frame, item.received_ns, found):
@@ -114,6 +119,15 @@ class Receiver:
         """How many good samples there were."""
         return self.state.samples
 
+    def _forget_lines(self, found: list[JointAngleSample | Description | LinkFault]) -> None:
+        """Let no line be measured by those before it: their time may have been another column."""
+        state = self.state
+        if state.doubted is not None:
+            found.append(LinkFault(Fault.BAD_VALUE, 1, state.doubted[1]))
+        state.renamed, state.doubted, state.last_time_us = True, None, None
+        state.lost_before_next = 0
+        state.line_steps_us.clear()
+
     def _believed(
         self,
         frame: Frame,
@@ -123,7 +137,7 @@ class Receiver:
         """Return the frames whose time can be believed, now that this one came."""
         state, clock = self.state, self.clock.state
         now = frame, received_ns
-        if frame.sequence is not None or isinstance(frame.message, Description):
+        if frame.sequence is not None or isinstance(frame.message, Description) or state.renamed:
             return [now]
         doubted, state.doubted = state.doubted, None
         if doubted is not None:
@@ -168,15 +182,17 @@ class Receiver:
             self._lost(frame.sequence, frame, received_ns, found)
         frames = None if frame.sequence is None else state.frames_since_reading + 1
         time_us, leapt = self.clock.feed(
-            frame.device_us, received_ns, frame.wrap_us, frames, state.restarted
+            frame.device_us, received_ns, frame.wrap_us, frames, state.restarted or state.renamed
         )
         if state.restarted or leapt:
             fault = Fault.RESTART if state.restarted else Fault.CLOCK_JUMP
             found.append(LinkFault(fault, 1, received_ns))
+        if state.restarted or leapt or state.renamed:
             self.timebase.reset()
             self.pace.reset()
             state.lost_before_next, state.last_time_us = 0, None
-        state.restarted, state.frames_since_reading = False, 0
+        state.restarted = state.renamed = False
+        state.frames_since_reading = 0
         self._angles(message.angles_deg, time_us, frames is None, received_ns, found)
 
     def _lost(
@@ -210,14 +226,9 @@ class Receiver:
     def _line_order(self, frame: Frame) -> Fault | None:
         """Say what the time of a text line, which has no sequence number, tells of its order."""
         clock = self.clock.state
-        if clock.last_us is None or isinstance(frame.message, Description):
+        if clock.last_us is None or isinstance(frame.message, Description) or self.state.renamed:
             return None
-        step_us = _step_us(clock.last_raw_us, frame)
-        if step_us > 0:
-            return None
-        if step_us == 0:
-            return Fault.DUPLICATE
-        return Fault.REORDERED if step_us > -LINE_REORDER_US else Fault.RESTART
+        return order_in_time(_step_us(clock.last_raw_us, frame))
 
     def _angles(
         self,
@@ -275,6 +286,21 @@ class Receiver:
                 state.lost_before_next += lost
             steps_us.append(step_us)
         state.last_time_us = time_us
+
+
+def order_in_time(step_us: float) -> Fault | None:
+    """Say what a time tells that is the only sign of order; nothing if it is later than the last.
+
+    Parameters
+    ----------
+    step_us
+        How far it lies after the last.
+    """
+    if step_us > 0:
+        return None
+    if step_us == 0:
+        return Fault.DUPLICATE
+    return Fault.REORDERED if step_us > -LINE_REORDER_US else Fault.RESTART
 
 
 def _step_us(before_us: int, frame: Frame) -> int:

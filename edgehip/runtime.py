@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, get_args
 
 from edgehip.cues import Cue
-from edgehip.errors import DeviceError
+from edgehip.errors import DeviceError, EdgehipError
 from edgehip.events import (
     BrokenCycle,
     Chunk,
@@ -21,6 +21,7 @@ from edgehip.events import (
     PortLost,
     PortOpened,
 )
+from edgehip.given import check_choice
 from edgehip.latency import LatencyMeter, Out, Percentiles
 from edgehip.lines import LineDecoder, TimeUnit
 from edgehip.link import LinkMonitor
@@ -39,6 +40,8 @@ HOPELESS_S: Final = 3.0
 HOPELESS_BYTES: Final = 2000
 """So many bytes without one valid frame are no frames at all (50 frames' worth)."""
 HOPELESS_SAMPLES: Final = 50
+HEADER_WITHIN_S: Final = 5.0
+"""For so long a header that can be used may follow one that noise, or a late start, spoilt."""
 CLOCK_CHECK_S: Final = 2.0
 CLOCK_FACTOR: Final = 10.0
 """A device clock this much faster or slower than the host's is in another unit."""
@@ -97,9 +100,11 @@ class Stream:
 
     Raises
     ------
+    ArgumentError, CueError, ModelInputError, ProfileError
+        See :class:`edgehip.pipeline.Pipeline`; or there is no such format.
     DeviceError
-        While iterating: the device lacks angles the model needs, speaks another format, or its
-        clock is in another unit.
+        While iterating: the device lacks angles the model needs, speaks another format, names its
+        columns as nobody can read, or its clock is in another unit.
     """
 
     def __init__(
@@ -119,6 +124,7 @@ class Stream:
         recorder: Callable[[SourceItem], None] | None = None,
         deadline_ms: float = DEFAULT_DEADLINE_MS,
     ) -> None:
+        check_choice("format", format, get_args(Format))
         self.source = source
         self.meter = LatencyMeter(time.monotonic_ns, round(deadline_ms * 1e6))
         self.link = LinkMonitor()
@@ -145,6 +151,7 @@ class Stream:
         self._bytes = 0
         self._printable = True
         self._first_byte_ns = 0
+        self._headless_ns: int | None = None
         self._first_sample: tuple[float, int] | None = None
         self._overruns = 0
 
@@ -165,8 +172,20 @@ class Stream:
     def __iter__(self) -> Iterator[StreamEvent | None]:
         """Yield events as they happen, and None after each item and 50 ms without one.
 
-        So whoever iterates can stop, however long nothing happens.
+        So whoever iterates can stop, however long nothing happens. Whatever ends the stream, at
+        last every cue that is on goes off; who leaves the loop instead of calling :meth:`stop`
+        does not see that.
         """
+        problem: EdgehipError | None = None
+        try:
+            yield from self._events()
+        except EdgehipError as error:
+            problem = error
+        yield from self.pipeline.stalled(time.monotonic_ns())
+        if problem is not None:
+            raise problem
+
+    def _events(self) -> Iterator[StreamEvent | None]:
         while not self.stopped and not self.source.ended:
             item = self.source.read(TICK_S)
             if item is None:
@@ -191,6 +210,9 @@ class Stream:
                     yield from self._changed(self._sampled(before, item), item.received_ns)
                     yield event
                     self._note(event)
+                    if isinstance(event, LinkFault) and event.fault is Fault.COLUMNS:
+                        change = self.link.renamed(item.received_ns)
+                        yield from self._changed(change, item.received_ns)
                 yield from self._changed(self._sampled(before, item), item.received_ns)
             finally:  # whoever iterates may leave in between, and come back
                 for event in events:
@@ -222,14 +244,21 @@ class Stream:
             yield from self.pipeline.stalled(at_ns)
 
     def _check_end(self) -> None:
-        """Say so when a source that ended held nothing that could be used."""
+        """Say so when what came, or its end, could not be used."""
+        if self.pipeline.intake.unusable_header:
+            raise DeviceError(self.pipeline.intake.unusable_header)
         if not self.source.ended or self.stopped:
             return
         if self.pipeline.state.samples and self._doubtful():
             raise DeviceError(_other_unit("microseconds"))
         if not self.pipeline.state.samples:
-            missing = self.pipeline.intake.missing_channels
-            raise DeviceError(self._lacks() if missing else self._hopeless())
+            raise DeviceError(self._without_samples())
+
+    def complaint(self) -> DeviceError | None:
+        """Return why no sample came, if there was time for it; whoever ended the stream may ask."""
+        if self.pipeline.state.samples or not self.link.has_waited:
+            return None
+        return DeviceError(self._without_samples())
 
     def estimates(self) -> Iterator[HipEstimate]:
         """Yield the estimates, and nothing else."""
@@ -286,17 +315,27 @@ class Stream:
         if self.device is not None and intake.missing_channels and not samples:
             raise DeviceError(self._lacks())
         self._first_byte_ns = self._first_byte_ns or chunk.received_ns
+        if not intake.samples:
+            self._bytes += len(chunk.data)
+            self._printable &= chunk.data.isascii() and b"\0" not in chunk.data
+        if intake.unusable_header:
+            since_ns = self._headless_ns = self._headless_ns or chunk.received_ns
+            if chunk.received_ns - since_ns >= HEADER_WITHIN_S * 1e9:
+                raise DeviceError(intake.unusable_header)
+            return
+        self._headless_ns = None
         # Sensors and baud rates take a while to settle.
         settled = chunk.received_ns - self._first_byte_ns >= HOPELESS_S * 1e9
         if settled and not samples and self.link.faults[Fault.INCOMPLETE] >= HOPELESS_SAMPLES:
             raise DeviceError(self._lacks())
         if not intake.samples:
-            self._bytes += len(chunk.data)
-            self._printable &= chunk.data.isascii() and b"\0" not in chunk.data
             if settled and self._bytes >= HOPELESS_BYTES:
                 raise DeviceError(self._hopeless())
         elif self.source.live:
             self._check_clock(chunk.received_ns)
+
+    def _without_samples(self) -> str:
+        return self._lacks() if self.pipeline.intake.missing_channels else self._hopeless()
 
     def _lacks(self) -> str:
         missing = ", ".join(self.pipeline.intake.missing_channels)
@@ -313,12 +352,17 @@ class Stream:
     def _hopeless(self) -> str:
         frames = isinstance(self.pipeline.intake.receivers[0].decoder, FrameDecoder)
         if not self._bytes:
-            return "nothing came: the device never sent a byte"
+            return (
+                "nothing came: the device never sent a byte; check that it has power, that --port "
+                "is its own, and that it sends by itself or when it is asked to start"
+            )
         if self.link.faults[Fault.BAD_VALUE]:
             return (
                 "every sample has an angle beyond 180 degrees: angles are in degrees, from -180 to "
                 "180, and near 0 in standing"
             )
+        if self.device is not None and not self.link.faults:
+            return "the device said what it is and sent no angles: check that it measures"
         head = f"{self._bytes} bytes came and not one good {'frame' if frames else 'line'}"
         if frames and self._printable:
             return f"{head}: the device seems to print text; try --format lines"

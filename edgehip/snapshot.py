@@ -198,6 +198,8 @@ def _plain(value: Any) -> Any:
             return {"flag": value.value}
         case None | bool() | int() | float() | str():
             return value
+        case np.generic():
+            return _plain(value.item())
         case list():
             return [_plain(item) for item in value]
         case tuple():

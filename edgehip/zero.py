@@ -138,7 +138,8 @@ class Profile:
         """Return a few words for the output."""
         unit = "samples" if self.method == "standing" else "strides"
         label = f" of {self.name}" if self.name else ""
-        return f"{self.method}{label} ({self.count} {unit})"
+        day = f", {self.measured_at[:10]}" if self.measured_at else ""
+        return f"{self.method}{label} ({self.count} {unit}{day})"
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """Mistakes as a new user makes them: one clear line, a non-zero exit, no traceback."""
 
+import json
 import math
 import os
 import random
@@ -64,6 +65,10 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--port", "replay:text.txt"], "not one good frame"),
         (["stream", "--port", "replay:text.txt?speed=0"], "neither a positive number nor 'max'"),
         (["stream", "--port", "replay:text.txt", "--format", "lines"], "not one good line"),
+        (
+            ["stream", "--port", "replay:left.csv", "--format", "lines"],
+            "the header 'time,hip_flexion_l,hip_flexion_r' cannot be used: 'time' names no unit",
+        ),
         (["stream", "--port", "synthetic:", "--model", "none"], "there are: hip-cycle"),
         (["stream", "--port", "synthetic:", "--model", "none.onnx"], "none.onnx: cannot be read"),
         (["stream", "--port", "synthetic:", "--model", "text.txt"], "ends in .onnx or .tflite"),
@@ -91,6 +96,18 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--port=synthetic:", "--no-correction"], "without --estimates cycle,sample"),
         (["stream", "--port=synthetic:", "--sample-model", "x"], "nothing without --estimates s"),
         (["stream", "--port=synthetic:", "--time-unit", "us"], "nothing without --format lines"),
+        (["stream", "--port=synthetic:", "--baud=9600"], "that is no serial port"),
+        (["stream", "--port=replay:text.txt", "--baud=9600"], "that is no serial port"),
+        (["stream", "--port=synthetic:", "--body-height=1.8"], "does not ask for it"),
+        (
+            ["stream", "--port=synthetic:", "--estimates=sample", "--body-mass=72"],
+            "without --estimates cycle or a cue in N or Nm",
+        ),
+        (
+            ["stream", "--port=synthetic:", "--cue=peak glmed_r > 1 N/kg", "--output=csv"],
+            "with --output csv, which holds none, and no --send",
+        ),
+        (["stream", "--port=synthetic:", "--cue=glmed_r > 1 N/kg"], "give --estimates sample"),
         (
             ["stream", "--port=synthetic:", "--calibrate=standing", "--profile=a", "--record=./a"],
             "names the same file as --profile",
@@ -99,6 +116,7 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
 )
 def test_a_mistake_is_one_clear_line(arguments: list[str], complaint: str, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("hello\n" * 500)
+    (tmp_path / "left.csv").write_text("time,hip_flexion_l,hip_flexion_r\n" + "10,1,2\n" * 500)
     (tmp_path / "text.onnx").write_text("hello\n" * 500)
     model = (MODELS / "hip-cycle.tflite").read_bytes()
     (tmp_path / "short.tflite").write_bytes(model[:-1000])
@@ -180,6 +198,18 @@ def test_a_wrong_baud_rate_is_suspected(tmp_path: Path) -> None:
 def test_text_where_frames_were_expected_is_recognised(tmp_path: Path) -> None:
     lines = (LINE.format(10 * i).encode() for i in range(1000))
     assert "try --format lines" in told_of(tmp_path, lines)
+
+
+def test_a_header_that_cannot_be_used_is_told_while_the_device_goes_on(tmp_path: Path) -> None:
+    def left_first() -> Iterator[bytes]:
+        for i in range(3000):
+            if i % 50 == 0:
+                yield f"time,{','.join(reversed(ANGLES))}\n".encode()
+            yield LINE.format(10 * i).encode()
+
+    line = told_of(tmp_path, left_first(), "--format", "lines")
+    assert line.startswith("edgehip: the header 'time,ankle_angle_l,")
+    assert "'time' names no unit of time; a header has time_us, time_ms or time_s" in line
 
 
 @pytest.mark.parametrize("as_lines", [True, False])
@@ -360,6 +390,23 @@ def test_dead_sensors_make_no_zero(tmp_path: Path) -> None:
     assert not (tmp_path / "me.json").exists()
 
 
+@pytest.mark.parametrize("warned", [True, False])
+def test_an_old_zero_is_warned_of_where_the_sensors_are_worn_now(
+    tmp_path: Path, warned: bool
+) -> None:
+    port = "synthetic:" if warned else "synthetic:?speed=max"
+    profile = Profile("standing", (0.0,) * 10, 300, "2024-05-06T12:00:00+00:00")
+    (tmp_path / "me.json").write_text(profile.to_json())
+    done = edgehip(
+        *("stream", "--port", port, "--profile", "me.json", "--duration", "0"), cwd=tmp_path
+    )
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    complaint = "edgehip: me.json: this zero was measured on 2024-05-06 ("
+    assert lines[0].startswith(complaint) is warned
+    assert "zero       standing (300 samples, 2024-05-06)" in lines
+
+
 def test_a_mistake_leaves_no_empty_recording_behind(tmp_path: Path) -> None:
     Path(tmp_path / "far.json").write_text(Profile("standing", (100.0,) * 10, 300).to_json())
     done = edgehip(
@@ -390,6 +437,51 @@ def test_a_slow_reader_delays_no_sample_and_what_it_misses_is_counted(tmp_path: 
     assert "Traceback" not in err
     assert f"samples    {len(walk)}; frames lost 0 " in err
     assert "records dropped: the reader was slow" in err
+
+
+def test_a_reader_that_stalls_still_learns_that_a_cue_went_off(tmp_path: Path) -> None:
+    """Hundreds of samples of standing come after it: they are what it may miss."""
+    device = PtyDevice(tmp_path)
+    walk = synthetic_walk(16.0, stand_s=0.5, walk_s=6.0, pause_s=60.0)
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", str(device.port)]
+    command += ["--estimates", "cycle,sample", "--cue", "peak glmed_r > 1 N/kg"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while b"\0" not in device.read():
+            time.sleep(0.01)
+        device.play(zip(walk.time_s.tolist(), walk.frames(), strict=True), speed=4)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.terminate()
+        records = [json.loads(line) for line in process.stdout]
+        err = process.stderr.read()
+    device.close()
+    assert "records dropped: the reader was slow" in err
+    cues = [record["on"] for record in records if record["record"] == "cue"]
+    assert cues == [True, False]
+
+
+@pytest.mark.parametrize("ending", ["interrupt", "duration", "end"])
+def test_the_last_record_of_a_cue_is_that_it_is_off(ending: str) -> None:
+    port = {"end": "synthetic:?speed=max&duration_s=5", "duration": "synthetic:"}
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", port.get(ending, "synthetic:")]
+    command += ["--estimates", "sample", "--outputs", "glmed_r", "--cue", "glmed_r > 0 N/kg"]
+    command += ["--duration", "3"] if ending == "duration" else []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        cues = []
+        for line in process.stdout:
+            record = json.loads(line)
+            if record["record"] == "cue":
+                cues.append(record)
+                if ending == "interrupt" and record["on"]:
+                    process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
+    assert [cue["on"] for cue in cues] == [True, False]
+    assert cues[-1]["flags"] == ["link_down"]
 
 
 def test_ctrl_c_ends_a_stream_whose_reader_has_stopped_reading() -> None:

@@ -24,6 +24,7 @@ PURE = (
     "events",
     "intake",
     "gait_curve",
+    "given",
     "latency",
     "lines",
     "link",
@@ -96,12 +97,14 @@ def test_streaming_needs_no_heavy_package() -> None:
 def test_the_public_names_are_these() -> None:
     assert edgehip.__all__ == [
         "ANGLES",
+        "DISTRUST",
         "MOMENTS",
         "MUSCLES",
         "BrokenCycle",
         "Chunk",
         "CueChange",
         "EdgehipError",
+        "Flag",
         "FootOff",
         "HipEstimate",
         "HipSampleEstimate",
@@ -115,8 +118,10 @@ def test_the_public_names_are_these() -> None:
         "Stream",
         "__version__",
         "load_model",
+        "load_profile",
         "open_source",
         "parse_cue",
+        "snapshot",
     ]
     assert all(hasattr(edgehip, name) for name in edgehip.__all__)
     assert set(edgehip.__all__) <= set(dir(edgehip))

@@ -1,34 +1,49 @@
 """Samples to estimates: whole strides only, the same however cut, saved and resumed anywhere."""
 
+import contextlib
 import itertools
 import json
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgehip import Pipeline, Stream, load_model, open_source, snapshot
-from edgehip.channels import angles_of
+from edgehip import Pipeline, Stream, load_model, open_source, parse_cue, snapshot
+from edgehip.channels import ANGLES, MIRROR, angles_of
 from edgehip.cycles import MAX_SAMPLES
-from edgehip.errors import ModelInputError, ProfileError, SnapshotError
+from edgehip.errors import (
+    ArgumentError,
+    CueError,
+    DeviceError,
+    EdgehipError,
+    ModelInputError,
+    ProfileError,
+    SnapshotError,
+)
 from edgehip.events import (
     BrokenCycle,
     Chunk,
+    CueChange,
+    Fault,
     Flag,
     HipEstimate,
     HipSampleEstimate,
     Hop,
     InitialContact,
     JointAngleSample,
+    LinkChange,
     LinkFault,
     PortLost,
     PortOpened,
 )
+from edgehip.lines import LineDecoder
 from edgehip.model import Model
 from edgehip.pipeline import Event
 from edgehip.sinks.recorder import Recorder
@@ -208,22 +223,138 @@ def test_one_sample_that_cannot_be_does_not_end_all_strides(
     assert not any(np.isnan(c).any() for e in found for c in e.moments_nm_per_kg.values())
 
 
-def test_times_that_go_back_begin_anew(model: Model, walk: Walk) -> None:
+@pytest.mark.parametrize("time_s", [math.nan, math.inf, -math.inf])
+def test_a_time_that_is_none_is_a_fault_and_nothing_is_trusted_for_it(time_s: float) -> None:
+    cues = [parse_cue("glmed_r > -1 N/kg")]
+    pipeline = Pipeline(None, sample_model=leaky_model(), cues=cues)
+    angles = (1.0,) * 10
+    for _ in range(3):
+        assert pipeline.feed_sample(JointAngleSample(time_s, angles, 0)) == [
+            LinkFault(Fault.BAD_VALUE, 1, 0)
+        ]
+    events = [
+        event
+        for i in range(60)
+        for event in pipeline.feed_sample(
+            JointAngleSample(time_s if i == 40 else i / 100, angles, 0)
+        )
+    ]
+    now = [event for event in events if isinstance(event, HipSampleEstimate)]
+    assert [Flag.WARMING_UP in e.flags for e in now] == [True] * 20 + [False] * 39
+    assert [e.time_s for e in now if Flag.SAMPLES_LOST in e.flags] == [0.0, 0.41]
+    assert [e.on for e in events if isinstance(e, CueChange)] == [True]
+
+
+def test_a_sample_given_again_or_too_late_is_counted_and_changes_nothing(
+    model: Model, walk: Walk
+) -> None:
+    samples = list(walk.samples())
+    often: list[JointAngleSample] = []
+    for i, sample in enumerate(samples):
+        often += [sample] if i % 40 else [sample, sample]
+        if i % 50 == 49:
+            often.append(samples[i - 5])
+    one, other = Pipeline(model), Pipeline(model)
+    expected = [event for sample in samples for event in one.feed_sample(sample)]
+    events = [event for sample in often for event in other.feed_sample(sample)]
+    faults = [event.fault for event in events if isinstance(event, LinkFault)]
+    assert Counter(faults) == {"duplicate": 20, "reordered": 16}
+    assert told([e for e in events if not isinstance(e, LinkFault)]) == told(expected)
+    assert len(estimates(expected)) > 5
+
+
+def test_a_clock_that_goes_back_far_begins_anew(model: Model, walk: Walk) -> None:
     samples = list(walk.samples())
     pipeline = Pipeline(model)
     for sample in samples[:400]:
         pipeline.feed_sample(sample)
-    after = estimates([e for sample in samples[350:] for e in pipeline.feed_sample(sample)])
+    events = [e for sample in samples[250:] for e in pipeline.feed_sample(sample)]
+    assert [e.fault for e in events if isinstance(e, LinkFault)] == ["restart"]
     for side in ("l", "r"):
-        first = next(estimate for estimate in after if estimate.side == side)
+        first = next(estimate for estimate in estimates(events) if estimate.side == side)
         assert Flag.FIRST_AFTER_GAP in first.flags
-        assert first.start_s > samples[350].time_s
+        assert first.start_s > samples[250].time_s
+
+
+@pytest.mark.parametrize(
+    ("angles", "shape"),
+    [
+        ((0.0,) * 9, "(9,)"),
+        ((0.0,) * 11, "(11,)"),
+        ((), "(0,)"),
+        (np.zeros((1, 10)), "(1, 10)"),
+        (np.zeros((10, 1)), "(10, 1)"),
+        (np.float32(1.0), "()"),
+        (None, "NoneType"),
+        (("a",) * 10, "tuple"),
+    ],
+)
+def test_a_sample_without_ten_angles_is_refused_at_once(
+    model: Model, angles: Any, shape: str
+) -> None:
+    sample = JointAngleSample(0.0, angles, 0)
+    with pytest.raises(ArgumentError, match="in the order hip_flexion_r, hip_adduct") as refusal:
+        Pipeline(model).feed_sample(sample)
+    assert f"the shape {shape} instead of (10,)" in str(refusal.value)
+
+
+def test_a_sample_without_a_time_is_refused_at_once(model: Model) -> None:
+    for time_s, received_ns in (("now", 0), (None, 0), (0.0, math.nan)):
+        sample = JointAngleSample(time_s, (0.0,) * 10, received_ns)  # type: ignore[arg-type]
+        with pytest.raises(ArgumentError, match="a time in seconds"):
+            Pipeline(model).feed_sample(sample)
+
+
+def test_numpys_numbers_are_numbers_and_can_be_saved(model: Model, walk: Walk) -> None:
+    def numpys(sample: JointAngleSample) -> JointAngleSample:
+        angles: Any = np.array(sample.angles_deg, np.float32)
+        return JointAngleSample(np.float64(sample.time_s), angles, np.int64(sample.received_ns))  # type: ignore[arg-type]
+
+    samples = [numpys(sample) for sample in walk.samples()]
+    kept, resumed = (Pipeline(model, sample_model=leaky_model()) for _ in range(2))
+    for sample in samples[:412]:
+        kept.feed_sample(sample)
+    snapshot.restore(resumed, snapshot.save(kept))
+    one, other = (
+        told([event for sample in samples[412:] for event in pipeline.feed_sample(sample)])
+        for pipeline in (kept, resumed)
+    )
+    assert one == other
+    assert len(one) > 300
 
 
 def test_a_model_without_a_zero_cannot_be_calibrated(model: Model) -> None:
     card = replace(model.card, zero=None)
     with pytest.raises(ProfileError, match="takes no personal zero"):
         Pipeline(replace(model, card=card), calibrate="standing")
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"body_mass_kg": math.nan}, "a body's mass is 5 to 350 kg, not nan"),
+        ({"body_mass_kg": -5}, "5 to 350 kg, not -5"),
+        ({"body_mass_kg": 0.0}, "5 to 350 kg, not 0.0"),
+        ({"body_mass_kg": 72_000.0}, "5 to 350 kg"),
+        ({"body_height_m": 172.0}, "a body's height is 0.5 to 2.6 m, not 172.0"),
+        ({"calibrate": "stand"}, "calibrate is 'stand'; there are: 'standing', 'strides'"),
+        ({"cues": [parse_cue("glmed_r > 1 N/kg")]}, "looks at every sample: .* a sample_model"),
+        ({"format": "csv"}, "format is 'csv'; there are: 'frames', 'lines'"),
+        ({"format": "lines", "time_unit": "min"}, "time_unit is 'min'; there are: 'us', 'ms', 's'"),
+    ],
+)
+def test_what_would_do_nothing_or_harm_is_refused(
+    model: Model, options: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(EdgehipError, match=complaint):
+        Stream(open_source("synthetic:?speed=max"), model, **options)
+
+
+def test_without_a_model_there_is_nothing_to_do() -> None:
+    with pytest.raises(ArgumentError, match="neither a model nor a sample_model"):
+        Pipeline(None)
+    with pytest.raises(CueError, match="looks at every cycle"):
+        Pipeline(None, sample_model=leaky_model(), cues=[parse_cue("peak glmed_r > 1 N/kg")])
 
 
 def test_a_device_whose_clock_stood_still_while_it_was_away_was_away(
@@ -247,6 +378,104 @@ def test_a_device_whose_clock_stood_still_while_it_was_away_was_away(
         assert Flag.FIRST_AFTER_GAP in first.flags
     now = [e for e in events if isinstance(e, HipSampleEstimate) and Flag.WARMING_UP in e.flags]
     assert [e.time_s for e in now if e.time_s > 1.0] == pytest.approx(np.arange(4.3, 4.495, 0.01))
+
+
+def as_lines(walk: Walk, names: list[str]) -> list[bytes]:
+    """The walk as a device prints it that has its columns in another order."""
+    places = [ANGLES.index(name) for name in names]
+    rows = zip(walk.time_s.tolist(), walk.angles_deg[:, places].tolist(), strict=True)
+    texts = (",".join(f"{number:.2f}" for number in [1000 * t, *angles]) for t, angles in rows)
+    return [f"{text}\n".encode() for text in texts]
+
+
+LEFT_FIRST = [ANGLES[place] for place in MIRROR]
+HEADER = ",".join(["time_ms", *LEFT_FIRST]).encode() + b"\n"
+
+
+def test_columns_that_were_others_are_a_beginning(model: Model) -> None:
+    """A header that comes late: all that was before it was read in another order."""
+    walk = synthetic_walk(14.0, stand_s=0.5)
+    lines = as_lines(walk, LEFT_FIRST)
+    cues = [parse_cue("glmed_r > -1 N/kg")]
+    pipeline = Pipeline(model, sample_model=leaky_model(), cues=cues, decoder=LineDecoder)
+    times_ns = (walk.time_s * 1e9).round().astype(int).tolist()
+    chunks = [Chunk(line, t_ns) for line, t_ns in zip(lines, times_ns, strict=True)]
+    before = [event for chunk in chunks[:777] for event in pipeline.feed(chunk)]
+    at_header = pipeline.feed(Chunk(HEADER, times_ns[777]))
+    after = [event for chunk in chunks[777:] for event in pipeline.feed(chunk)]
+    assert len(estimates(before)) > 5
+    assert [e.on for e in before if isinstance(e, CueChange)][-1] is True
+    assert [e.fault for e in at_header if isinstance(e, LinkFault)] == ["columns"]
+    assert [e.on for e in at_header if isinstance(e, CueChange)] == [False]
+    assert not any(isinstance(e, LinkFault) for e in after)
+    for side in ("l", "r"):
+        first = next(e for e in estimates(after) if e.side == side)
+        assert first.start_s > 7.76
+        assert Flag.FIRST_AFTER_GAP in first.flags
+    now = [e for e in after if isinstance(e, HipSampleEstimate)]
+    assert [Flag.WARMING_UP in e.flags for e in now[:20]] == [True] * 20
+    # From there on it is the walk as it was meant.
+    clean = estimates(run(Pipeline(model), walk))
+    ends_s = [(e.side, round(e.end_s, 2)) for e in estimates(after)]
+    assert len(ends_s) > 5
+    assert set(ends_s) <= {(e.side, round(e.end_s, 2)) for e in clean}
+
+
+def test_a_header_that_is_only_repeated_changes_nothing(model: Model, walk: Walk) -> None:
+    lines = [HEADER, *as_lines(walk, LEFT_FIRST)]
+    repeated = [part for line in lines for part in (line, HEADER)]
+    once, often = Pipeline(model, decoder=LineDecoder), Pipeline(model, decoder=LineDecoder)
+    expected = estimates(once.feed(Chunk(b"".join(lines), 0)))
+    assert len(expected) > 5
+    assert told(list(estimates(often.feed(Chunk(b"".join(repeated), 0))))) == told(list(expected))
+
+
+def test_a_zero_measured_by_other_columns_is_measured_anew(model: Model) -> None:
+    still = synthetic_walk(9.0, stand_s=9.0)
+    walk = Walk(still.time_s, still.angles_deg + np.arange(10))
+    lines = as_lines(walk, LEFT_FIRST)
+    pipeline = Pipeline(model, calibrate="standing", decoder=LineDecoder)
+    sent = b"".join([*lines[:400], HEADER, *lines[400:]])
+    wrong, right = (e for e in pipeline.feed(Chunk(sent, 0)) if isinstance(e, Profile))
+    mean_deg = walk.angles_deg[400:700].mean(axis=0)
+    assert right.mean_deg == pytest.approx(mean_deg, abs=0.05)
+    assert wrong.mean_deg != pytest.approx(mean_deg, abs=0.05)
+    assert pipeline.state.profile == right
+
+
+def test_other_columns_are_news_of_the_link(model: Model, tmp_path: Path) -> None:
+    walk = synthetic_walk(4.0, stand_s=0.5)
+    lines = as_lines(walk, LEFT_FIRST)
+    path = tmp_path / "walk.csv"
+    path.write_bytes(b"".join([*lines[:200], HEADER, *lines[200:]]))
+    with Stream(open_source(f"replay:{path}?speed=max"), model, format="lines") as stream:
+        news = [event for event in stream if isinstance(event, LinkChange)]
+        assert stream.summary().faults == {"columns": 1}
+    assert [change.state for change in news] == ["live", "stale", "live"]
+    assert "other columns" in news[1].detail
+
+
+@pytest.mark.parametrize("ends", ["source", "stop", "error"])
+def test_no_cue_outlives_its_stream(model: Model, tmp_path: Path, ends: str) -> None:
+    walk = synthetic_walk(3.0, stand_s=0.5)
+    lines = as_lines(walk, list(ANGLES))
+    if ends == "error":
+        lines.insert(200, HEADER.replace(b"time_ms", b"time"))
+    (tmp_path / "walk.csv").write_bytes(b"".join(lines))
+    source = open_source(f"replay:{tmp_path / 'walk.csv'}?speed=max")
+    cues = [parse_cue("glmed_r > -1 N/kg"), parse_cue("glmed_l > 999 N/kg")]
+    changes = []
+    with Stream(source, None, sample_model=leaky_model(), cues=cues, format="lines") as stream:
+        refused = pytest.raises(DeviceError, match="names no unit")
+        with refused if ends == "error" else contextlib.nullcontext():
+            for event in stream:
+                if isinstance(event, CueChange):
+                    changes.append(event)
+                    if ends == "stop":
+                        stream.stop()
+        last = stream.pipeline.state.last_sample_s
+    assert [(change.cue, change.on) for change in changes] == [(0, True), (0, False)]
+    assert (changes[-1].time_s, changes[-1].flags) == (last, (Flag.LINK_DOWN,))
 
 
 def without(walk: Walk, gone: Callable[[float], bool]) -> list[JointAngleSample]:
@@ -443,7 +672,7 @@ def test_who_leaves_a_stream_between_two_events_loses_no_sample(walk: Walk, tmp_
         recorder.add(chunk)
     assert recorder.close() is None
     source = open_source(f"replay:{tmp_path}/walk.rec?speed=max")
-    with Stream(source, None) as stream:
+    with Stream(source, None, sample_model=leaky_model()) as stream:
         assert any(isinstance(event, InitialContact) for event in stream)  # looks no further
         assert source.ended is False
         for _ in stream:

@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from edgehip.channels import ANGLES
 from edgehip.errors import ProfileError
-from edgehip.profiles import load_profile, save_profile
+from edgehip.profiles import doubt, load_profile, save_profile
 from edgehip.zero import Profile
 
 PROFILE = Profile("standing", tuple(float(i) for i in range(len(ANGLES))), 300, "2026-01-01", "me")
@@ -49,6 +50,34 @@ def test_a_person_may_have_any_name(tmp_path: Path, name: str) -> None:
     profile = replace(PROFILE, name=name)
     save_profile(profile, tmp_path / "me.json")
     assert load_profile(tmp_path / "me.json") == profile
+
+
+@pytest.mark.parametrize(
+    ("measured_at", "why"),
+    [
+        ("2026-03-05T23:59:00+01:00", None),
+        ("2026-03-05T00:10:00+01:00", None),
+        ("2026-03-04T23:30:00+00:00", None),  # which is already the next day here
+        ("2026-03-05", None),
+        ("2026-03-04T22:30:00+00:00", "measured on 2026-03-04 (1 day ago)"),
+        ("2025-03-05T12:00:00+01:00", "measured on 2025-03-05 (365 days ago)"),
+        ("2026-03-06T12:00:00+01:00", "measured on 2026-03-06 (a day that is to come)"),
+        ("", "nobody knows when"),
+        ("yesterday", "nobody knows when"),
+        ("0001-01-01T00:00:00+14:00", "nobody knows when"),
+    ],
+)
+def test_a_zero_of_another_day_is_doubted(measured_at: str, why: str | None) -> None:
+    now = datetime(2026, 3, 5, 14, 0, tzinfo=timezone(timedelta(hours=1)))
+    told = doubt(replace(PROFILE, measured_at=measured_at), now)
+    assert (why is None) is (told is None)
+    assert why is None or why in str(told)
+
+
+def test_the_day_of_a_zero_is_told_with_it() -> None:
+    dated = replace(PROFILE, measured_at="2026-03-05T12:00:00+01:00")
+    assert dated.describe() == "standing of me (300 samples, 2026-03-05)"
+    assert replace(dated, measured_at="").describe() == "standing of me (300 samples)"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "5", "[" * 60_000, "\x00", "{}"])

@@ -301,11 +301,113 @@ def test_a_header_names_unit_and_order() -> None:
     assert not faults
 
 
+LEFT_FIRST = [*(n for n in ANGLES if n.endswith("_l")), *(n for n in ANGLES if n.endswith("_r"))]
+
+
+def left_first(header: str, count: int = 3, first: int = 0) -> bytes:
+    """A header, and lines of a device that names its left leg first: each angle is its place."""
+    values = ",".join(str(float(ANGLES.index(name))) for name in LEFT_FIRST)
+    rows = [f"{10 * i},{values}" for i in range(first, first + count)]
+    return "".join(f"{line}\n" for line in [*([header] if header else []), *rows]).encode()
+
+
+IN_PLACE = tuple(map(float, range(10)))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ",".join(["time_ms", *LEFT_FIRST]),
+        "\ufeff" + ",".join(["time_ms", *LEFT_FIRST]),
+        ",".join(f'"{name}"' for name in ["time_ms", *LEFT_FIRST]),
+        "\ufeff" + ",".join(f'"{name}"' for name in ["Time_ms", *LEFT_FIRST]),
+        ",".join(["Time_ms", *LEFT_FIRST]),
+        ",".join(["TIME_MS", *map(str.upper, LEFT_FIRST)]),
+        " , ".join(["timestamp_ms", *LEFT_FIRST]),
+        ",".join(["time_ms", *LEFT_FIRST]) + "\r",
+    ],
+)
+def test_a_header_is_understood_as_programs_write_it(header: str) -> None:
+    samples, faults = feed(Receiver(LineDecoder()), (left_first(header), 0))
+    assert [s.angles_deg for s in samples] == [IN_PLACE] * 3
+    assert [s.time_s for s in samples] == pytest.approx([0.0, 0.01, 0.02])
+    assert not faults
+
+
+def test_quoted_numbers_are_numbers() -> None:
+    samples, faults = feed(
+        Receiver(LineDecoder()), (LINE.format('"10"').replace("1.5", '"1.5"').encode(), 0)
+    )
+    assert [s.angles_deg for s in samples] == [(1.5,) * 10]
+    assert not faults
+
+
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        (["time", *LEFT_FIRST], "'time' names no unit of time"),
+        (["Timestamp", *LEFT_FIRST], "'timestamp' names no unit of time"),
+        (["time (ms)", *LEFT_FIRST], "names no unit of time"),
+        (["t", *LEFT_FIRST], "names no time"),
+        (["time_ms", "hip_flexion_l", "hip_flexion_l", *LEFT_FIRST[2:]], "hip_flexion_l twice"),
+        (["time_ms", "time_s", *LEFT_FIRST[1:]], "the time more than once"),
+        (["t", "LHF", "LHA", "LHR", "LK", "LA", "RHF", "RHA", "RHR", "RK", "RA"], "names no time"),
+        (["time_ms", *(f"left {i}" for i in range(10))], "names no angle"),
+        (["time_ms", *LEFT_FIRST[:-1], f"{LEFT_FIRST[-1]}10", "1.5"], "numbers stand in it"),
+    ],
+)
+@pytest.mark.parametrize("before", [b"", left_first("", 3), left_first("")[:9] + b"\n"])
+def test_columns_that_cannot_be_told_are_never_guessed(
+    header: list[str], why: str, before: bytes
+) -> None:
+    decoder = LineDecoder()
+    receiver = Receiver(decoder)
+    receiver.feed(PortOpened(0, "here"))
+    feed(receiver, (before, 0))
+    samples, faults = feed(receiver, (left_first(",".join(header), 5, first=3), 0))
+    assert not samples
+    assert faults[Fault.BAD_LINE] >= 5
+    assert why in decoder.unusable_header
+    assert "time_us, time_ms or time_s" in decoder.unusable_header
+    # One that can be used makes an end of it.
+    named = ",".join(["time_ms", *LEFT_FIRST])
+    samples, faults = feed(receiver, (left_first(named, 5, first=8), 0))
+    assert [s.angles_deg for s in samples] == [IN_PLACE] * 5
+    assert decoder.unusable_header == ""
+
+
+def test_wherever_a_port_is_opened_in_a_header_no_side_is_exchanged() -> None:
+    header = ",".join(["time_ms", *LEFT_FIRST])
+    for cut in range(1, len(header) - 1):
+        receiver = Receiver(LineDecoder())
+        receiver.feed(PortOpened(0, "here"))
+        sent = left_first(header)[cut:] + left_first(header, first=3)
+        samples, _ = feed(receiver, (sent, 0))
+        assert [s.angles_deg for s in samples] == [IN_PLACE] * 3, header[cut:]
+
+
+@given(st.integers(0, len(",".join(["time_ms", *LEFT_FIRST]))), st.integers(0, 7))
+def test_a_bit_that_flips_in_a_header_exchanges_no_side(at: int, bit: int) -> None:
+    sent = bytearray(left_first(",".join(["time_ms", *LEFT_FIRST])))
+    sent[at] ^= 1 << bit
+    samples, _ = feed(Receiver(LineDecoder()), (bytes(sent), 0))
+    assert {s.angles_deg for s in samples} <= {IN_PLACE}
+
+
+@pytest.mark.parametrize("said", [b"IMU ready\n", b"boot: 3, reset by pin\n", b"go, go, go\n"])
+def test_what_a_device_says_besides_is_counted_and_no_header(said: bytes) -> None:
+    receiver = Receiver(LineDecoder())
+    samples, faults = feed(receiver, (said + LINE.format(0).encode() + said, 0))
+    assert len(samples) == 1
+    assert faults == {Fault.BAD_LINE: 2}
+
+
 def test_lines_are_accounted_for_as_far_as_they_can_be() -> None:
     good = [LINE.format(10 * i).encode() for i in range(60)]
     receiver = Receiver(LineDecoder())
     sent = [b"3,4.5\n", *good[:20], b"nonsense\n", *good[25:40], good[39], good[38], *good[40:]]
     sent.insert(10, b"x" * 2000 + b"\n")
+    receiver.feed(PortOpened(0, "here"))
     samples, faults = feed(receiver, *at_pace(sent))
     assert len(samples) == 55
     assert faults == {

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from edgehip import Pipeline, load_model, snapshot
 from edgehip.backends import Tensor
 from edgehip.channels import ANGLES, MIRROR, SIDES, Side
 from edgehip.cues import Cues, parse_cue
-from edgehip.errors import CueError, ModelInputError, SnapshotError
+from edgehip.errors import ArgumentError, CueError, ModelInputError, SnapshotError
 from edgehip.estimators.sample import SampleEstimator
 from edgehip.events import (
     CueChange,
@@ -330,6 +331,22 @@ def test_newtons_need_the_body_mass() -> None:
         parse_cue("glmed_r > 840 N")
 
 
+@pytest.mark.parametrize("mass_kg", [-70.0, 0.0, math.nan, 1e6])
+@pytest.mark.parametrize("text", ["peak glmed_r > 500 N", "glmed_r > 12 N/kg"])
+def test_no_cue_is_of_a_body_that_nobody_has(text: str, mass_kg: float) -> None:
+    with pytest.raises(ArgumentError, match="a body's mass is 5 to 350 kg"):
+        parse_cue(text, mass_kg)
+
+
+@pytest.mark.parametrize(
+    ("number", "threshold"),
+    [("+12", 12.0), ("1e-1", 0.1), ("-1.5E+1", -15.0), (".5", 0.5), ("3.", 3.0)],
+)
+def test_a_cue_takes_numbers_as_they_are_written(number: str, threshold: float) -> None:
+    cue = parse_cue(f"hip_flexion_l<{number}Nm/kg,hysteresis=+2e-1")
+    assert (cue.threshold, cue.hysteresis) == (threshold, 0.2)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -341,7 +358,13 @@ def test_newtons_need_the_body_mass() -> None:
         ("glmed_r > 12 Nm/kg", "is in N/kg or N"),
         ("hip_flexion_l > 1 N/kg", "is in Nm/kg or Nm"),
         ("glmed_r > 12 N/kg, histeresis=1", "unknown 'histeresis'"),
-        ("glmed_r > 1.2.3 N/kg", "a number is none"),
+        ("glmed_r > 1.2.3 N/kg", "'1.2.3' is no number"),
+        ("glmed_r > 1e999 N/kg", "'1e999' is too large"),
+        ("glmed_r > 1e N/kg", "write it like"),
+        ("glmed_r >= 12 N/kg", "write '>' for '>='"),
+        ("glmed_r <= 12 N/kg", "write '<' for '<='"),
+        ("glmed_r > 12 N/kg, hysteresis=1, hysteresis=5", "hysteresis is there twice"),
+        ("glmed_r > 12 N/kg, hysteresis=-1", "hysteresis is negative"),
     ],
 )
 def test_a_cue_that_is_not_understood_says_how_to_write_it(text: str, complaint: str) -> None:

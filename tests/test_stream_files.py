@@ -129,12 +129,12 @@ def test_what_is_no_text_has_no_bad_lines(tmp_path: Path) -> None:
 def test_lines_that_are_none_are_told_with_the_first_of_them(tmp_path: Path) -> None:
     path = tmp_path / "walk.csv"
     rows = [",".join([str(10 * i), *["1.5"] * 10]) for i in range(400)]
-    rows[199], rows[299] = "gar\0bage,", "x" * 2000
+    rows[0], rows[199], rows[299] = "walk of Monday", "gar\0bage,", "x" * 2000
     path.write_text("\n".join(rows) + "\n")
     status, told = replayed(path, "--format", "lines")
     assert status == 0
-    assert told[1].startswith("samples    398;")
-    assert f"{path}: 2 lines were left out, the first is line 200; " in told[-1]
+    assert told[1].startswith("samples    397;")
+    assert f"{path}: 3 lines were left out, the first is line 1; " in told[-1]
 
 
 def test_a_profile_for_which_there_is_no_room_leaves_nothing_behind(tmp_path: Path) -> None:

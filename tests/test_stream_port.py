@@ -148,6 +148,28 @@ def test_silence_is_stale_before_it_is_lost(device: PtyDevice) -> None:
     assert [r["link"] for r in records][-3:] == ["live", "stale", "lost"]
 
 
+@pytest.mark.parametrize("says", [b"", b"\0", encode(Description(100.0, 0x3FF, "rig", "1"), 0, 0)])
+def test_a_device_that_measures_nothing_is_waited_for_and_told(
+    device: PtyDevice, says: bytes
+) -> None:
+    command = [sys.executable, "-m", "edgehip", "stream", "--port", str(device.port)]
+    with subprocess.Popen(
+        [*command, "--duration", "3"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while b"\0" not in device.read():
+            time.sleep(0.01)
+        device.write(says)
+        out, err = process.communicate(timeout=30)
+    (record,) = map(json.loads, out.splitlines())
+    assert (record["record"], record["link"]) == ("link", "waiting")
+    assert process.returncode == 1
+    complaint = {
+        0: "nothing came: the device never sent a byte; check that it has power",
+        1: "1 bytes came and not one good frame: check --baud",
+    }.get(len(says), "the device said what it is and sent no angles")
+    assert err.splitlines()[-1].startswith(f"edgehip: {complaint}")
+
+
 def test_the_device_is_greeted_and_told_the_estimates(device: PtyDevice) -> None:
     walk = synthetic_walk(7.0, stand_s=0.5)
     program = Program(device, "--send", str(device.port), "--rate", "100")

@@ -58,7 +58,7 @@ class Run:
             if self.target is not None:
                 self.target.repeat_cues()
             if self.shown.reader_gone or (ends_s is not None and time.monotonic() >= ends_s):
-                return
+                self.streaming.stop()  # which still switches cues off
 
     def _handle(self, event: StreamEvent) -> None:
         if self.target is not None:

@@ -16,11 +16,13 @@ from edgehip.commands.idle import refuse_idle
 from edgehip.commands.numbers import FiniteRange
 from edgehip.commands.paths import NamedPath
 from edgehip.commands.run import Run, stopped_by_signals
-from edgehip.cues import parse_cue
-from edgehip.errors import CueError, EdgehipError, ProfileError
+from edgehip.cues import check_voices, parse_cue
+from edgehip.errors import EdgehipError, ProfileError
+from edgehip.estimators.cycle import NO_ZERO
+from edgehip.given import HEIGHT_M, MASS_KG
 from edgehip.lines import TimeUnit
 from edgehip.model import DEFAULT_CYCLE_MODEL, DEFAULT_SAMPLE_MODEL, load_model
-from edgehip.profiles import load_profile
+from edgehip.profiles import doubt, load_profile
 from edgehip.runtime import DEFAULT_DEADLINE_MS, Format, Stream
 from edgehip.sinks.device import DeviceLink
 from edgehip.sinks.output import OutputKind, open_output
@@ -28,7 +30,7 @@ from edgehip.sinks.profile_file import ProfileFile
 from edgehip.sinks.recorder import Recorder
 from edgehip.sinks.records import SAMPLE_OUTPUTS, SAMPLE_SPREADS
 from edgehip.sinks.summary import summary_lines
-from edgehip.sources import DEFAULT_BAUD, open_source, split_pair
+from edgehip.sources import DEFAULT_BAUD, has_baud, open_source, split_pair
 from edgehip.sources.replay import ReplaySource
 from edgehip.zero import Method
 
@@ -113,14 +115,14 @@ from edgehip.zero import Method
 @click.option(
     "--body-mass",
     "body_mass_kg",
-    type=FiniteRange(5, 350),
+    type=FiniteRange(*MASS_KG),
     metavar="KG",
     help="Adds N and Nm to N/kg and Nm/kg.",
 )
 @click.option(
     "--body-height",
     "body_height_m",
-    type=FiniteRange(0.5, 2.6),
+    type=FiniteRange(*HEIGHT_M),
     metavar="M",
     help="For models that ask for it.",
 )
@@ -212,7 +214,11 @@ def stream(
     port = " + ".join(pair)
     by_cycle, by_sample = _voices(estimates)
     both = by_cycle and by_sample
+    has_bauds = any(has_baud(url) for url in (*pair, send) if url is not None)
+    tells_cues = output != "csv" or send is not None
     refuse_idle(
+        ("baud", "--baud", has_bauds, f"with {port}: that is no serial port"),
+        ("cues", "--cue", tells_cues, "with --output csv, which holds none, and no --send"),
         ("model_name", "--model", by_cycle, "without --estimates cycle"),
         ("curves", "--curves/--no-curves", by_cycle, "without --estimates cycle"),
         ("curves", "--curves/--no-curves", output != "csv", "with --output csv"),
@@ -226,11 +232,13 @@ def stream(
         raise click.BadParameter("CSV holds one kind of estimate", param_hint="--estimates")
     wanted = _wanted(outputs)
     thresholds = [parse_cue(text, body_mass_kg) for text in cues]
-    for cue in thresholds:
-        if not (by_cycle if cue.of_peak else by_sample):
-            kind = "cycle" if cue.of_peak else "sample"
-            raise CueError(f"cue {cue.text!r} looks at every {kind}: give --estimates {kind}")
+    check_voices(thresholds, by_cycle=by_cycle, by_sample=by_sample)
+    in_newtons = by_cycle or any(cue.unit_per_kg != 1.0 for cue in thresholds)
+    why_not = "without --estimates cycle or a cue in N or Nm"
+    refuse_idle(("body_mass_kg", "--body-mass", in_newtons, why_not))
     model = load_model(model_name, trusted=False) if by_cycle else None
+    asks = model is not None and model.card.input("body_height_m") is not None
+    refuse_idle(("body_height_m", "--body-height", asks, "with a model that does not ask for it"))
     sample_model = load_model(sample_model_name, trusted=False) if by_sample else None
     profile = load_profile(profile_path) if profile_path and not calibrate else None
     heed_interrupts()
@@ -239,6 +247,12 @@ def stream(
         opened = open_source(*pair, baud=baud, time_unit=time_unit)
         source = stack.enter_context(contextlib.closing(opened))
         refuse_idle(("rate_hz", "--rate", source.live, f"with {port}: no device is there to ask"))
+        why = doubt(profile, datetime.now().astimezone()) if profile and source.live else None
+        if why:
+            complain(
+                f"{profile_path}: {why}: a zero of another day is worse than none, unless the "
+                "sensors have not moved since; measure it again with --calibrate"
+            )
         streaming = Stream(
             source,
             model,
@@ -279,6 +293,7 @@ def stream(
             run.until(None if duration_s is None else time.monotonic() + duration_s)
         except EdgehipError as error:
             problem = error  # told after what was received is safe and summed up
+        problem = problem or streaming.complaint()
         for link in links:
             link.close()  # first of all: a motor may follow a cue
         told = summary_lines(streaming.summary()) + shown.close()
@@ -288,6 +303,8 @@ def stream(
                 problem = left_out
             elif left_out is not None:
                 told.append(f"replay     {left_out}")
+        if streaming.pipeline.zero != NO_ZERO:
+            told.append(f"zero       {streaming.pipeline.zero}")
         for link in links:
             if link.dropped:
                 told.append(f"send       {link.dropped} frames the device did not take")

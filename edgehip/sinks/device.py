@@ -26,7 +26,8 @@ from edgehip.sources import Source
 from edgehip.wire import encode
 
 CAPACITY: Final = 16
-"""Frames that may wait for a slow device; an older estimate is worth less than a newer."""
+"""Frames that may wait for a slow device; an older estimate is worth less than a newer, and any
+less than how a cue stands."""
 REPEAT_CUE_S: Final = 1.0
 """How often a cue's state is told again: a frame may get lost, and silence switches cues off."""
 NO_PEAK: Final = Extremum(math.nan, math.nan)
@@ -60,7 +61,8 @@ class DeviceLink:
 
     def send(self, message: Message) -> None:
         """Queue one message."""
-        self.outbox.put(encode(message, self._sequence, time.monotonic_ns() // 1000))
+        frame = encode(message, self._sequence, time.monotonic_ns() // 1000)
+        self.outbox.put(frame, state_of=_state_of(message))
         self._sequence += 1
         if isinstance(message, Cue):
             self._cues[message.cue] = message, time.monotonic()
@@ -90,6 +92,16 @@ class DeviceLink:
 
     def _write(self, frame: bytes) -> None:
         self.refused += not self._target.write(frame)
+
+
+def _state_of(message: Message) -> str | None:
+    """Return what a message tells the state of, until the next about the same."""
+    match message:
+        case Cue():
+            return f"cue {message.cue}"
+        case Start() | Stop():
+            return "measuring"
+    return None
 
 
 def flag_bits(flags: Iterable[Flag]) -> int:

@@ -3,13 +3,15 @@
 The loop never waits for an output while samples come live: what the output misses is counted.
 When nothing is live (a replay as fast as possible) nothing is dropped and the loop waits instead,
 until it is told to stop.
+
+What says how something stands now (a cue, the link) is not dropped for what comes at every sample:
+a reader that missed its last word would follow the one before for ever.
 """
 
-import contextlib
 import os
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -27,7 +29,9 @@ class Outbox:
     deliver
         Called with each item in the outbox's thread; an ``OSError`` ends the deliveries.
     capacity
-        Items that may wait; the oldest is dropped (and counted) to make room.
+        Items that may wait. To make room the oldest is dropped (and counted) that says of nothing
+        how it stands, and if all do, the oldest that a later one supersedes; so no more than one
+        for each such thing waits besides.
     waits
         Asked while there is no room: whether to wait for it instead of dropping.
 
@@ -53,11 +57,14 @@ class Outbox:
         self._waits = waits
         self._taken = 0
         self._delivered = 0
-        self._items: queue.Queue[tuple[bytes, int] | None] = queue.Queue(capacity)
+        self._capacity = capacity
+        self._waiting: deque[tuple[bytes, int, str | None]] = deque()
+        self._closing = False
+        self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"edgehip {name}", daemon=True)
         self._thread.start()
 
-    def put(self, item: bytes, received_ns: int = 0) -> None:
+    def put(self, item: bytes, received_ns: int = 0, state_of: str | None = None) -> None:
         """Take an item for delivery.
 
         Parameters
@@ -66,16 +73,18 @@ class Outbox:
             What to deliver.
         received_ns
             When the byte that caused the item arrived; 0 keeps it out of the distribution.
+        state_of
+            What it tells the state of, until the next item about the same; None for nothing.
         """
-        self._taken += 1
-        while self.error is None:
-            try:
-                self._items.put((item, received_ns), timeout=ASK_S if self._waits() else 0)
+        with self._changed:
+            self._taken += 1
+            while len(self._waiting) >= self._capacity and self.error is None and self._waits():
+                self._changed.wait(ASK_S)
+            if self.error is not None:
                 return
-            except queue.Full:
-                if not self._waits():
-                    with contextlib.suppress(queue.Empty):
-                        self._items.get_nowait()
+            if len(self._waiting) < self._capacity or self._make_room(state_of):
+                self._waiting.append((item, received_ns, state_of))
+                self._changed.notify()
 
     @property
     def dropped(self) -> int:
@@ -84,15 +93,45 @@ class Outbox:
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Deliver what waits, for at most so long; what is then still waiting is dropped."""
-        deadline_s = time.monotonic() + timeout_s
-        with contextlib.suppress(queue.Full):
-            self._items.put(None, timeout=timeout_s if self._thread.is_alive() else 0)
-        self._thread.join(max(0.0, deadline_s - time.monotonic()))
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(timeout_s)
+        with self._changed:
+            self._waiting.clear()
+
+    def _make_room(self, state_of: str | None) -> bool:
+        """Drop what is worth least; return whether there is room for an item of that kind."""
+        waiting = self._waiting
+        for place, (_, _, about) in enumerate(waiting):
+            if about is None:
+                del waiting[place]
+                return True
+        if state_of is None:
+            return False
+        later, superseded = {state_of}, None
+        for place in range(len(waiting) - 1, -1, -1):
+            about = waiting[place][2]
+            superseded = place if about in later else superseded
+            later.add(about or "")
+        if superseded is not None:
+            del waiting[superseded]
+        return True
+
+    def _next(self) -> tuple[bytes, int, str | None] | None:
+        """Wait for the next item; None when there will be none."""
+        with self._changed:
+            while not self._waiting and not self._closing:
+                self._changed.wait()
+            if not self._waiting:
+                return None
+            self._changed.notify()
+            return self._waiting.popleft()
 
     def _run(self) -> None:
         try:
-            while (entry := self._items.get()) is not None:
-                item, received_ns = entry
+            while (entry := self._next()) is not None:
+                item, received_ns, _ = entry
                 self._deliver(item)
                 self._delivered += 1
                 if received_ns:

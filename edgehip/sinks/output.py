@@ -56,7 +56,7 @@ class RecordOutput:
         ``jsonl`` (estimates and link changes) or ``csv`` (estimates).
     stream
         Whose estimates these are. If it is not live, a slow reader is waited for; if it is, the
-        oldest waiting records are dropped and counted.
+        oldest waiting estimates are dropped and counted, and of cues and the link all but the last.
     curves
         Whether JSON records carry whole curves.
     outputs
@@ -95,9 +95,10 @@ class RecordOutput:
                 record = sample_record(event, link, self._outputs)
                 self._put(record, tuple(record), sample_to_csv_line)
             case CueChange() if not self._is_csv:
-                self._outbox.put(to_json_line(cue_record(event)), meter.received_ns)
+                line = to_json_line(cue_record(event))
+                self._outbox.put(line, meter.received_ns, state_of=f"cue {event.cue}")
             case LinkChange() if not self._is_csv:
-                self._outbox.put(to_json_line(link_record(event)))
+                self._outbox.put(to_json_line(link_record(event)), state_of="link")
 
     def _put(
         self,
@@ -106,7 +107,7 @@ class RecordOutput:
         to_row: Callable[[Mapping[str, Any]], bytes],
     ) -> None:
         if self._is_csv and not self._headed:
-            self._outbox.put(csv_header(columns))
+            self._outbox.put(csv_header(columns), state_of="columns")
             self._headed = True
         line = to_row(record) if self._is_csv else to_json_line(record)
         self._outbox.put(line, self._stream.meter.received_ns)

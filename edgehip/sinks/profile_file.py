@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +33,8 @@ class ProfileFile:
 
     def put(self, profile: Profile) -> None:
         """Begin to write a profile, as measured now."""
-        dated = replace(profile, measured_at=datetime.now(UTC).isoformat(timespec="seconds"))
+        now = datetime.now().astimezone()
+        dated = replace(profile, measured_at=now.isoformat(timespec="seconds"))
         self._writing = threading.Thread(
             target=self._write, args=(dated,), name="edgehip profile", daemon=True
         )

@@ -99,6 +99,11 @@ def open_source(
             return open_live(url, baud, None)
 
 
+def has_baud(url: str) -> bool:
+    """Return whether a URL may name a port that sends bits at some rate."""
+    return url.partition(":")[0] not in ("synthetic", "replay", "ble", "socket")
+
+
 def split_pair(url: str) -> tuple[str, ...]:
     """Return one URL for each device: ``ble://LEFT+RIGHT`` names two, everything else one."""
     scheme, separator, names = url.partition("://")
