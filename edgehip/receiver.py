@@ -119,7 +119,7 @@ class Receiver:
         """How many good samples there were."""
         return self.state.samples
 
-    def _forget_lines(self, found: list[JointAngleSample | Description | LinkFault]) -> None:
+    def _forget_lines(self, found: list[Received]) -> None:
         """Let no line be measured by those before it: their time may have been another column."""
         state = self.state
         if state.doubted is not None:
