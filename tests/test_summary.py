@@ -9,11 +9,13 @@ import pytest
 from edgehip import Stream, open_source
 from edgehip.runtime import Summary
 from edgehip.sinks.summary import summary_lines
+from tests.sample_model import leaky_model
 
 
 @pytest.fixture(scope="module")
 def accelerated() -> Summary:
-    with Stream(open_source("synthetic:?speed=20&duration_s=16"), None) as stream:
+    source = open_source("synthetic:?speed=20&duration_s=16")
+    with Stream(source, None, sample_model=leaky_model()) as stream:
         list(stream)
         return stream.summary()
 
