@@ -13,6 +13,7 @@ from edgehip.estimators.agreement import Agreement
 from edgehip.estimators.correction import Correction
 from edgehip.estimators.cycle import NO_ZERO, CycleEstimator
 from edgehip.estimators.sample import SampleEstimator
+from edgehip.estimators.unit_watch import UnitWatch
 from edgehip.estimators.walk_watch import WalkWatch, out_of_range
 from edgehip.events import (
     BEGINNINGS,
@@ -70,7 +71,7 @@ def _unmarked(hop: Hop) -> None:
 
 @dataclass(slots=True)
 class PipelineState:
-    """Samples so far, when the last was, and the zero in use and the one being measured.
+    """Samples so far, when the first and last were, the zero in use and the one being measured.
 
     ``stands_since_s`` is None while the person walks; ``rested`` says that the per-sample model
     began anew since; ``unusable`` counts samples that could not be used since the last that could.
@@ -83,6 +84,7 @@ class PipelineState:
     stands_since_s: float | None = None
     rested: bool = False
     unusable: int = 0
+    first_sample_s: float | None = None
 
 
 class Pipeline:
@@ -160,6 +162,7 @@ class Pipeline:
         self.agreement = Agreement() if model and sample_model else None
         cards = [m.card for m in (model, sample_model) if m is not None]
         self.watch = WalkWatch(cards)
+        self.units = UnitWatch()
         self.correction = Correction() if correct and model and sample_model else None
         self.cues = Cues(cues)
         self._profile, self._calibrate = profile, calibrate
@@ -242,10 +245,13 @@ class Pipeline:
             state.unusable = 0
         last_s, state.last_sample_s = state.last_sample_s, sample.time_s
         state.samples += 1
+        if state.first_sample_s is None:
+            state.first_sample_s = sample.time_s
         if last_s is not None and not 0.0 < sample.time_s - last_s <= RESET_GAP_S:
             self.reset()
         self.cycles.add(sample)
         self.watch.feed(sample)
+        self.units.feed(sample)
         if state.calibration is not None:
             if self.watch.is_frozen:  # who stands quietly still sways
                 state.calibration.reset()
@@ -259,7 +265,7 @@ class Pipeline:
             if self.agreement is not None:
                 self.agreement.add(now)
             now = self.watch.flag(now)
-            if not self.intake.keeps_pace:
+            if self._is_misread:
                 now = replace(now, flags=out_of_range(now.flags))
             changes = self.cues.feed(now)
             self._mark(Hop.SAMPLE)
@@ -300,6 +306,7 @@ class Pipeline:
         self.segmenter.reset()
         self.cycles.reset()
         self.watch.reset()
+        self.units.reset()
         self.state.stands_since_s, self.state.rested = None, False
         self._forget_voices()
         if self.sample_estimator is not None:
@@ -314,6 +321,11 @@ class Pipeline:
                 estimator.set_zero(self.state.profile)
         self.watch.set_zero(self.state.profile)
 
+    @property
+    def _is_misread(self) -> bool:
+        """Whether the angles' unit, or the times, are not what they are taken for."""
+        return self.units.state.are_radians or not self.intake.keeps_pace
+
     def _cycle(self, cycle: GaitCycle) -> Iterator[Event]:
         self._mark(Hop.SEGMENT)
         if self.state.calibration is not None:
@@ -325,7 +337,7 @@ class Pipeline:
             if self.agreement is not None:
                 samples = self.agreement.samples(estimate)
                 estimate = self.agreement.compare(estimate, samples)
-            if not self.intake.keeps_pace:
+            if self._is_misread:
                 estimate = replace(estimate, flags=out_of_range(estimate.flags))
             changes = self.cues.feed(estimate)
             self._mark(Hop.ESTIMATE)

@@ -14,17 +14,16 @@ CROUCH_DEG: Final = 60.0
 """Legs whose hips and knees are together flexed by more than in standing crouch, squat or sit. In
 walking one leg is stretched while the other is bent: of both, at most 45 degrees in recorded walks
 of people in seven laboratories, and at most 60 with sensors askew by 10 degrees."""
-_HIP_L, _KNEE_L, _HIP_R, _KNEE_R = FLEXIONS
 
 
 def farthest(angles_deg: Sequence[float], standing_deg: Sequence[float]) -> tuple[str, float]:
     """Return the hip or knee flexion farthest from standing, and by how many degrees."""
-    place = max(FLEXIONS, key=lambda one: abs(angles_deg[one] - standing_deg[one]))
-    return ANGLES[place], angles_deg[place] - standing_deg[place]
+    off_deg = [angles_deg[place] - standing_deg[place] for place in FLEXIONS]
+    worst = max(off_deg, key=abs)
+    return ANGLES[FLEXIONS[off_deg.index(worst)]], worst
 
 
 def crouches(angles_deg: Sequence[float], standing_deg: Sequence[float]) -> bool:
     """Return whether both legs are bent at once as in no stride."""
-    hip_deg = min(angles_deg[one] - standing_deg[one] for one in (_HIP_L, _HIP_R))
-    knee_deg = min(angles_deg[one] - standing_deg[one] for one in (_KNEE_L, _KNEE_R))
-    return hip_deg + knee_deg > CROUCH_DEG
+    hip_l, knee_l, hip_r, knee_r = (angles_deg[place] - standing_deg[place] for place in FLEXIONS)
+    return min(hip_l, hip_r) + min(knee_l, knee_r) > CROUCH_DEG

@@ -54,7 +54,8 @@ StreamEvent = Event | PortOpened | LinkChange
 class Summary:
     """What a stream came to. Latencies are distributions, in milliseconds.
 
-    ``by_cycle`` says whether strides were estimated at all.
+    ``by_cycle`` says whether strides were estimated at all, ``seconds`` how long there were samples
+    by their own times, ``in_radians`` whether their angles look so.
     """
 
     by_cycle: bool
@@ -62,6 +63,8 @@ class Summary:
     broken_cycles: int
     cues_switched_on: int
     samples: int
+    seconds: float
+    in_radians: bool
     frames_lost: int
     loss_percent: float
     faults: dict[str, int]
@@ -269,6 +272,7 @@ class Stream:
     def summary(self) -> Summary:
         """Return what there was so far."""
         meter, timebase = self.meter, self.pipeline.intake.receivers[0].timebase
+        state = self.pipeline.state
         uncertainty_ns = timebase.uncertainty_ns
         return Summary(
             by_cycle=self.pipeline.estimator is not None,
@@ -276,6 +280,8 @@ class Stream:
             broken_cycles=self.broken_cycles,
             cues_switched_on=self.cues_switched_on,
             samples=self.link.samples,
+            seconds=(state.last_sample_s or 0.0) - (state.first_sample_s or 0.0),
+            in_radians=self.pipeline.units.state.are_radians,
             frames_lost=self.link.frames_lost,
             loss_percent=self.link.loss_percent,
             faults={str(fault): count for fault, count in sorted(self.link.faults.items())},

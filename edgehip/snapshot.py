@@ -19,6 +19,7 @@ from edgehip.errors import ProfileError, SnapshotError
 from edgehip.estimators.agreement import AgreementState
 from edgehip.estimators.correction import CorrectionState, HipCorrection
 from edgehip.estimators.sample import HipMemory, SampleEstimatorState
+from edgehip.estimators.unit_watch import UnitWatchState
 from edgehip.estimators.walk_watch import WalkWatchState
 from edgehip.events import Flag, HipSampleEstimate, JointAngleSample
 from edgehip.gait_curve import Curve
@@ -67,6 +68,7 @@ _CLASSES: Final[dict[str, Any]] = {
         SequenceState,
         Timed,
         TimebaseState,
+        UnitWatchState,
         WalkWatchState,
     )
 }
@@ -186,6 +188,9 @@ def _rooms(pipeline: Pipeline) -> dict[str, Any]:
         "segmenter": pipeline.segmenter,
         "cycles": pipeline.cycles,
         "watch": pipeline.watch,
+        "units": pipeline.units,
+        "units' segmenter": pipeline.units.segmenter,
+        "units' cycles": pipeline.units.cycles,
         "cues": pipeline.cues,
         "pipeline": pipeline,
     }

@@ -123,7 +123,7 @@ class Profile:
             raise ProfileError(
                 f"{name} is {bent_deg:+.0f} degrees from how people stand: stand upright with "
                 "straight legs, feet side by side and weight on both, and measure it again; or "
-                "check that the sensor is on its segment, and the angle's sign and unit"
+                "check that each sensor is on its segment, and the signs and units of the angles"
             )
         difference = np.array(self.mean_deg) - np.array(known)
         worst = int(np.argmax(np.abs(difference)))

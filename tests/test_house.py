@@ -20,6 +20,7 @@ PURE = (
     "estimators/correction",
     "estimators/cycle",
     "estimators/sample",
+    "estimators/unit_watch",
     "estimators/walk_watch",
     "events",
     "intake",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edgehip import Stream, open_source
+from edgehip import Stream, load_model, open_source
 from edgehip.runtime import Summary
 from edgehip.sinks.summary import summary_lines
 from tests.sample_model import leaky_model
@@ -30,7 +30,20 @@ def test_a_walk_without_a_stride_gets_a_hint(accelerated: Summary) -> None:
     (hint,) = hints(by_cycle=True, broken_cycles=9)
     assert "15 samples a second are too few" in hint
     assert not hints(by_cycle=False)
-    assert not hints(by_cycle=True, samples=300)
+    (hint,) = hints(by_cycle=True, broken_cycles=9, seconds=2.0)
+    assert "15 samples a second are too few" in hint
+    assert not hints(by_cycle=True, seconds=3.0)
+    (hint,) = hints(by_cycle=False, in_radians=True)
+    assert "must be in degrees" in hint
+
+
+@pytest.mark.parametrize("rate_hz", [10, 15])
+def test_a_short_run_at_too_low_a_rate_says_so(rate_hz: float) -> None:
+    source = open_source(f"synthetic:?speed=max&duration_s=10&rate_hz={rate_hz}")
+    with Stream(source, load_model()) as stream:
+        list(stream)
+        (hint,) = (one for one in summary_lines(stream.summary()) if one.startswith("hint"))
+    assert "15 samples a second are too few" in hint
 
 
 def clock(summary: Summary) -> str:

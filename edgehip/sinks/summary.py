@@ -8,8 +8,8 @@ from edgehip.runtime import Summary
 
 MAX_DRIFT_PPM: Final = 100_000
 """Not even an untrimmed RC oscillator is farther off: such a clock is not meant to keep pace."""
-HINT_SAMPLES: Final = 1000
-"""After so many, somebody would have walked."""
+HINT_S: Final = 5.0
+"""After so long, somebody would have walked."""
 
 
 def summary_lines(summary: Summary) -> list[str]:
@@ -21,8 +21,9 @@ def summary_lines(summary: Summary) -> list[str]:
         f"samples    {summary.samples}; frames lost {summary.frames_lost} "
         f"({summary.loss_percent:.2f} %)",
     ]
-    if summary.by_cycle and summary.samples >= HINT_SAMPLES and not any(strides.values()):
-        lines.append(f"hint       {_hint(summary.broken_cycles)}")
+    hint = _hint(summary)
+    if hint:
+        lines.append(f"hint       {hint}")
     if summary.cues_switched_on:
         lines.append(f"cues       switched on {summary.cues_switched_on} times")
     if summary.faults:
@@ -38,10 +39,16 @@ def summary_lines(summary: Summary) -> list[str]:
     return lines
 
 
-def _hint(broken_cycles: int) -> str:
-    """Say why there may be no estimate for a stride."""
-    if broken_cycles:
+def _hint(summary: Summary) -> str:
+    """Say why there may be no estimate for a stride, or none to be trusted."""
+    if summary.in_radians:
+        return "the angles look like radians: they must be in degrees"
+    if not summary.by_cycle or any(summary.estimates.values()):
+        return ""
+    if summary.broken_cycles:
         return f"every stride has gaps: {1 / MAX_BRIDGED_GAP_S:.0f} samples a second are too few"
+    if summary.seconds < HINT_S:
+        return ""
     return (
         "no gait cycle was found: nobody walked, or slower than "
         f"{120 / MAX_STRIDE_S:.0f} steps/min; or check the angles' order, signs and units"
