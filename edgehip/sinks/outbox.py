@@ -3,33 +3,49 @@
 The loop never waits for an output while samples come live: what the output misses is counted.
 When nothing is live (a replay as fast as possible) nothing is dropped and the loop waits instead,
 until it is told to stop.
+
+Two kinds of item wait for an output. What streams (estimates, bytes) is worth less the older it is:
+the oldest is dropped to make room. A state (of a cue, of the link) holds until the next of its name
+comes: the newest of each name is never dropped.
 """
 
-import contextlib
 import os
-import queue
 import threading
 import time
-from collections.abc import Callable
-from typing import Final
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
 
 from edgehip.latency import Histogram
 
 ASK_S: Final = 0.2
 """How often a loop that waits for room asks whether it still should."""
 
+Item = TypeVar("Item")
 
-class Outbox:
-    """Hands items to a blocking function, in order, in its own thread.
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[Item]):
+    item: Item
+    received_ns: int
+    state: Hashable
+
+
+class Outbox(Generic[Item]):
+    """Hands items to a blocking function in its own thread, in order unless states come first.
 
     Parameters
     ----------
     deliver
         Called with each item in the outbox's thread; an ``OSError`` ends the deliveries.
     capacity
-        Items that may wait; the oldest is dropped (and counted) to make room.
+        Items that may wait; the oldest that streams is dropped (and counted) to make room.
     waits
         Asked while there is no room: whether to wait for it instead of dropping.
+    states_first
+        States overtake all that streams, and a state takes the place of one of its name that still
+        waits: for what acts on them.
 
     Attributes
     ----------
@@ -42,22 +58,27 @@ class Outbox:
     def __init__(
         self,
         name: str,
-        deliver: Callable[[bytes], object],
+        deliver: Callable[[Item], object],
         *,
         capacity: int,
         waits: Callable[[], bool] = lambda: False,
+        states_first: bool = False,
     ) -> None:
         self.error: OSError | None = None
         self.written = Histogram()
         self._deliver = deliver
+        self._capacity = capacity
         self._waits = waits
+        self._states_first = states_first
         self._taken = 0
         self._delivered = 0
-        self._items: queue.Queue[tuple[bytes, int] | None] = queue.Queue(capacity)
+        self._waiting: deque[_Waiting[Item]] = deque()
+        self._closing = False
+        self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"edgehip {name}", daemon=True)
         self._thread.start()
 
-    def put(self, item: bytes, received_ns: int = 0) -> None:
+    def put(self, item: Item, received_ns: int = 0, *, state: Hashable = None) -> None:
         """Take an item for delivery.
 
         Parameters
@@ -66,16 +87,21 @@ class Outbox:
             What to deliver.
         received_ns
             When the byte that caused the item arrived; 0 keeps it out of the distribution.
+        state
+            The name of what it tells the state of; None for what streams.
         """
-        self._taken += 1
-        while self.error is None:
-            try:
-                self._items.put((item, received_ns), timeout=ASK_S if self._waits() else 0)
+        with self._changed:
+            self._taken += 1
+            while self.error is None and len(self._waiting) >= self._capacity and self._waits():
+                self._changed.wait(ASK_S)
+            if self.error is not None:
                 return
-            except queue.Full:
-                if not self._waits():
-                    with contextlib.suppress(queue.Empty):
-                        self._items.get_nowait()
+            if self._states_first and state is not None:
+                self._drop(lambda waiting: waiting.state == state)
+            if len(self._waiting) >= self._capacity:
+                self._make_room()
+            self._waiting.append(_Waiting(item, received_ns, state))
+            self._changed.notify_all()
 
     @property
     def dropped(self) -> int:
@@ -84,21 +110,58 @@ class Outbox:
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Deliver what waits, for at most so long; what is then still waiting is dropped."""
-        deadline_s = time.monotonic() + timeout_s
-        with contextlib.suppress(queue.Full):
-            self._items.put(None, timeout=timeout_s if self._thread.is_alive() else 0)
-        self._thread.join(max(0.0, deadline_s - time.monotonic()))
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout_s)
+        with self._changed:
+            self._waiting.clear()
+
+    def _make_room(self) -> None:
+        """Drop the oldest item that streams or, where none does, the oldest state since replaced.
+
+        The newest state of each name stays, whatever the capacity: there are few names.
+        """
+        if self._drop(lambda waiting: waiting.state is None):
+            return
+        newest = {waiting.state: waiting for waiting in self._waiting}
+        self._drop(lambda waiting: newest[waiting.state] is not waiting)
+
+    def _drop(self, which: Callable[[_Waiting[Item]], bool]) -> bool:
+        """Drop the oldest of such items, and say whether there was one."""
+        for place, waiting in enumerate(self._waiting):
+            if which(waiting):
+                del self._waiting[place]
+                return True
+        return False
+
+    def _next(self) -> _Waiting[Item] | None:
+        """Return what is to be delivered now, once there is something; None at the end."""
+        with self._changed:
+            while not self._waiting and not self._closing:
+                self._changed.wait()
+            if not self._waiting:
+                return None
+            place = 0
+            if self._states_first:
+                states = (i for i, waiting in enumerate(self._waiting) if waiting.state is not None)
+                place = next(states, 0)
+            chosen = self._waiting[place]
+            del self._waiting[place]
+            self._changed.notify_all()
+            return chosen
 
     def _run(self) -> None:
         try:
-            while (entry := self._items.get()) is not None:
-                item, received_ns = entry
-                self._deliver(item)
+            while (waiting := self._next()) is not None:
+                self._deliver(waiting.item)
                 self._delivered += 1
-                if received_ns:
-                    self.written.add(time.monotonic_ns() - received_ns)
+                if waiting.received_ns:
+                    self.written.add(time.monotonic_ns() - waiting.received_ns)
         except OSError as error:
-            self.error = error
+            with self._changed:
+                self.error = error
+                self._changed.notify_all()
 
 
 def write_whole(descriptor: int, data: bytes) -> None:
