@@ -83,6 +83,9 @@ class Fault(StrEnum):
     """The device started again: its sequence numbers and clock began anew."""
     CLOCK_JUMP = "clock_jump"
     """The device's clock leapt while its sequence numbers went on."""
+    DELAYED = "delayed"
+    """The link's delay has grown: for two seconds every sample came later than any clock's drift
+    explains (once each time it does; a clock that stood still looks the same)."""
     OVERRUN = "overrun"
     """Chunks the reader's bounded queue had to drop because the host was too slow."""
 
@@ -122,13 +125,15 @@ class JointAngleSample:
     """Ten joint angles at one instant.
 
     ``angles_deg`` follows :data:`edgehip.channels.ANGLES`; ``time_s`` is the device's clock,
-    unwrapped; ``samples_lost`` counts what went missing since the sample before.
+    unwrapped; ``samples_lost`` counts what went missing since the sample before; ``late_ns`` is how
+    much later it came than by the link's fastest way.
     """
 
     time_s: float
     angles_deg: tuple[float, ...]
     received_ns: int
     samples_lost: int = 0
+    late_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +230,7 @@ class Flag(StrEnum):
     WARMING_UP = "warming_up"
     """The per-sample model has not seen enough yet since it began anew."""
     LINK_DOWN = "link_down"
-    """The link is stale or lost (only on a cue that is switched off for it)."""
+    """The link is stale or lost, or what this is of is old: it came late, or waited here."""
     NOT_WALKING = "not_walking"
     """The person stopped walking (only on a cue that is switched off for it)."""
 

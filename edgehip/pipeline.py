@@ -34,6 +34,7 @@ from edgehip.events import (
 )
 from edgehip.intake import Intake
 from edgehip.lines import LineDecoder
+from edgehip.link import FRESH_WITHIN_S, STALE_AFTER_S
 from edgehip.messages import Description
 from edgehip.model import Model
 from edgehip.receiver import MAX_ANGLE_DEG
@@ -64,12 +65,18 @@ def _unmarked(hop: Hop) -> None:
     """Measure nothing."""
 
 
+def _taken_at_once(received_ns: int) -> int:
+    """Know nothing of a sample that waited."""
+    return 0
+
+
 @dataclass(slots=True)
 class PipelineState:
     """Samples so far, when the last was, and the zero in use and the one being measured.
 
     ``stands_since_s`` is None while the person walks; ``rested`` says that the per-sample model
-    began anew since; ``unusable`` counts samples that could not be used since the last that could.
+    began anew since; ``unusable`` counts samples that could not be used since the last that could;
+    ``stale`` is whether the samples are too old to be followed.
     """
 
     samples: int = 0
@@ -79,6 +86,7 @@ class PipelineState:
     stands_since_s: float | None = None
     rested: bool = False
     unusable: int = 0
+    stale: bool = False
 
 
 class Pipeline:
@@ -111,6 +119,9 @@ class Pipeline:
         For :meth:`feed`: makes a decoder, of frames (the default) or of text lines.
     mark
         Called at the end of each hop, for whoever measures time.
+    waited_ns
+        Called with a sample's ``received_ns``: how long ago that was, if it only just came. By
+        default nothing waits.
 
     Raises
     ------
@@ -134,6 +145,7 @@ class Pipeline:
         devices: int = 1,
         decoder: Callable[[], FrameDecoder | LineDecoder] = FrameDecoder,
         mark: Callable[[Hop], None] = _unmarked,
+        waited_ns: Callable[[int], int] = _taken_at_once,
     ) -> None:
         self.intake = Intake(devices, decoder)
         self.segmenter = GaitSegmenter()
@@ -158,6 +170,9 @@ class Pipeline:
                     "--calibrate"
                 )
         self._mark = mark
+        self._waited_ns = waited_ns
+        self.age_s = 0.0
+        """How much later than by the link's fastest way the last sample is worked on."""
 
     def feed(self, item: Chunk | PortOpened | PortLost) -> list[Event]:
         """Return what a source's item brings about."""
@@ -206,6 +221,13 @@ class Pipeline:
         state.samples += 1
         if last_s is not None and not 0.0 < sample.time_s - last_s <= RESET_GAP_S:
             self.reset()
+        self.age_s = (sample.late_ns + self._waited_ns(sample.received_ns)) / 1e9
+        was_stale, state.stale = (
+            state.stale,
+            self.age_s > (FRESH_WITHIN_S if state.stale else STALE_AFTER_S),
+        )
+        if state.stale and not was_stale:
+            yield from self.stalled(sample.received_ns)
         self.cycles.add(sample)
         self.watch.feed(sample)
         if state.calibration is not None:
@@ -218,6 +240,8 @@ class Pipeline:
             # Whether a stride teaches is for itself to say, not for the one before it.
             self.agreement.add(now)
             now = self.watch.flag(now)
+            if state.stale:
+                now = replace(now, flags=(*now.flags, Flag.LINK_DOWN))
             changes = self.cues.feed(now)
             self._mark(Hop.SAMPLE)
             # Out with it: a stride that ends here takes several times as long.
@@ -278,10 +302,12 @@ class Pipeline:
         if self.estimator is not None:
             estimate = self.estimator.estimate(cycle)
             samples = self.agreement.samples(estimate)
-            estimate = self.agreement.compare(estimate, samples)
-            changes = self.cues.feed(estimate)
+            estimate = told = self.agreement.compare(estimate, samples)
+            if self.state.stale:  # of which the stride itself knows nothing
+                told = replace(estimate, flags=(*estimate.flags, Flag.LINK_DOWN))
+            changes = self.cues.feed(told)
             self._mark(Hop.ESTIMATE)
-            yield estimate
+            yield told
             yield from changes
             if self.correction is not None:
                 self.correction.learn(estimate, samples)

@@ -80,6 +80,8 @@ class Receiver:
             # what was lost meanwhile is counted, and a restarted device is recognised.
             self.decoder.reset()
             self.state.opening = isinstance(item, PortOpened)
+            if self.state.opening:
+                self.timebase.reset()  # another link has another delay; some clocks stand meanwhile
             return []
         found: list[JointAngleSample | Description | LinkFault] = []
         for frame in self.decoder.feed(item):
@@ -230,9 +232,13 @@ class Receiver:
             state.lost_before_next += 1
             return
         time_s = time_us / 1e6
-        self.timebase.feed(time_s, received_ns)
-        self.late_ns.append(received_ns - self.timebase.host_ns(time_s))
-        found.append(JointAngleSample(time_s, angles_deg, received_ns, state.lost_before_next))
+        if self.timebase.feed(time_s, received_ns):
+            found.append(LinkFault(Fault.DELAYED, 1, received_ns))
+        late_ns = received_ns - self.timebase.host_ns(time_s)
+        self.late_ns.append(late_ns)
+        found.append(
+            JointAngleSample(time_s, angles_deg, received_ns, state.lost_before_next, late_ns)
+        )
         if not self.partial:
             state.missing_channels = ()
         state.lost_before_next = 0

@@ -134,6 +134,7 @@ class Stream:
             devices=source.devices,
             decoder=partial(LineDecoder, time_unit) if format == "lines" else FrameDecoder,
             mark=self.meter.mark,
+            waited_ns=self._waited_ns,
         )
         self.model_names = ", ".join(m.card.name for m in (model, sample_model) if m)
         self.device: Description | None = None
@@ -210,7 +211,15 @@ class Stream:
         ``before`` is how many more the pipeline had taken than the link knew of.
         """
         samples = self.pipeline.state.samples - self.link.samples - before
-        return self.link.sampled(samples, item.received_ns) if samples else None
+        if not samples:
+            return None
+        if self.pipeline.state.stale:
+            return self.link.came_late(samples, item.received_ns, self.pipeline.age_s)
+        return self.link.sampled(samples, item.received_ns)
+
+    def _waited_ns(self, received_ns: int) -> int:
+        """Return how long ago something was received, if it comes when it comes."""
+        return max(0, time.monotonic_ns() - received_ns) if self.source.live else 0
 
     def _changed(self, change: LinkChange | None, at_ns: int) -> Iterator[StreamEvent]:
         """Yield a change of the link and what follows from it."""

@@ -33,7 +33,7 @@ from edgehip.timebase import DeviceClockState, TimebaseState
 from edgehip.wire import Frame, FrameDecoderState
 from edgehip.zero import Calibration, Profile
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 _CLASSES: Final[dict[str, Any]] = {
     cls.__name__: cls
     for cls in (
