@@ -70,12 +70,10 @@ class DeviceLink:
 
     def send(self, message: Message) -> None:
         """Queue one message."""
-        if not isinstance(message, Cue):
-            self.outbox.put(message)
-            return
-        self._cues[message.cue] = message
-        self._told.pop(message.cue, None)  # a repetition counts from when it is out
-        self.outbox.put(message, state=message.cue)
+        if isinstance(message, Cue):
+            self._cues[message.cue] = message
+            self._told.pop(message.cue, None)  # a repetition counts from when it is out
+        self.outbox.put(message, state_of=_state_of(message))
 
     def repeat_cues(self) -> None:
         """Send again what is out for :data:`REPEAT_CUE_S`, or was refused; to be called often."""
@@ -90,13 +88,11 @@ class DeviceLink:
         if self._closed:
             return
         self._closed = True
-        for cue in self._cues.values():
+        for cue in list(self._cues.values()):
             # An "off" that waits is out before the end; one that was refused is tried once more.
             _, _, taken = self._told.get(cue.cue, (cue, 0.0, True))
             if cue.state or not taken:
-                self.outbox.put(
-                    replace(cue, state=0, flags=flag_bits([Flag.LINK_DOWN])), state=cue.cue
-                )
+                self.send(replace(cue, state=0, flags=flag_bits([Flag.LINK_DOWN])))
         self.send(Stop())
         self.outbox.close(timeout_s=0.5)
 
@@ -115,6 +111,16 @@ class DeviceLink:
         self.refused += not taken
         if isinstance(message, Cue):
             self._told[message.cue] = message, time.monotonic(), taken
+
+
+def _state_of(message: Message) -> str | None:
+    """Return what a message tells the state of; ``Stop`` is none, it waits for what is before."""
+    match message:
+        case Cue():
+            return f"cue {message.cue}"
+        case Describe() | Rate() | Start():
+            return type(message).__name__
+    return None
 
 
 def flag_bits(flags: Iterable[Flag]) -> int:

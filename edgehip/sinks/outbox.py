@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -29,7 +29,7 @@ Item = TypeVar("Item")
 class _Waiting(Generic[Item]):
     item: Item
     received_ns: int
-    state: Hashable
+    state_of: str | None
 
 
 class Outbox(Generic[Item]):
@@ -78,7 +78,7 @@ class Outbox(Generic[Item]):
         self._thread = threading.Thread(target=self._run, name=f"edgehip {name}", daemon=True)
         self._thread.start()
 
-    def put(self, item: Item, received_ns: int = 0, *, state: Hashable = None) -> None:
+    def put(self, item: Item, received_ns: int = 0, *, state_of: str | None = None) -> None:
         """Take an item for delivery.
 
         Parameters
@@ -87,8 +87,8 @@ class Outbox(Generic[Item]):
             What to deliver.
         received_ns
             When the byte that caused the item arrived; 0 keeps it out of the distribution.
-        state
-            The name of what it tells the state of; None for what streams.
+        state_of
+            What it tells the state of, until the next item about the same; None for what streams.
         """
         with self._changed:
             self._taken += 1
@@ -96,12 +96,11 @@ class Outbox(Generic[Item]):
                 self._changed.wait(ASK_S)
             if self.error is not None:
                 return
-            if self._states_first and state is not None:
-                self._drop(lambda waiting: waiting.state == state)
-            if len(self._waiting) >= self._capacity:
-                self._make_room()
-            self._waiting.append(_Waiting(item, received_ns, state))
-            self._changed.notify_all()
+            if self._states_first and state_of is not None:
+                self._drop(lambda waiting: waiting.state_of == state_of)
+            if len(self._waiting) < self._capacity or self._make_room(state_of):
+                self._waiting.append(_Waiting(item, received_ns, state_of))
+                self._changed.notify_all()
 
     @property
     def dropped(self) -> int:
@@ -117,15 +116,19 @@ class Outbox(Generic[Item]):
         with self._changed:
             self._waiting.clear()
 
-    def _make_room(self) -> None:
-        """Drop the oldest item that streams or, where none does, the oldest state since replaced.
+    def _make_room(self, state_of: str | None) -> bool:
+        """Drop what is worth least, and say whether an item of that kind may come instead.
 
-        The newest state of each name stays, whatever the capacity: there are few names.
+        That is the oldest that streams or, among states alone, the oldest a later one replaces. The
+        newest of each name stays, whatever the capacity: there are few names.
         """
-        if self._drop(lambda waiting: waiting.state is None):
-            return
-        newest = {waiting.state: waiting for waiting in self._waiting}
-        self._drop(lambda waiting: newest[waiting.state] is not waiting)
+        if self._drop(lambda waiting: waiting.state_of is None):
+            return True
+        if state_of is None:
+            return False
+        newest = {waiting.state_of: waiting for waiting in self._waiting} | {state_of: None}
+        self._drop(lambda waiting: newest[waiting.state_of] is not waiting)
+        return True
 
     def _drop(self, which: Callable[[_Waiting[Item]], bool]) -> bool:
         """Drop the oldest of such items, and say whether there was one."""
@@ -144,7 +147,9 @@ class Outbox(Generic[Item]):
                 return None
             place = 0
             if self._states_first:
-                states = (i for i, waiting in enumerate(self._waiting) if waiting.state is not None)
+                states = (
+                    i for i, waiting in enumerate(self._waiting) if waiting.state_of is not None
+                )
                 place = next(states, 0)
             chosen = self._waiting[place]
             del self._waiting[place]
