@@ -1,6 +1,6 @@
 """What one device says, or two (one at each leg), as one stream of ten-angle samples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from edgehip.channels import ANGLES
 from edgehip.events import (
@@ -63,5 +63,14 @@ class Intake:
     @property
     def missing_channels(self) -> tuple[str, ...]:
         """Angles that no device measures, as far as they said or showed."""
-        missing = [set(receiver.missing_channels) for receiver in self.receivers]
-        return tuple(name for name in ANGLES if all(name in gone for gone in missing))
+        return _of_none(receiver.missing_channels for receiver in self.receivers)
+
+    @property
+    def undescribed_channels(self) -> tuple[str, ...]:
+        """Angles that no device measures, as all of them said."""
+        return _of_none(receiver.undescribed_channels for receiver in self.receivers)
+
+
+def _of_none(missing: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    sets = [set(names) for names in missing]
+    return tuple(name for name in ANGLES if all(name in names for names in sets))

@@ -44,6 +44,7 @@ class ReceiverState:
     line_steps_us: deque[int] = field(default_factory=lambda: deque(maxlen=LINE_PERIODS))
     last_time_us: int | None = None
     missing_channels: tuple[str, ...] = ()
+    undescribed_channels: tuple[str, ...] = ()
     samples: int = 0
 
 
@@ -101,6 +102,11 @@ class Receiver:
         return self.state.missing_channels
 
     @property
+    def undescribed_channels(self) -> tuple[str, ...]:
+        """Angles the device said that it does not measure."""
+        return self.state.undescribed_channels
+
+    @property
     def samples(self) -> int:
         """How many good samples there were."""
         return self.state.samples
@@ -152,7 +158,8 @@ class Receiver:
             state.restarted |= order is Order.RESTART
             state.lost_untold += lost
         if isinstance(message, Description):
-            state.missing_channels = tuple(n for n in ANGLES if n not in message.channel_names)
+            undescribed = tuple(name for name in ANGLES if name not in message.channel_names)
+            state.missing_channels = state.undescribed_channels = undescribed
             found.append(message)
             return  # its time may be that of a sample, so it says nothing of the clock
         if frame.sequence is not None and state.lost_untold:

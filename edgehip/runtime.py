@@ -41,7 +41,9 @@ HOPELESS_BYTES: Final = 2000
 HOPELESS_SAMPLES: Final = 50
 CLOCK_CHECK_S: Final = 2.0
 CLOCK_FACTOR: Final = 10.0
-"""A device clock this much faster or slower than the host's is in another unit."""
+"""A device clock this much faster or slower than the host's is in another unit..."""
+CLOCK_SURE_S: Final = 1.0
+"""... if it stays so: after a stall of the link it seems slow until what waited is there."""
 
 Format = Literal["frames", "lines"]
 StreamEvent = Event | PortOpened | LinkChange
@@ -147,6 +149,7 @@ class Stream:
         self._printable = True
         self._first_byte_ns = 0
         self._first_sample: tuple[float, int] | None = None
+        self._slow_ns: int | None = None
         self._overruns = 0
 
     def __enter__(self) -> Self:
@@ -237,7 +240,7 @@ class Stream:
             raise DeviceError(_other_unit("microseconds"))
         if not self.pipeline.state.samples:
             missing = self.pipeline.intake.missing_channels
-            raise DeviceError(self._lacks() if missing else self._hopeless())
+            raise DeviceError(self._lacks(missing) if missing else self._hopeless())
 
     def estimates(self) -> Iterator[HipEstimate]:
         """Yield the estimates, and nothing else."""
@@ -291,13 +294,13 @@ class Stream:
             self._overruns += overruns
             self.link.fault(LinkFault(Fault.OVERRUN, overruns, chunk.received_ns))
         intake, samples = self.pipeline.intake, self.pipeline.state.samples
-        if self.device is not None and intake.missing_channels and not samples:
-            raise DeviceError(self._lacks())
+        if intake.undescribed_channels and not samples:
+            raise DeviceError(self._lacks(intake.undescribed_channels))
         self._first_byte_ns = self._first_byte_ns or chunk.received_ns
         # Sensors and baud rates take a while to settle.
         settled = chunk.received_ns - self._first_byte_ns >= HOPELESS_S * 1e9
         if settled and not samples and self.link.faults[Fault.INCOMPLETE] >= HOPELESS_SAMPLES:
-            raise DeviceError(self._lacks())
+            raise DeviceError(self._lacks(intake.missing_channels))
         if not intake.samples:
             self._bytes += len(chunk.data)
             self._printable &= chunk.data.isascii() and b"\0" not in chunk.data
@@ -306,8 +309,8 @@ class Stream:
         elif self.source.live:
             self._check_clock(chunk.received_ns)
 
-    def _lacks(self) -> str:
-        missing = ", ".join(self.pipeline.intake.missing_channels)
+    def _lacks(self, channels: tuple[str, ...]) -> str:
+        missing = ", ".join(channels)
         if self.source.devices > 1:
             return (
                 f"neither device measures {missing}, and the model needs all ten angles: check "
@@ -343,15 +346,18 @@ class Stream:
             self._first_sample = (time_s, received_ns)
             return
         host_s = (received_ns - self._first_sample[1]) / 1e9
-        if host_s < CLOCK_CHECK_S or host_s > 2 * CLOCK_CHECK_S:
+        if host_s < CLOCK_CHECK_S or (host_s > 2 * CLOCK_CHECK_S and self._slow_ns is None):
             return
         # Far too fast a clock leaps at each frame; of a text line no such time is believed.
         too_fast = self.link.faults[Fault.CLOCK_JUMP] > self.link.samples // 2 or self._doubtful()
-        ratio = (time_s - self._first_sample[0]) / host_s
-        if too_fast or ratio < 1 / CLOCK_FACTOR:
-            raise DeviceError(
-                _other_unit("microseconds" if too_fast else "seconds or milliseconds")
-            )
+        if too_fast:
+            raise DeviceError(_other_unit("microseconds"))
+        if (time_s - self._first_sample[0]) / host_s >= 1 / CLOCK_FACTOR:
+            self._slow_ns = None
+            return
+        self._slow_ns = self._slow_ns or received_ns
+        if received_ns - self._slow_ns >= CLOCK_SURE_S * 1e9:
+            raise DeviceError(_other_unit("seconds or milliseconds"))
 
     def _doubtful(self) -> bool:
         """Return whether nearly every text line tells a time that the next one contradicts."""
