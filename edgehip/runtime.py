@@ -24,7 +24,6 @@ from edgehip.events import (
 from edgehip.latency import LatencyMeter, Out, Percentiles
 from edgehip.lines import LineDecoder, TimeUnit
 from edgehip.link import LinkMonitor
-from edgehip.messages import Description
 from edgehip.model import Model
 from edgehip.pipeline import Event, Pipeline
 from edgehip.recording import SourceItem
@@ -139,12 +138,13 @@ class Stream:
             waited_ns=self._waited_ns,
         )
         self.model_names = ", ".join(m.card.name for m in (model, sample_model) if m)
-        self.device: Description | None = None
         self.estimate_counts = {"l": 0, "r": 0}
         self.broken_cycles = 0
         self.cues_switched_on = 0
         self.recorder = recorder
         self.stopped = False
+        self._running: Iterator[StreamEvent | None] | None = None
+        self._newest: Event | None = None
         self._bytes = 0
         self._printable = True
         self._first_byte_ns = 0
@@ -169,44 +169,49 @@ class Stream:
     def __iter__(self) -> Iterator[StreamEvent | None]:
         """Yield events as they happen, and None after each item and 50 ms without one.
 
-        So whoever iterates can stop, however long nothing happens.
+        So whoever iterates can stop, however long nothing happens. Who leaves and comes back goes
+        on with the next event.
         """
-        while not self.stopped and not self.source.ended:
-            item = self.source.read(TICK_S)
-            if item is None:
-                now_ns = time.monotonic_ns()
-                change = self.link.tick(now_ns) if self.source.live else None
-                yield from self._changed(change, now_ns)
+        self._running = self._running or self._events()
+        for event in self._running:
+            yield event
+            self._measure(event)
+
+    def _events(self) -> Iterator[StreamEvent | None]:
+        try:
+            while not self.stopped and not self.source.ended:
+                item = self.source.read(TICK_S)
+                if item is not None:
+                    yield from self._follow(item)
+                elif self.source.live:
+                    now_ns = time.monotonic_ns()
+                    yield from self._changed(self.link.tick(now_ns), now_ns)
                 yield None
-                continue
-            if self.recorder is not None:
-                self.recorder(item)
-            yield from self._changed(self.link.tick(item.received_ns), item.received_ns)
-            self.meter.start(item.received_ns if self.source.live else time.monotonic_ns())
-            if isinstance(item, PortOpened):
-                yield item
-            elif isinstance(item, PortLost):
-                change = self.link.port_lost(item.received_ns, item.detail)
-                yield from self._changed(change, item.received_ns)
-            before = self.pipeline.state.samples - self.link.samples
-            events = self.pipeline.follow(item)
-            try:
-                for event in events:
-                    yield from self._changed(self._sampled(before, item), item.received_ns)
-                    yield event
-                    self._note(event)
-                yield from self._changed(self._sampled(before, item), item.received_ns)
-            finally:  # whoever iterates may leave in between, and come back
-                for event in events:
-                    if isinstance(event, LinkFault):
-                        self.link.fault(event)
-                self._sampled(before, item)
-            if self.source.live:
-                self.meter.arrived(self.pipeline.intake.receivers[item.device].late_ns)
-            if isinstance(item, Chunk):
-                self._check(item)
-            yield None
-        self._check_end()
+            self._check_end()
+        finally:
+            self._running = None
+
+    def _follow(self, item: SourceItem) -> Iterator[StreamEvent]:
+        """Yield what an item brings about."""
+        if self.recorder is not None:
+            self.recorder(item)
+        yield from self._changed(self.link.tick(item.received_ns), item.received_ns)
+        self.meter.start(item.received_ns if self.source.live else time.monotonic_ns())
+        if isinstance(item, PortOpened):
+            yield item
+        elif isinstance(item, PortLost):
+            change = self.link.port_lost(item.received_ns, item.detail)
+            yield from self._changed(change, item.received_ns)
+        before = self.pipeline.state.samples - self.link.samples
+        for event in self.pipeline.follow(item):
+            yield from self._changed(self._sampled(before, item), item.received_ns)
+            self._note(event)
+            yield event
+        yield from self._changed(self._sampled(before, item), item.received_ns)
+        if self.source.live:
+            self.meter.arrived(self.pipeline.intake.receivers[item.device].late_ns)
+        if isinstance(item, Chunk):
+            self._check(item)
 
     def _sampled(self, before: int, item: SourceItem) -> LinkChange | None:
         """Tell the link of an item's samples as far as they were taken; return what changed.
@@ -269,23 +274,30 @@ class Stream:
         )
 
     def _note(self, event: Event) -> None:
-        """Count an event that is out now."""
+        """Count an event."""
+        self._newest = event
         match event:
             case LinkFault():
                 self.link.fault(event)
-            case HipSampleEstimate():
-                self.meter.out(Out.SAMPLE)
             case HipEstimate():
                 self.estimate_counts[event.side] += 1
-                self.meter.out(Out.ESTIMATE)
                 self.meter.confirmed(event.confirmed_s - event.end_s)
             case CueChange():
                 self.cues_switched_on += event.on
-                self.meter.out(Out.CUE)
             case BrokenCycle():
                 self.broken_cycles += 1
-            case Description():
-                self.device = event
+
+    def _measure(self, event: StreamEvent | None) -> None:
+        """Note that what an item brought about is out now: whoever iterates has come back."""
+        if event is not self._newest:
+            return
+        match event:
+            case HipSampleEstimate():
+                self.meter.out(Out.SAMPLE)
+            case HipEstimate():
+                self.meter.out(Out.ESTIMATE)
+            case CueChange():
+                self.meter.out(Out.CUE)
 
     def _check(self, chunk: Chunk) -> None:
         """Recognise a stream that will never give an estimate, and say why."""
