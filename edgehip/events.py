@@ -2,7 +2,7 @@
 
 ::
 
-    Chunk | PortOpened | PortLost                      a source gives
+    Chunk | BytesMissing | PortOpened | PortLost       a source gives
       -> Frame | LinkFault                             the decoders give (see wire.py)
       -> JointAngleSample | LinkFault                  the receiver gives
       -> InitialContact | FootOff                      the segmenter gives
@@ -30,6 +30,15 @@ class Chunk:
 
     data: bytes
     received_ns: int
+    device: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BytesMissing:
+    """Chunks were dropped here: what comes next does not go on from what came before."""
+
+    received_ns: int
+    chunks: int
     device: int = 0
 
 

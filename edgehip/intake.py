@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from edgehip.channels import ANGLES
 from edgehip.events import (
+    BytesMissing,
     Chunk,
     Fault,
     JointAngleSample,
@@ -37,7 +38,7 @@ class Intake:
         self.merger = Merger() if devices > 1 else None
 
     def feed(
-        self, item: Chunk | PortOpened | PortLost
+        self, item: Chunk | BytesMissing | PortOpened | PortLost
     ) -> list[JointAngleSample | Description | LinkFault | LinkChange]:
         """Return what a source's item brings."""
         receiver = self.receivers[item.device]

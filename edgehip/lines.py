@@ -25,11 +25,15 @@ _US_PER: Final[dict[TimeUnit, float]] = {"us": 1.0, "ms": 1e3, "s": 1e6}
 
 @dataclass(slots=True)
 class LineDecoderState:
-    """A half-received line and what the header said; the first partial line is not counted."""
+    """A half-received line and what the header said.
+
+    ``cut`` is whether the next line may lack its beginning, ``started`` whether there was one.
+    """
 
     pending: bytes = b""
     skipping: bool = False
     started: bool = False
+    cut: bool = False
     time_unit: TimeUnit = "ms"
     time_column: int = 0
     columns: tuple[int, ...] = tuple(range(1, 1 + len(ANGLES)))
@@ -63,7 +67,7 @@ class LineDecoder:
                 found.append(LinkFault(Fault.OVERLONG, 1, chunk.received_ns))
             elif line := line.strip():
                 found += self._line(line, chunk.received_ns)
-            state.started = True
+            state.started, state.cut = True, False
         if not state.skipping:
             state.pending += rest
             if len(state.pending) > MAX_LINE:
@@ -72,18 +76,24 @@ class LineDecoder:
         return found
 
     def reset(self) -> None:
-        """Forget a half-received line (the port was reopened).
+        """Forget a half-received line: what comes next may begin in the middle of another.
+
+        Such a rest can pass for a whole line, with another time or angle, so it is left out, unless
+        it is a header: a device that starts when its port is opened prints that first.
 
         The header stays: a device that prints it once is still the same after a pulled cable, and
         one that started again prints it again.
         """
-        self.state.pending, self.state.skipping, self.state.started = b"", False, False
+        state = self.state
+        state.pending, state.skipping, state.started, state.cut = b"", False, False, True
 
     def _line(self, line: bytes, received_ns: int) -> list[Frame | LinkFault]:
         state = self.state
         fields = [field.strip() for field in line.decode("ascii", "replace").split(",")]
         if any(field in ("time_us", "time_ms", "time_s") for field in fields):
             return [self._header(fields, received_ns)]
+        if state.cut:
+            return []
         try:
             time_us = float(fields[state.time_column]) * _US_PER[state.time_unit]
             angles = tuple(

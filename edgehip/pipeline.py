@@ -15,6 +15,7 @@ from edgehip.estimators.sample import SampleEstimator
 from edgehip.estimators.walk_watch import WalkWatch
 from edgehip.events import (
     BrokenCycle,
+    BytesMissing,
     Chunk,
     CueChange,
     Fault,
@@ -174,11 +175,11 @@ class Pipeline:
         self.age_s = 0.0
         """How much later than by the link's fastest way the last sample is worked on."""
 
-    def feed(self, item: Chunk | PortOpened | PortLost) -> list[Event]:
+    def feed(self, item: Chunk | BytesMissing | PortOpened | PortLost) -> list[Event]:
         """Return what a source's item brings about."""
         return list(self.follow(item))
 
-    def follow(self, item: Chunk | PortOpened | PortLost) -> Iterator[Event]:
+    def follow(self, item: Chunk | BytesMissing | PortOpened | PortLost) -> Iterator[Event]:
         """Yield what a source's item brings about, each event before the next is worked on.
 
         To be exhausted: what is left is not known to the pipeline.

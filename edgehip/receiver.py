@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edgehip.channels import ANGLES
-from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault, PortLost, PortOpened
+from edgehip.events import (
+    BytesMissing,
+    Chunk,
+    Fault,
+    JointAngleSample,
+    LinkFault,
+    PortLost,
+    PortOpened,
+)
 from edgehip.lines import LineDecoder
 from edgehip.messages import Angles, Description
 from edgehip.sequence import Order, SequenceTracker
@@ -38,7 +46,7 @@ class ReceiverState:
     """Lost frames since the clock was last read."""
     restarted: bool = False
     opening: bool = False
-    """Nothing has come since the port was opened."""
+    """Nothing has come since the port was opened, or bytes were dropped."""
     doubted: tuple[Frame, int] | None = None
     """A text line whose time nothing confirms yet, and when it came."""
     line_steps_us: deque[int] = field(default_factory=lambda: deque(maxlen=LINE_PERIODS))
@@ -72,7 +80,7 @@ class Receiver:
         """How much later than by the link's fastest way each sample of the last item came."""
 
     def feed(
-        self, item: Chunk | PortOpened | PortLost
+        self, item: Chunk | BytesMissing | PortOpened | PortLost
     ) -> list[JointAngleSample | Description | LinkFault]:
         """Return what a source's item brings."""
         self.late_ns = []
@@ -80,13 +88,16 @@ class Receiver:
             # What a pulled cable cut in two is not put together; order and clock go on, so that
             # what was lost meanwhile is counted, and a restarted device is recognised.
             self.decoder.reset()
-            self.state.opening = isinstance(item, PortOpened)
-            if self.state.opening:
+            self.state.opening = not isinstance(item, PortLost)
+            if isinstance(item, PortOpened):
                 self.timebase.reset()  # another link has another delay; some clocks stand meanwhile
+            if isinstance(item, BytesMissing):
+                return [LinkFault(Fault.OVERRUN, item.chunks, item.received_ns)]
             return []
         found: list[JointAngleSample | Description | LinkFault] = []
         for frame in self.decoder.feed(item):
-            # A port is mostly opened in the middle of a frame: that is not held against the link.
+            # A port is mostly opened in the middle of a frame, and bytes are dropped there: that is
+            # not held against the link.
             opening, self.state.opening = self.state.opening, False
             if isinstance(frame, LinkFault):
                 if not opening:

@@ -150,7 +150,6 @@ class Stream:
         self._first_byte_ns = 0
         self._first_sample: tuple[float, int] | None = None
         self._slow_ns: int | None = None
-        self._overruns = 0
 
     def __enter__(self) -> Self:
         return self
@@ -301,10 +300,6 @@ class Stream:
 
     def _check(self, chunk: Chunk) -> None:
         """Recognise a stream that will never give an estimate, and say why."""
-        overruns = self.source.overruns - self._overruns
-        if overruns:
-            self._overruns += overruns
-            self.link.fault(LinkFault(Fault.OVERRUN, overruns, chunk.received_ns))
         intake, samples = self.pipeline.intake, self.pipeline.state.samples
         if intake.undescribed_channels and not samples:
             raise DeviceError(self._lacks(intake.undescribed_channels))

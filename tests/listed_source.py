@@ -8,8 +8,6 @@ from edgehip.recording import SourceItem
 class ListedSource:
     """Items in a list; ``live`` says whether their times are the host's own."""
 
-    overruns = 0
-
     def __init__(
         self, items: Iterable[SourceItem], *, live: bool = False, devices: int = 1
     ) -> None:

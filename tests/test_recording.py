@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from edgehip import Stream, load_model, open_source
 from edgehip.channels import ANGLES
 from edgehip.errors import RecordingError
-from edgehip.events import Chunk, PortLost, PortOpened
+from edgehip.events import BytesMissing, Chunk, PortLost, PortOpened
 from edgehip.lines import TimeUnit
 from edgehip.recording import MAGIC, MAX_PAYLOAD, RecordingReader, SourceItem, header, record
 from edgehip.sinks.recorder import Recorder
@@ -29,6 +29,7 @@ items = st.one_of(
     st.builds(Chunk, st.binary(max_size=200), st.integers(0, 2**63)),
     st.builds(PortOpened, st.integers(0, 2**63), st.text(max_size=20)),
     st.builds(PortLost, st.integers(0, 2**63), st.text(max_size=20)),
+    st.builds(BytesMissing, st.integers(0, 2**63), st.integers(1, 2**40), st.integers(0, 1)),
 )
 
 

@@ -29,7 +29,7 @@ class Port:
     What it refuses it has taken half of, as a full buffer does.
     """
 
-    live, devices, overruns, ended = True, 1, 0, False
+    live, devices, ended = True, 1, False
 
     def __init__(self, refusals: int = 0) -> None:
         self.refusals = refusals

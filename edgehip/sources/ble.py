@@ -152,11 +152,6 @@ class BleSource:
             raise
 
     @property
-    def overruns(self) -> int:
-        """Chunks dropped, oldest first, because the caller was too slow."""
-        return self._inbox.overruns
-
-    @property
     def ended(self) -> bool:
         """A device never ends by itself."""
         return self._closing.is_set()

@@ -50,7 +50,6 @@ class ReplaySource:
 
     def __init__(self, path: str, speed: float | None, time_unit: TimeUnit = "ms") -> None:
         self.live = False
-        self.overruns = 0
         self.path = path
         self.speed = speed
         if os.path.exists(path) and not os.path.isfile(path):

@@ -64,11 +64,6 @@ class SerialSource:
         self._thread.start()
 
     @property
-    def overruns(self) -> int:
-        """See :class:`edgehip.sources.Source`."""
-        return self._inbox.overruns
-
-    @property
     def ended(self) -> bool:
         """A port never ends by itself."""
         return self._closing.is_set()

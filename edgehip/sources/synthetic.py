@@ -122,7 +122,6 @@ class SyntheticSource:
         self.parameters = parameters
         self.live = speed == 1.0
         self.devices = 1
-        self.overruns = 0
         self.dropped = 0
         """Frames that were lost on purpose."""
         self._drop_share = drop_share
