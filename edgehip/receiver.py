@@ -26,8 +26,10 @@ MAX_ANGLE_DEG: Final = 180.0
 LINE_GAP_PERIODS: Final = 1.5
 """Text lines carry no sequence number: a pause longer than so many periods counts as loss."""
 LINE_REORDER_US: Final = 1_000_000
-"""A line whose time lies further back comes from a device that started again; a time that lies
-further off either way is believed when the next line's goes on from it: a digit may be garbled."""
+"""A line whose time lies further back comes from a device that started again, if the next line's
+goes on from it: a digit may be garbled."""
+LINE_DOUBT_US: Final = 100_000
+"""A time further ahead is believed on the same condition: else all that follow would seem late."""
 LINE_PERIODS: Final = 15
 """Intervals whose median is the period: a late line and the early one after it do not move it."""
 LINE_GAP_LIMIT: Final = 1000
@@ -138,7 +140,10 @@ class Receiver:
             if 0 < _step_us(doubted[0].device_us, frame) <= LINE_REORDER_US:
                 return [doubted, now]
             found.append(LinkFault(Fault.BAD_VALUE, 1, doubted[1]))
-        if clock.last_us is None or abs(_step_us(clock.last_raw_us, frame)) <= LINE_REORDER_US:
+        if (
+            clock.last_us is None
+            or -LINE_REORDER_US <= _step_us(clock.last_raw_us, frame) <= LINE_DOUBT_US
+        ):
             return [now]
         state.doubted = now
         return []

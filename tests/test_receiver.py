@@ -395,3 +395,14 @@ def test_a_frame_cut_by_dropped_bytes_is_no_fault_of_the_link() -> None:
     samples, faults = feed(receiver, (frame(4)[5:], 45 * MS), (frame(5), 50 * MS))
     assert [s.samples_lost for s in samples] == [4]
     assert faults == {Fault.LOST: 4}
+
+
+@pytest.mark.parametrize("off_ms", [90, 400, 900, 5_000, -400])
+def test_one_garbled_time_makes_no_other_line_late(off_ms: int) -> None:
+    receiver, late_ns = Receiver(LineDecoder()), list[int]()
+    for i in range(300):
+        time_ms = 10_000 + 10 * i + (off_ms if i == 100 else 0)
+        receiver.feed(Chunk(LINE.format(time_ms).encode(), i * 10 * MS))
+        late_ns += receiver.late_ns
+    assert len(late_ns) >= 290
+    assert max(late_ns) < 125 * MS
