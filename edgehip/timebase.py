@@ -12,8 +12,8 @@ A delay that grows looks like a clock that runs slow, so such a drift is believe
 clocks go. Two crystals differ by a hundred or two parts per million at the worst. A board with a
 ceramic resonator or an RC oscillator may be a percent or two off, but then steadily so: its pairs
 lie on a line, those around a step of the delay do not. What grows beyond that is delay: from no
-pair it ever saw does the line rise faster, and the samples count as late. A device that runs ever
-so fast is believed: that makes no old sample seem new.
+pair it ever saw does the line rise faster, and the samples count as late. What comes faster than
+any clock runs is a queue that empties: each pair shows the line to be too late.
 """
 
 import itertools
@@ -244,7 +244,7 @@ class Timebase:
             late_ns = _mean_late_ns(pairs, fitted, y0 - fitted * x0)
             # Otherwise the drift believed so far stays.
             if off <= CRYSTAL_NS_PER_S or late_ns < STRAIGHT * off * (last_x - first_x):
-                measured, slope = fitted, min(fitted, 1e9 + OSCILLATOR_NS_PER_S)
+                measured, slope = fitted, fitted if off <= OSCILLATOR_NS_PER_S else slope
         offset = min(y - slope * x for x, y in pairs)
         if state.earliest is not None:
             x, y = state.earliest

