@@ -2,7 +2,7 @@
 
 ::
 
-    Chunk | PortOpened | PortLost                      a source gives
+    Chunk | BytesMissing | PortOpened | PortLost       a source gives
       -> Frame | LinkFault                             the decoders give (see wire.py)
       -> JointAngleSample | LinkFault                  the receiver gives
       -> InitialContact | FootOff                      the segmenter gives
@@ -31,6 +31,15 @@ class Chunk:
 
     data: bytes
     received_ns: int
+    device: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BytesMissing:
+    """Chunks were dropped here: what comes next does not go on from what came before."""
+
+    received_ns: int
+    chunks: int
     device: int = 0
 
 
@@ -89,6 +98,9 @@ class Fault(StrEnum):
     """Text lines named other columns than those that were read before."""
     UNMATCHED = "unmatched"
     """A sample of the first of two devices that the second one's did not complete."""
+    DELAYED = "delayed"
+    """The link's delay has grown: for two seconds every sample came later than any clock's drift
+    explains (once each time it does; a clock that stood still looks the same)."""
     OVERRUN = "overrun"
     """Chunks the reader's bounded queue had to drop because the host was too slow."""
 
@@ -134,12 +146,14 @@ class JointAngleSample:
     ``angles_deg`` follows :data:`edgehip.channels.ANGLES`; ``time_s`` is the device's clock,
     unwrapped; ``samples_lost`` counts what went missing since the sample before. It is above 0,
     too, where angles of a second device were interpolated across a gap in its samples.
+    ``late_ns`` is how much later it came than by the link's fastest way.
     """
 
     time_s: float
     angles_deg: tuple[float, ...]
     received_ns: int
     samples_lost: int = 0
+    late_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +269,8 @@ class Flag(StrEnum):
     WARMING_UP = "warming_up"
     """The per-sample model has not seen enough yet since it began anew."""
     LINK_DOWN = "link_down"
-    """The link is stale or lost, or the stream ends (only on a cue that is switched off for it)."""
+    """The link is stale or lost, or what this is of is old: it came late, or waited here. On a cue,
+    also: the stream ends."""
     NOT_WALKING = "not_walking"
     """The person stopped walking (only on a cue that is switched off for it)."""
 

@@ -1,10 +1,11 @@
 """What one device says, or two (one at each leg), as one stream of ten-angle samples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from edgehip.channels import ANGLES
 from edgehip.events import (
     BEGINNINGS,
+    BytesMissing,
     Chunk,
     JointAngleSample,
     LinkChange,
@@ -37,7 +38,7 @@ class Intake:
         self.merger = Merger() if devices > 1 else None
 
     def feed(
-        self, item: Chunk | PortOpened | PortLost
+        self, item: Chunk | BytesMissing | PortOpened | PortLost
     ) -> list[JointAngleSample | Description | LinkFault | LinkChange]:
         """Return what a source's item brings."""
         receiver = self.receivers[item.device]
@@ -68,8 +69,12 @@ class Intake:
     @property
     def missing_channels(self) -> tuple[str, ...]:
         """Angles that no device measures, as far as they said or showed."""
-        missing = [set(receiver.missing_channels) for receiver in self.receivers]
-        return tuple(name for name in ANGLES if all(name in gone for gone in missing))
+        return _of_none(receiver.missing_channels for receiver in self.receivers)
+
+    @property
+    def undescribed_channels(self) -> tuple[str, ...]:
+        """Angles that no device measures, as all of them said."""
+        return _of_none(receiver.undescribed_channels for receiver in self.receivers)
 
     @property
     def unusable_header(self) -> str:
@@ -77,3 +82,8 @@ class Intake:
         decoders = (receiver.decoder for receiver in self.receivers)
         found = (d.unusable_header for d in decoders if isinstance(d, LineDecoder))
         return next(filter(None, found), "")
+
+
+def _of_none(missing: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    sets = [set(names) for names in missing]
+    return tuple(name for name in ANGLES if all(name in names for names in sets))

@@ -45,7 +45,8 @@ _MEND: Final = "a header has time_us, time_ms or time_s and the angles' names (h
 class LineDecoderState:
     """A half-received line, what the header said, and why it cannot be used, if it cannot.
 
-    ``read`` is whether a sample was read by these columns.
+    ``read`` is whether a sample was read by these columns, ``cut`` whether the next line may lack
+    its beginning.
     """
 
     pending: bytes = b""
@@ -53,6 +54,7 @@ class LineDecoderState:
     headed: bool = False
     read: bool = False
     unusable: str = ""
+    cut: bool = False
     time_unit: TimeUnit = "ms"
     time_column: int = 0
     columns: tuple[int, ...] = tuple(range(1, 1 + len(ANGLES)))
@@ -92,6 +94,7 @@ class LineDecoder:
                 found.append(LinkFault(Fault.OVERLONG, 1, chunk.received_ns))
             elif line := line.strip():
                 found += self._line(line, chunk.received_ns)
+            state.cut = False
         if not state.skipping:
             state.pending += rest
             if len(state.pending) > MAX_LINE:
@@ -100,12 +103,16 @@ class LineDecoder:
         return found
 
     def reset(self) -> None:
-        """Forget a half-received line (the port was reopened).
+        """Forget a half-received line: what comes next may begin in the middle of another.
+
+        Such a rest can pass for a whole line, with another time or angle, so it is left out, unless
+        it is a header: a device that starts when its port is opened prints that first.
 
         The header stays: a device that prints it once is still the same after a pulled cable, and
         one that started again prints it again.
         """
-        self.state.pending, self.state.skipping = b"", False
+        state = self.state
+        state.pending, state.skipping, state.cut = b"", False, True
 
     @property
     def unusable_header(self) -> str:
@@ -126,6 +133,8 @@ class LineDecoder:
             )
         except (ValueError, IndexError):
             return self._header([field.lower() for field in fields], received_ns)
+        if state.cut:
+            return []
         bad = len(fields) != state.width or not 0.0 <= time_us < MAX_TIME_US
         if bad or any(math.isinf(angle) for angle in angles) or state.unusable:
             return [LinkFault(Fault.BAD_LINE, 1, received_ns)]
@@ -135,7 +144,7 @@ class LineDecoder:
     def _header(self, fields: list[str], received_ns: int) -> list[Frame | LinkFault]:
         state = self.state
         if not _is_of_a_header(fields, state.headed):
-            return [LinkFault(Fault.BAD_LINE, 1, received_ns)]
+            return [] if state.cut else [LinkFault(Fault.BAD_LINE, 1, received_ns)]
         why = _unusable(fields)
         if why:
             text = ",".join(fields)

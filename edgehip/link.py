@@ -6,11 +6,15 @@ from typing import Final
 from edgehip.events import Fault, LinkChange, LinkFault, LinkState
 
 STALE_AFTER_S: Final = 0.25
+FRESH_WITHIN_S: Final = STALE_AFTER_S / 2
+"""Samples that were too old are believed again once they are younger than this."""
 LOST_AFTER_S: Final = 2.0
 
 
 class LinkMonitor:
     """Follows one link: live, stale after :data:`STALE_AFTER_S`, lost after :data:`LOST_AFTER_S`.
+
+    Without a sample, that is; samples that are old when they come make it stale, too.
 
     Parameters
     ----------
@@ -48,6 +52,12 @@ class LinkMonitor:
         if self.state is not LinkState.LIVE:
             return None
         return self._to(LinkState.STALE, at_ns, "a header names other columns: all begins anew")
+
+    def came_late(self, samples: int, received_ns: int, age_s: float) -> LinkChange | None:
+        """Note that samples came which are too old to follow; return the change to stale."""
+        self.samples += samples
+        self._last_sample_ns = received_ns
+        return self._to(LinkState.STALE, received_ns, f"the samples are {age_s:.2f} s old")
 
     def port_lost(self, at_ns: int, detail: str) -> LinkChange | None:
         """Note that the port itself went away."""

@@ -144,7 +144,8 @@ class Merger:
             lost += 1
             other.untold -= 1
         self.state.merging, self.state.lost_before_next = True, 0
-        return JointAngleSample(first.time_s, angles_deg, received_ns, lost)
+        late_ns = max(first.late_ns, after.late_ns)
+        return JointAngleSample(first.time_s, angles_deg, received_ns, lost, late_ns)
 
     def _watch(self, device: Device, received_ns: int, found: list[Merged]) -> None:
         """Say which device stalls or is back."""

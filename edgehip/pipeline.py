@@ -18,6 +18,7 @@ from edgehip.estimators.walk_watch import WalkWatch, out_of_range
 from edgehip.events import (
     BEGINNINGS,
     BrokenCycle,
+    BytesMissing,
     Chunk,
     CueChange,
     Fault,
@@ -38,6 +39,7 @@ from edgehip.events import (
 from edgehip.given import check_body, check_choice, plain_sample
 from edgehip.intake import Intake
 from edgehip.lines import LineDecoder
+from edgehip.link import FRESH_WITHIN_S, STALE_AFTER_S
 from edgehip.messages import Description
 from edgehip.model import Model
 from edgehip.receiver import MAX_ANGLE_DEG, order_in_time
@@ -69,12 +71,18 @@ def _unmarked(hop: Hop) -> None:
     """Measure nothing."""
 
 
+def _taken_at_once(received_ns: int) -> int:
+    """Know nothing of a sample that waited."""
+    return 0
+
+
 @dataclass(slots=True)
 class PipelineState:
     """Samples so far, when the first and last were, the zero in use and the one being measured.
 
     ``stands_since_s`` is None while the person walks; ``rested`` says that the per-sample model
-    began anew since; ``unusable`` counts samples that could not be used since the last that could.
+    began anew since; ``unusable`` counts samples that could not be used since the last that could;
+    ``stale`` is whether the samples are too old to be followed.
     """
 
     samples: int = 0
@@ -85,6 +93,7 @@ class PipelineState:
     rested: bool = False
     unusable: int = 0
     first_sample_s: float | None = None
+    stale: bool = False
 
 
 class Pipeline:
@@ -117,6 +126,9 @@ class Pipeline:
         For :meth:`feed`: makes a decoder, of frames (the default) or of text lines.
     mark
         Called at the end of each hop, for whoever measures time.
+    waited_ns
+        Called with a sample's ``received_ns``: how long ago that was, if it only just came. By
+        default nothing waits.
 
     Raises
     ------
@@ -144,6 +156,7 @@ class Pipeline:
         devices: int = 1,
         decoder: Callable[[], FrameDecoder | LineDecoder] = FrameDecoder,
         mark: Callable[[Hop], None] = _unmarked,
+        waited_ns: Callable[[int], int] = _taken_at_once,
     ) -> None:
         if model is None and sample_model is None:
             raise ArgumentError("there is neither a model nor a sample_model: give one, or both")
@@ -175,12 +188,15 @@ class Pipeline:
                     "--calibrate"
                 )
         self._mark = mark
+        self._waited_ns = waited_ns
+        self.age_s = 0.0
+        """How much later than by the link's fastest way the last sample is worked on."""
 
-    def feed(self, item: Chunk | PortOpened | PortLost) -> list[Event]:
+    def feed(self, item: Chunk | BytesMissing | PortOpened | PortLost) -> list[Event]:
         """Return what a source's item brings about."""
         return list(self.follow(item))
 
-    def follow(self, item: Chunk | PortOpened | PortLost) -> Iterator[Event]:
+    def follow(self, item: Chunk | BytesMissing | PortOpened | PortLost) -> Iterator[Event]:
         """Yield what a source's item brings about, each event before the next is worked on.
 
         To be exhausted: what is left is not known to the pipeline.
@@ -249,6 +265,13 @@ class Pipeline:
             state.first_sample_s = sample.time_s
         if last_s is not None and not 0.0 < sample.time_s - last_s <= RESET_GAP_S:
             self.reset()
+        self.age_s = (sample.late_ns + self._waited_ns(sample.received_ns)) / 1e9
+        was_stale, state.stale = (
+            state.stale,
+            self.age_s > (FRESH_WITHIN_S if state.stale else STALE_AFTER_S),
+        )
+        if state.stale and not was_stale:
+            yield from self.stalled(sample.received_ns)
         self.cycles.add(sample)
         self.watch.feed(sample)
         self.units.feed(sample)
@@ -267,6 +290,8 @@ class Pipeline:
             now = self.watch.flag(now)
             if self._is_misread:
                 now = replace(now, flags=out_of_range(now.flags))
+            if state.stale:
+                now = replace(now, flags=(*now.flags, Flag.LINK_DOWN))
             changes = self.cues.feed(now)
             self._mark(Hop.SAMPLE)
             # Out with it: a stride that ends here takes several times as long.
@@ -339,9 +364,12 @@ class Pipeline:
                 estimate = self.agreement.compare(estimate, samples)
             if self._is_misread:
                 estimate = replace(estimate, flags=out_of_range(estimate.flags))
-            changes = self.cues.feed(estimate)
+            told = estimate
+            if self.state.stale:  # of which the stride itself knows nothing
+                told = replace(estimate, flags=(*estimate.flags, Flag.LINK_DOWN))
+            changes = self.cues.feed(told)
             self._mark(Hop.ESTIMATE)
-            yield estimate
+            yield told
             yield from changes
             if self.correction is not None:
                 self.correction.learn(estimate, samples)

@@ -7,6 +7,7 @@ from typing import Final
 
 from edgehip.channels import ANGLES
 from edgehip.events import (
+    BytesMissing,
     Chunk,
     Fault,
     JointAngleSample,
@@ -28,8 +29,10 @@ MAX_ANGLE_DEG: Final = 180.0
 LINE_GAP_PERIODS: Final = 1.5
 """Text lines carry no sequence number: a pause longer than so many periods counts as loss."""
 LINE_REORDER_US: Final = 1_000_000
-"""A line whose time lies further back comes from a device that started again; a time that lies
-further off either way is believed when the next line's goes on from it: a digit may be garbled."""
+"""A line whose time lies further back comes from a device that started again, if the next line's
+goes on from it: a digit may be garbled."""
+LINE_DOUBT_US: Final = 100_000
+"""A time further ahead is believed on the same condition: else all that follow would seem late."""
 LINE_PERIODS: Final = 15
 """Intervals whose median is the period: a late line and the early one after it do not move it."""
 LINE_GAP_LIMIT: Final = 1000
@@ -52,12 +55,13 @@ class ReceiverState:
     renamed: bool = False
     """Text lines have other columns since the last sample."""
     opening: bool = False
-    """Nothing has come since the port was opened."""
+    """Nothing has come since the port was opened, or bytes were dropped."""
     doubted: tuple[Frame, int] | None = None
     """A text line whose time nothing confirms yet, and when it came."""
     line_steps_us: deque[int] = field(default_factory=lambda: deque(maxlen=LINE_PERIODS))
     last_time_us: int | None = None
     missing_channels: tuple[str, ...] = ()
+    undescribed_channels: tuple[str, ...] = ()
     samples: int = 0
 
 
@@ -85,18 +89,23 @@ class Receiver:
         self.late_ns: list[int] = []
         """How much later than by the link's fastest way each sample of the last item came."""
 
-    def feed(self, item: Chunk | PortOpened | PortLost) -> list[Received]:
+    def feed(self, item: Chunk | BytesMissing | PortOpened | PortLost) -> list[Received]:
         """Return what a source's item brings."""
         self.late_ns = []
         if not isinstance(item, Chunk):
             # What a pulled cable cut in two is not put together; order and clock go on, so that
             # what was lost meanwhile is counted, and a restarted device is recognised.
             self.decoder.reset()
-            self.state.opening = isinstance(item, PortOpened)
+            self.state.opening = not isinstance(item, PortLost)
+            if isinstance(item, PortOpened):
+                self.timebase.reset()  # another link has another delay; some clocks stand meanwhile
+            if isinstance(item, BytesMissing):
+                return [LinkFault(Fault.OVERRUN, item.chunks, item.received_ns)]
             return []
         found: list[Received] = []
         for frame in self.decoder.feed(item):
-            # A port is mostly opened in the middle of a frame: that is not held against the link.
+            # A port is mostly opened in the middle of a frame, and bytes are dropped there: that is
+            # not held against the link.
             opening, self.state.opening = self.state.opening, False
             if isinstance(frame, LinkFault):
                 renamed = frame.fault is Fault.COLUMNS
@@ -113,6 +122,11 @@ class Receiver:
     def missing_channels(self) -> tuple[str, ...]:
         """Angles the device said, or showed in its last sample, that it does not measure."""
         return self.state.missing_channels
+
+    @property
+    def undescribed_channels(self) -> tuple[str, ...]:
+        """Angles the device said that it does not measure."""
+        return self.state.undescribed_channels
 
     @property
     def samples(self) -> int:
@@ -144,7 +158,10 @@ class Receiver:
             if 0 < _step_us(doubted[0].device_us, frame) <= LINE_REORDER_US:
                 return [doubted, now]
             found.append(LinkFault(Fault.BAD_VALUE, 1, doubted[1]))
-        if clock.last_us is None or abs(_step_us(clock.last_raw_us, frame)) <= LINE_REORDER_US:
+        if (
+            clock.last_us is None
+            or -LINE_REORDER_US <= _step_us(clock.last_raw_us, frame) <= LINE_DOUBT_US
+        ):
             return [now]
         state.doubted = now
         return []
@@ -175,7 +192,8 @@ class Receiver:
             state.restarted |= order is Order.RESTART
             state.lost_untold += lost
         if isinstance(message, Description):
-            state.missing_channels = tuple(n for n in ANGLES if n not in message.channel_names)
+            undescribed = tuple(name for name in ANGLES if name not in message.channel_names)
+            state.missing_channels = state.undescribed_channels = undescribed
             found.append(message)
             return  # its time may be that of a sample, so it says nothing of the clock
         if frame.sequence is not None and state.lost_untold:
@@ -258,12 +276,16 @@ class Receiver:
             state.lost_before_next += 1
             return
         time_s = time_us / 1e6
-        self.timebase.feed(time_s, received_ns)
-        self.late_ns.append(received_ns - self.timebase.host_ns(time_s))
+        if self.timebase.feed(time_s, received_ns):
+            found.append(LinkFault(Fault.DELAYED, 1, received_ns))
+        late_ns = received_ns - self.timebase.host_ns(time_s)
+        self.late_ns.append(late_ns)
         news = self.pace.feed(time_s, received_ns)
         if news is not None:
             found.append(LinkChange(LinkState.LIVE, received_ns, news))
-        found.append(JointAngleSample(time_s, angles_deg, received_ns, state.lost_before_next))
+        found.append(
+            JointAngleSample(time_s, angles_deg, received_ns, state.lost_before_next, late_ns)
+        )
         if not self.partial:
             state.missing_channels = ()
         state.lost_before_next = 0

@@ -2,9 +2,9 @@
 
 A file is one line of magic, one line of JSON about the recording, and records: length of the
 payload (4 bytes), host time in ns (8), kind (1), payload, CRC-32 over all of these (4); little-
-endian. Kinds: bytes that arrived, port opened, port lost; plus 16 for a second device. Reading
-stops at the first record that is cut off or damaged and says where and what it left; replaying
-gives bit-identical estimates.
+endian. Kinds: bytes that arrived, port opened, port lost, bytes missing (how many chunks, as text);
+plus 16 for a second device. Reading stops at the first record that is cut off or damaged
+and says where and what it left; replaying gives bit-identical estimates.
 
 A program that was killed leaves a record cut off, and so does a power cut, which may also leave
 zeros for the blocks that did not reach the disk. Everything else is damage.
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from edgehip.errors import RecordingError
-from edgehip.events import Chunk, PortLost, PortOpened
+from edgehip.events import BytesMissing, Chunk, PortLost, PortOpened
 
 MAGIC: Final = b"edgehip recording 1\n"
 MAX_PAYLOAD: Final = 4096
@@ -29,10 +29,11 @@ _READABLE: Final = 1 << 20
 """Up to here a longer record is read if it is sound: ports across the network made some once."""
 _HEAD: Final = struct.Struct("<IQB")
 _CRC: Final = struct.Struct("<I")
-_CHUNK, _OPENED, _LOST = 0, 1, 2
+_CHUNK, _OPENED, _LOST, _MISSING = 0, 1, 2, 3
+_MISSING_DIGITS: Final = 20
 _PER_DEVICE = 16
 
-SourceItem = Chunk | PortOpened | PortLost
+SourceItem = Chunk | BytesMissing | PortOpened | PortLost
 
 
 def header(about: dict[str, str]) -> bytes:
@@ -49,6 +50,8 @@ def record(item: SourceItem) -> bytes:
             kind, payload = _OPENED, item.detail.encode()
         case PortLost():
             kind, payload = _LOST, item.detail.encode()
+        case BytesMissing():
+            kind, payload = _MISSING, b"%d" % item.chunks
     body = _HEAD.pack(len(payload), item.received_ns, kind + _PER_DEVICE * item.device) + payload
     return body + _CRC.pack(zlib.crc32(body))
 
@@ -128,6 +131,8 @@ class RecordingReader:
                 return PortOpened(received_ns, payload.decode(errors="replace"), device)
             case 2:
                 return PortLost(received_ns, payload.decode(errors="replace"), device)
+            case 3 if payload.isdigit() and len(payload) < _MISSING_DIGITS:
+                return BytesMissing(received_ns, int(payload), device)
         return None
 
     def _judge(self, start: int) -> None:
@@ -155,4 +160,4 @@ class RecordingReader:
 
 
 def _known(kind: int) -> bool:
-    return kind < 2 * _PER_DEVICE and kind % _PER_DEVICE <= _LOST
+    return kind < 2 * _PER_DEVICE and kind % _PER_DEVICE <= _MISSING

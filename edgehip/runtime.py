@@ -44,7 +44,9 @@ HEADER_WITHIN_S: Final = 5.0
 """For so long a header that can be used may follow one that noise, or a late start, spoilt."""
 CLOCK_CHECK_S: Final = 2.0
 CLOCK_FACTOR: Final = 10.0
-"""A device clock this much faster or slower than the host's is in another unit."""
+"""A device clock this much faster or slower than the host's is in another unit..."""
+CLOCK_SURE_S: Final = 1.0
+"""... if it stays so: after a stall of the link it seems slow until what waited is there."""
 
 Format = Literal["frames", "lines"]
 StreamEvent = Event | PortOpened | LinkChange
@@ -143,20 +145,23 @@ class Stream:
             devices=source.devices,
             decoder=partial(LineDecoder, time_unit) if format == "lines" else FrameDecoder,
             mark=self.meter.mark,
+            waited_ns=self._waited_ns,
         )
         self.model_names = ", ".join(m.card.name for m in (model, sample_model) if m)
-        self.device: Description | None = None
         self.estimate_counts = {"l": 0, "r": 0}
         self.broken_cycles = 0
         self.cues_switched_on = 0
         self.recorder = recorder
         self.stopped = False
+        self._running: Iterator[StreamEvent | None] | None = None
+        self._newest: Event | None = None
+        self._described = False
         self._bytes = 0
         self._printable = True
         self._first_byte_ns = 0
         self._headless_ns: int | None = None
         self._first_sample: tuple[float, int] | None = None
-        self._overruns = 0
+        self._slow_ns: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -175,60 +180,64 @@ class Stream:
     def __iter__(self) -> Iterator[StreamEvent | None]:
         """Yield events as they happen, and None after each item and 50 ms without one.
 
-        So whoever iterates can stop, however long nothing happens. Whatever ends the stream, at
-        last every cue that is on goes off; who leaves the loop instead of calling :meth:`stop`
-        does not see that.
+        So whoever iterates can stop, however long nothing happens. Who leaves and comes back goes
+        on with the next event. Whatever ends the stream, at last every cue that is on goes off; who
+        leaves the loop for good instead of calling :meth:`stop` does not see that.
         """
-        problem: EdgehipError | None = None
-        try:
-            yield from self._events()
-        except EdgehipError as error:
-            problem = error
-        yield from self.pipeline.stalled(time.monotonic_ns())
-        if problem is not None:
-            raise problem
+        self._running = self._running or self._events()
+        for event in self._running:
+            yield event
+            self._measure(event)
 
     def _events(self) -> Iterator[StreamEvent | None]:
+        problem: EdgehipError | None = None
+        try:
+            try:
+                yield from self._items()
+            except EdgehipError as error:
+                problem = error
+            yield from self.pipeline.stalled(time.monotonic_ns())
+            if problem is not None:
+                raise problem
+        finally:
+            self._running = None
+
+    def _items(self) -> Iterator[StreamEvent | None]:
         while not self.stopped and not self.source.ended:
             item = self.source.read(TICK_S)
-            if item is None:
+            if item is not None:
+                yield from self._follow(item)
+            elif self.source.live:
                 now_ns = time.monotonic_ns()
-                change = self.link.tick(now_ns) if self.source.live else None
-                yield from self._changed(change, now_ns)
-                yield None
-                continue
-            if self.recorder is not None:
-                self.recorder(item)
-            yield from self._changed(self.link.tick(item.received_ns), item.received_ns)
-            self.meter.start(item.received_ns if self.source.live else time.monotonic_ns())
-            if isinstance(item, PortOpened):
-                yield item
-            elif isinstance(item, PortLost):
-                change = self.link.port_lost(item.received_ns, item.detail)
-                yield from self._changed(change, item.received_ns)
-            before = self.pipeline.state.samples - self.link.samples
-            events = self.pipeline.follow(item)
-            try:
-                for event in events:
-                    yield from self._changed(self._sampled(before, item), item.received_ns)
-                    yield event
-                    self._note(event)
-                    if isinstance(event, LinkFault) and event.fault is Fault.COLUMNS:
-                        change = self.link.renamed(item.received_ns)
-                        yield from self._changed(change, item.received_ns)
-                yield from self._changed(self._sampled(before, item), item.received_ns)
-            finally:  # whoever iterates may leave in between, and come back
-                for event in events:
-                    if isinstance(event, LinkFault):
-                        self.link.fault(event)
-                self._sampled(before, item)
-                self.link.received = self.pipeline.intake.samples
-            if self.source.live:
-                self.meter.arrived(self.pipeline.intake.receivers[item.device].late_ns)
-            if isinstance(item, Chunk):
-                self._check(item)
+                yield from self._changed(self.link.tick(now_ns), now_ns)
             yield None
         self._check_end()
+
+    def _follow(self, item: SourceItem) -> Iterator[StreamEvent]:
+        """Yield what an item brings about."""
+        if self.recorder is not None:
+            self.recorder(item)
+        yield from self._changed(self.link.tick(item.received_ns), item.received_ns)
+        self.meter.start(item.received_ns if self.source.live else time.monotonic_ns())
+        if isinstance(item, PortOpened):
+            yield item
+        elif isinstance(item, PortLost):
+            change = self.link.port_lost(item.received_ns, item.detail)
+            yield from self._changed(change, item.received_ns)
+        before = self.pipeline.state.samples - self.link.samples
+        for event in self.pipeline.follow(item):
+            yield from self._changed(self._sampled(before, item), item.received_ns)
+            self._note(event)
+            yield event
+            if isinstance(event, LinkFault) and event.fault is Fault.COLUMNS:
+                change = self.link.renamed(item.received_ns)
+                yield from self._changed(change, item.received_ns)
+        yield from self._changed(self._sampled(before, item), item.received_ns)
+        self.link.received = self.pipeline.intake.samples
+        if self.source.live:
+            self.meter.arrived(self.pipeline.intake.receivers[item.device].late_ns)
+        if isinstance(item, Chunk):
+            self._check(item)
 
     def _sampled(self, before: int, item: SourceItem) -> LinkChange | None:
         """Tell the link of an item's samples as far as they were taken; return what changed.
@@ -236,7 +245,15 @@ class Stream:
         ``before`` is how many more the pipeline had taken than the link knew of.
         """
         samples = self.pipeline.state.samples - self.link.samples - before
-        return self.link.sampled(samples, item.received_ns) if samples else None
+        if not samples:
+            return None
+        if self.pipeline.state.stale:
+            return self.link.came_late(samples, item.received_ns, self.pipeline.age_s)
+        return self.link.sampled(samples, item.received_ns)
+
+    def _waited_ns(self, received_ns: int) -> int:
+        """Return how long ago something was received, if it comes when it comes."""
+        return max(0, time.monotonic_ns() - received_ns) if self.source.live else 0
 
     def _changed(self, change: LinkChange | None, at_ns: int) -> Iterator[StreamEvent]:
         """Yield a change of the link and what follows from it."""
@@ -293,33 +310,38 @@ class Stream:
         )
 
     def _note(self, event: Event) -> None:
-        """Count an event that is out now."""
+        """Count an event."""
+        self._newest = event
         match event:
             case LinkFault():
                 self.link.fault(event)
-            case HipSampleEstimate():
-                self.meter.out(Out.SAMPLE)
             case HipEstimate():
                 self.estimate_counts[event.side] += 1
-                self.meter.out(Out.ESTIMATE)
                 self.meter.confirmed(event.confirmed_s - event.end_s)
             case CueChange():
                 self.cues_switched_on += event.on
-                self.meter.out(Out.CUE)
             case BrokenCycle():
                 self.broken_cycles += 1
             case Description():
-                self.device = event
+                self._described = True
+
+    def _measure(self, event: StreamEvent | None) -> None:
+        """Note that what an item brought about is out now: whoever iterates has come back."""
+        if event is not self._newest:
+            return
+        match event:
+            case HipSampleEstimate():
+                self.meter.out(Out.SAMPLE)
+            case HipEstimate():
+                self.meter.out(Out.ESTIMATE)
+            case CueChange():
+                self.meter.out(Out.CUE)
 
     def _check(self, chunk: Chunk) -> None:
         """Recognise a stream that will never give an estimate, and say why."""
-        overruns = self.source.overruns - self._overruns
-        if overruns:
-            self._overruns += overruns
-            self.link.fault(LinkFault(Fault.OVERRUN, overruns, chunk.received_ns))
         intake, samples = self.pipeline.intake, self.pipeline.state.samples
-        if self.device is not None and intake.missing_channels and not samples:
-            raise DeviceError(self._lacks())
+        if intake.undescribed_channels and not samples:
+            raise DeviceError(self._lacks(intake.undescribed_channels))
         self._first_byte_ns = self._first_byte_ns or chunk.received_ns
         if not intake.samples:
             self._bytes += len(chunk.data)
@@ -333,7 +355,7 @@ class Stream:
         # Sensors and baud rates take a while to settle.
         settled = chunk.received_ns - self._first_byte_ns >= HOPELESS_S * 1e9
         if settled and not samples and self.link.faults[Fault.INCOMPLETE] >= HOPELESS_SAMPLES:
-            raise DeviceError(self._lacks())
+            raise DeviceError(self._lacks(intake.missing_channels))
         if not intake.samples:
             if settled and self._bytes >= HOPELESS_BYTES:
                 raise DeviceError(self._hopeless())
@@ -341,10 +363,11 @@ class Stream:
             self._check_clock(chunk.received_ns)
 
     def _without_samples(self) -> str:
-        return self._lacks() if self.pipeline.intake.missing_channels else self._hopeless()
+        missing = self.pipeline.intake.missing_channels
+        return self._lacks(missing) if missing else self._hopeless()
 
-    def _lacks(self) -> str:
-        missing = ", ".join(self.pipeline.intake.missing_channels)
+    def _lacks(self, channels: tuple[str, ...]) -> str:
+        missing = ", ".join(channels)
         if self.source.devices > 1:
             return (
                 f"neither device measures {missing}, and the model needs all ten angles: check "
@@ -367,7 +390,7 @@ class Stream:
                 "every sample has an angle beyond 180 degrees: angles are in degrees, from -180 to "
                 "180, and near 0 in standing"
             )
-        if self.device is not None and not self.link.faults:
+        if self._described and not self.link.faults:
             return "the device said what it is and sent no angles: check that it measures"
         head = f"{self._bytes} bytes came and not one good {'frame' if frames else 'line'}"
         if frames and self._printable:
@@ -385,15 +408,18 @@ class Stream:
             self._first_sample = (time_s, received_ns)
             return
         host_s = (received_ns - self._first_sample[1]) / 1e9
-        if host_s < CLOCK_CHECK_S or host_s > 2 * CLOCK_CHECK_S:
+        if host_s < CLOCK_CHECK_S or (host_s > 2 * CLOCK_CHECK_S and self._slow_ns is None):
             return
         # Far too fast a clock leaps at each frame; of a text line no such time is believed.
         too_fast = self.link.faults[Fault.CLOCK_JUMP] > self.link.samples // 2 or self._doubtful()
-        ratio = (time_s - self._first_sample[0]) / host_s
-        if too_fast or ratio < 1 / CLOCK_FACTOR:
-            raise DeviceError(
-                _other_unit("microseconds" if too_fast else "seconds or milliseconds")
-            )
+        if too_fast:
+            raise DeviceError(_other_unit("microseconds"))
+        if (time_s - self._first_sample[0]) / host_s >= 1 / CLOCK_FACTOR:
+            self._slow_ns = None
+            return
+        self._slow_ns = self._slow_ns or received_ns
+        if received_ns - self._slow_ns >= CLOCK_SURE_S * 1e9:
+            raise DeviceError(_other_unit("seconds or milliseconds"))
 
     def _doubtful(self) -> bool:
         """Return whether nearly every text line tells a time that the next one contradicts."""

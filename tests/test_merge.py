@@ -237,3 +237,11 @@ def test_a_reset_forgets_everything() -> None:
         assert merger.feed(*arrival) == []
     assert unmatched(merger.reset()) == 5
     assert [found for arrival in arrivals for found in merger.feed(*arrival)] == first
+
+
+def test_a_merged_sample_is_as_late_as_the_later_of_its_two() -> None:
+    arrivals = [
+        (d, JointAngleSample(s.time_s, s.angles_deg, s.received_ns, 0, 7 if d else 5), h)
+        for d, s, h in in_order(leg(0, 2.0), leg(1, 2.0))
+    ]
+    assert {s.late_ns for s in samples(merge(arrivals))} == {7}

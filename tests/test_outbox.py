@@ -24,7 +24,9 @@ class SlowReader:
         self.got.append(item)
 
 
-def delivered(put: Callable[[Outbox], None], capacity: int = CAPACITY) -> tuple[list[bytes], int]:
+def delivered(
+    put: Callable[[Outbox[bytes]], None], capacity: int = CAPACITY
+) -> tuple[list[bytes], int]:
     """Return what a reader gets that slept while all of it was put, and what was dropped."""
     reader = SlowReader()
     outbox = Outbox("test", reader.read, capacity=capacity)
@@ -38,7 +40,7 @@ def delivered(put: Callable[[Outbox], None], capacity: int = CAPACITY) -> tuple[
 
 
 def test_samples_make_room_before_a_cue_does() -> None:
-    def put(outbox: Outbox) -> None:
+    def put(outbox: Outbox[bytes]) -> None:
         for state in (b"on", b"off"):
             outbox.put(state, state_of="cue 0")
         for i in range(1000):
@@ -50,7 +52,7 @@ def test_samples_make_room_before_a_cue_does() -> None:
 
 
 def test_the_last_word_of_each_cue_waits_whatever_comes() -> None:
-    def put(outbox: Outbox) -> None:
+    def put(outbox: Outbox[bytes]) -> None:
         for i in range(1000):
             outbox.put(b"%d" % i, state_of=f"cue {i % 20}")
 
@@ -64,7 +66,7 @@ ITEMS = st.lists(st.sampled_from([None, "link", *(f"cue {i}" for i in range(12))
 
 @given(ITEMS, st.integers(1, 10))
 def test_nothing_is_disordered_forgotten_or_hoarded(items: list[str | None], capacity: int) -> None:
-    def put(outbox: Outbox) -> None:
+    def put(outbox: Outbox[bytes]) -> None:
         for place, state_of in enumerate(items):
             outbox.put(b"%d" % place, state_of=state_of)
 

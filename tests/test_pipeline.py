@@ -46,8 +46,11 @@ from edgehip.events import (
 from edgehip.lines import LineDecoder
 from edgehip.model import Model
 from edgehip.pipeline import Event
+from edgehip.recording import SourceItem
+from edgehip.runtime import StreamEvent
 from edgehip.sinks.recorder import Recorder
 from edgehip.zero import Method, Profile
+from tests.listed_source import ListedSource
 from tests.sample_model import leaky_model
 from tests.shared_data import needs_shared_data
 from tests.streams import Walk, recorded_walk, recut, synthetic_walk
@@ -679,3 +682,36 @@ def test_who_leaves_a_stream_between_two_events_loses_no_sample(walk: Walk, tmp_
             pass
     assert stream.pipeline.state.samples == len(walk)
     assert stream.summary().samples == len(walk)
+
+
+def test_who_leaves_a_stream_and_comes_back_goes_on_with_the_next_event() -> None:
+    def stream() -> Stream:
+        chunks = recut(b"".join(_WALK.frames()), [9000])
+        items: list[SourceItem] = [PortOpened(0, "x"), *chunks]
+        cues = [parse_cue("peak glmed_r > 1 N/kg")]
+        return Stream(ListedSource(items), _MODEL, sample_model=leaky_model(), cues=cues)
+
+    def told(event: StreamEvent) -> tuple[str, str]:
+        return type(event).__name__, str(getattr(event, "time_s", getattr(event, "end_s", "")))
+
+    at_once = stream()
+    expected = [told(event) for event in at_once if event is not None]
+    assert {"CueChange", "HipEstimate", "HipSampleEstimate", "LinkChange"} <= {
+        n for n, _ in expected
+    }
+    leaving, found = stream(), list[tuple[str, str]]()
+    for _ in expected:
+        for event in leaving:
+            if event is not None:
+                found.append(told(event))
+                break
+    assert found == expected
+    assert list(leaving) == [None]
+    one, other = at_once.summary(), leaving.summary()
+    assert one.cues_switched_on == 1
+    assert (one.estimates, one.cues_switched_on, one.samples, one.faults) == (
+        other.estimates,
+        other.cues_switched_on,
+        other.samples,
+        other.faults,
+    )

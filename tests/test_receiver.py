@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgehip.channels import ANGLES
-from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault, PortLost, PortOpened
+from edgehip.events import (
+    BytesMissing,
+    Chunk,
+    Fault,
+    JointAngleSample,
+    LinkFault,
+    PortLost,
+    PortOpened,
+)
 from edgehip.lines import LineDecoder, TimeUnit
 from edgehip.messages import Angles, Description, Start
 from edgehip.receiver import Receiver
@@ -489,3 +497,64 @@ def test_any_bytes_cut_anywhere_mean_the_same(
 
     data += b"\0\n" + frame(0) + LINE.format(1).encode()
     assert events([]) == events(sizes)
+
+
+def numbered(count: int) -> list[bytes]:
+    """Lines that show what they are put together from: every angle of one is the same."""
+    return [
+        f"{123_000 + 10 * i},{','.join([f'{(10.25 + i) % 90:.2f}'] * 10)}\n".encode()
+        for i in range(count)
+    ]
+
+
+@given(st.integers(0, 80), st.booleans(), st.booleans())
+def test_the_rest_of_a_line_does_not_pass_for_one(cut: int, headed: bool, overrun: bool) -> None:
+    """Cut in its first number it would be whole, with another time or angle."""
+    receiver = Receiver(LineDecoder())
+    lines = numbered(9)
+    receiver.feed(PortOpened(0, "x"))
+    if headed:
+        receiver.feed(Chunk(",".join(["time_ms", *ANGLES]).encode() + b"\n", 0))
+        first, faults = feed(receiver, *at_pace(lines[:2]))
+        assert (len(first), faults) == (2, {})
+        # Bytes that wait when some are dropped are not put together with what comes after.
+        receiver.feed(Chunk(lines[2][:10], 25 * MS))
+        gap = BytesMissing(30 * MS, 3) if overrun else PortOpened(30 * MS, "again")
+        (*told,) = receiver.feed(gap)
+        assert told == ([LinkFault(Fault.OVERRUN, 3, 30 * MS)] if overrun else [])
+    pieces = [(lines[3][cut % len(lines[3]) :], 33 * MS), *at_pace(lines)[4:]]
+    samples, faults = feed(receiver, *pieces)
+    assert [s.angles_deg for s in samples] == [(14.25 + i,) * 10 for i in range(5)]
+    assert set(faults) <= {Fault.LOST}
+
+
+def test_a_header_is_heard_at_once() -> None:
+    """A board that starts when its port is opened prints it first."""
+    receiver = Receiver(LineDecoder())
+    receiver.feed(PortOpened(0, "x"))
+    header = ",".join([*ANGLES, "time_us"]).encode() + b"\n"
+    lines = [(",".join(["1.0"] * 10) + f",{i}0000\n").encode() for i in range(3)]
+    samples, faults = feed(receiver, *at_pace([header, *lines]))
+    assert [s.time_s for s in samples] == pytest.approx([0.0, 0.01, 0.02])
+    assert not faults
+
+
+def test_a_frame_cut_by_dropped_bytes_is_no_fault_of_the_link() -> None:
+    receiver = Receiver()
+    feed(receiver, *at_pace([frame(0), frame(1)[:9]]))
+    (fault,) = receiver.feed(BytesMissing(40 * MS, 2))
+    assert fault == LinkFault(Fault.OVERRUN, 2, 40 * MS)
+    samples, faults = feed(receiver, (frame(4)[5:], 45 * MS), (frame(5), 50 * MS))
+    assert [s.samples_lost for s in samples] == [4]
+    assert faults == {Fault.LOST: 4}
+
+
+@pytest.mark.parametrize("off_ms", [90, 400, 900, 5_000, -400])
+def test_one_garbled_time_makes_no_other_line_late(off_ms: int) -> None:
+    receiver, late_ns = Receiver(LineDecoder()), list[int]()
+    for i in range(300):
+        time_ms = 10_000 + 10 * i + (off_ms if i == 100 else 0)
+        receiver.feed(Chunk(LINE.format(time_ms).encode(), i * 10 * MS))
+        late_ns += receiver.late_ns
+    assert len(late_ns) >= 290
+    assert max(late_ns) < 125 * MS

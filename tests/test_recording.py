@@ -2,6 +2,7 @@
 
 import errno
 import io
+import itertools
 import os
 import queue
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from edgehip import Stream, load_model, open_source
 from edgehip.channels import ANGLES
 from edgehip.errors import RecordingError
-from edgehip.events import Chunk, PortLost, PortOpened
+from edgehip.events import BytesMissing, Chunk, Fault, LinkState, PortLost, PortOpened
 from edgehip.lines import TimeUnit
 from edgehip.recording import MAGIC, MAX_PAYLOAD, RecordingReader, SourceItem, header, record
 from edgehip.sinks.recorder import Recorder
@@ -29,6 +30,7 @@ items = st.one_of(
     st.builds(Chunk, st.binary(max_size=200), st.integers(0, 2**63)),
     st.builds(PortOpened, st.integers(0, 2**63), st.text(max_size=20)),
     st.builds(PortLost, st.integers(0, 2**63), st.text(max_size=20)),
+    st.builds(BytesMissing, st.integers(0, 2**63), st.integers(1, 2**40), st.integers(0, 1)),
 )
 
 
@@ -270,3 +272,65 @@ def test_a_file_without_any_line_is_read_in_bounded_memory(tmp_path: Path) -> No
     path.write_bytes(b"x" * 100_000)
     source = open_source(f"replay:{path}?speed=max")
     assert max(len(item.data) for item in everything(source) if isinstance(item, Chunk)) <= 512
+
+
+def arrivals_s(path: Path, times_us: list[int]) -> list[float]:
+    """Return when the lines of a file with such times came, to the replay."""
+    path.write_text("".join(f"{t},{','.join(['1.5'] * 10)}\n" for t in times_us))
+    source = open_source(f"replay:{path}?speed=max", time_unit="us")
+    return [item.received_ns / 1e9 for item in everything(source)]
+
+
+def streamed(path: Path) -> Stream:
+    source = open_source(f"replay:{path}?speed=max", time_unit="us")
+    with Stream(source, None, format="lines", time_unit="us") as stream:
+        list(stream)
+    return stream
+
+
+def test_a_counter_that_wraps_does_not_set_the_replay_back(tmp_path: Path) -> None:
+    times_us = [(2**32 - 1_000_000 + 10_000 * i) % 2**32 for i in range(300)]
+    path = tmp_path / "walk.csv"
+    assert arrivals_s(path, times_us) == pytest.approx([0.01 * i for i in range(300)])
+    assert not streamed(path).summary().faults
+
+
+@pytest.mark.parametrize("garbled_us", [9_000_000_000, 0, 2_500_000, 3_400_000, 3_050_000])
+def test_a_garbled_time_does_not_carry_the_replay_away(tmp_path: Path, garbled_us: int) -> None:
+    times_us = [2_000_000 + 10_000 * i for i in range(300)]
+    times_us[100] = garbled_us
+    path = tmp_path / "walk.csv"
+    came = arrivals_s(path, times_us)
+    assert came[:100] == pytest.approx([0.01 * i for i in range(100)])
+    assert came[101:] == pytest.approx([0.01 * i for i in range(101, 300)])
+    assert came == sorted(came)
+    stream = streamed(path)
+    assert stream.link.state is LinkState.LIVE
+    assert Fault.CLOCK_JUMP not in stream.link.faults
+
+
+@pytest.mark.parametrize("noise", ["", "boot\n" * 500])
+def test_a_new_start_and_a_pause_in_a_file_of_lines(tmp_path: Path, noise: str) -> None:
+    path = tmp_path / "walk.csv"
+    times_us = [60_000_000 + 10_000 * i for i in range(100)]
+    times_us += [5_000 + 10_000 * i for i in range(100)]
+    times_us += [31_000_000 + 10_000 * i for i in range(100)]
+    expected = [0.01 * i for i in range(200)]
+    expected += [1.99 + (31.0 - 0.995) + 0.01 * i for i in range(100)]
+    assert arrivals_s(path, times_us) == pytest.approx(expected)
+    assert streamed(path).link.faults == {Fault.RESTART: 1}
+    # Lines that are none are no reason to hold much.
+    rows = path.read_text().splitlines(keepends=True)
+    path.write_text(noise + "".join(rows[:150]) + noise + "".join(rows[150:]))
+    items = list(everything(open_source(f"replay:{path}?speed=max", time_unit="us")))
+    assert b"".join(item.data for item in items if isinstance(item, Chunk)) == path.read_bytes()
+    assert [item.received_ns for item in items] == sorted(item.received_ns for item in items)
+
+
+@given(st.lists(st.integers(0, 2**33), max_size=50))
+def test_whatever_the_times_the_replay_goes_forward(folder: Path, times_us: list[int]) -> None:
+    came = arrivals_s(folder / "any.csv", times_us or [0])
+    assert came == sorted(came)
+    # A second for each line that goes on as usual, and what the next line goes on from.
+    usual = [0 <= b - a <= 10**6 for a, b in itertools.pairwise(times_us)]
+    assert came[-1] <= len(came) + 2**33 / 1e6 * sum(usual)

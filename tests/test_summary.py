@@ -1,6 +1,5 @@
 """What a person is told at the end."""
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -9,13 +8,16 @@ import pytest
 from edgehip import Stream, load_model, open_source
 from edgehip.runtime import Summary
 from edgehip.sinks.summary import summary_lines
+from tests.listed_source import ListedSource
 from tests.sample_model import leaky_model
+from tests.streams import synthetic_walk
 
 
 @pytest.fixture(scope="module")
 def accelerated() -> Summary:
-    source = open_source("synthetic:?speed=20&duration_s=16")
-    with Stream(source, None, sample_model=leaky_model()) as stream:
+    chunks = synthetic_walk(16.0).chunks()
+    items = [replace(chunk, received_ns=chunk.received_ns // 20) for chunk in chunks]
+    with Stream(ListedSource(items), None, sample_model=leaky_model()) as stream:
         list(stream)
         return stream.summary()
 
@@ -52,11 +54,7 @@ def clock(summary: Summary) -> str:
 
 
 def test_a_walk_faster_than_life_is_no_clock_that_drifts(accelerated: Summary) -> None:
-    told = re.fullmatch(
-        r"([\d.]+) times as fast as this computer's, mapped within [\d.]+ ms", clock(accelerated)
-    )
-    assert told is not None
-    assert 1.0 < float(told[1]) < 22.0  # a slow computer does not keep up
+    assert clock(accelerated).startswith("20 times as fast as this computer's")
 
 
 def test_a_devices_drift_is_told_once_it_is_known(accelerated: Summary) -> None:

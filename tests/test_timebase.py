@@ -109,3 +109,44 @@ def test_a_device_that_pauses_now_and_then_sends_no_more_slowly() -> None:
         ticks(clock, 2000, 9)
         ticks(clock, 50_000, 1)
     assert clock.state.period_us == pytest.approx(2000, rel=0.01)
+
+
+@pytest.mark.parametrize("step_ms", [80.0, 3000.0])
+def test_a_delay_that_grows_is_not_taken_for_drift(step_ms: float) -> None:
+    """Neither while the pairs before are remembered, nor when they are gone."""
+    timebase, grown = Timebase(), []
+    rng = np.random.default_rng(3)
+    for t in np.arange(0.0, 120.0, 0.02).tolist():
+        delay_ms = rng.exponential(2.0) + (step_ms if t >= 15.0 else 0.0)
+        if timebase.feed(t, round((5.0 + t + delay_ms / 1e3) * 1e9)):
+            grown.append(t)
+        assert abs(timebase.drift_ppm) < 500
+        # Half a millisecond a second is what a clock could do.
+        assert timebase.host_ns(t) / 1e9 - 5.0 - t < 0.003 + 0.0006 * max(0.0, t - 15.0)
+    (told_s,) = grown
+    assert 15.0 < told_s < 19.0
+
+
+@pytest.mark.parametrize("drift_ppm", [-15_000.0, -3_000.0, 3_000.0, 15_000.0])
+def test_a_cheap_oscillator_is_believed_because_it_is_steady(drift_ppm: float) -> None:
+    timebase, rng = Timebase(), np.random.default_rng(4)
+    for t in np.arange(0.0, 90.0, 0.01).tolist():
+        true_s = 5.0 + t * (1 + drift_ppm / 1e6)
+        assert not timebase.feed(t, round((true_s + rng.exponential(2.0) / 1e3) * 1e9))
+        if t > 11.0:
+            assert timebase.host_ns(t) / 1e9 == pytest.approx(true_s, abs=2e-3)
+    assert timebase.drift_ppm == pytest.approx(drift_ppm, abs=50)
+
+
+def test_a_device_slower_than_any_clock_is_told_as_such_and_its_samples_as_late() -> None:
+    timebase = learn(500_000.0, 30.0, 100.0, np.array([1.0, 3.0]))
+    assert timebase.drift_ppm == pytest.approx(500_000, rel=0.01)
+    assert timebase.host_ns(29.9) / 1e9 < 5.0 + 29.9 * 1.03
+
+
+def test_a_device_that_runs_fast_makes_nothing_late() -> None:
+    timebase = Timebase()
+    for t in np.arange(0.0, 60.0, 0.01).tolist():
+        received_ns = round(t / 20 * 1e9)
+        assert not timebase.feed(t, received_ns)
+        assert received_ns - timebase.host_ns(t) < 2e6

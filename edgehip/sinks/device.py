@@ -23,19 +23,23 @@ from edgehip.messages import (
 )
 from edgehip.sinks.outbox import Outbox
 from edgehip.sources import Source
-from edgehip.wire import encode
+from edgehip.wire import DELIMITER, encode
 
 CAPACITY: Final = 16
-"""Frames that may wait for a slow device; an older estimate is worth less than a newer, and any
-less than how a cue stands."""
+"""Frames that may wait for a slow device; an older estimate is worth less than a newer."""
 REPEAT_CUE_S: Final = 1.0
 """How often a cue's state is told again: a frame may get lost, and silence switches cues off."""
+RETRY_CUE_S: Final = 0.1
+"""How soon a cue's state is told again that the port did not take."""
 NO_PEAK: Final = Extremum(math.nan, math.nan)
 """Of an output the model does not give: "not known" on the wire."""
 
 
 class DeviceLink:
     """Sends frames to a device without ever delaying the loop.
+
+    A cue is a state: it overtakes the estimates that wait for a slow device, and only a newer state
+    of the same cue takes its place.
 
     Parameters
     ----------
@@ -46,11 +50,16 @@ class DeviceLink:
     def __init__(self, target: Source) -> None:
         self._target = target
         self._sequence = 0
+        self._broken_off = False
         self._closed = False
-        self._cues: dict[int, tuple[Cue, float]] = {}
+        self._cues: dict[int, Cue] = {}
+        self._told: dict[int, tuple[Cue, float, bool]] = {}
+        """Of each cue what was last written, when, and whether the port took it."""
         self.refused = 0
         """Frames the port did not take (unplugged, or its buffer full)."""
-        self.outbox = Outbox("send", self._write, capacity=CAPACITY)
+        self.outbox: Outbox[Message] = Outbox(
+            "send", self._write, capacity=CAPACITY, states_first=True
+        )
 
     def greet(self, rate_hz: float | None) -> None:
         """Ask a device that just appeared what it is, and to start (at a rate)."""
@@ -61,26 +70,28 @@ class DeviceLink:
 
     def send(self, message: Message) -> None:
         """Queue one message."""
-        frame = encode(message, self._sequence, time.monotonic_ns() // 1000)
-        self.outbox.put(frame, state_of=_state_of(message))
-        self._sequence += 1
         if isinstance(message, Cue):
-            self._cues[message.cue] = message, time.monotonic()
+            self._cues[message.cue] = message
+            self._told.pop(message.cue, None)  # a repetition counts from when it is out
+        self.outbox.put(message, state_of=_state_of(message))
 
     def repeat_cues(self) -> None:
-        """Send again what was not sent for :data:`REPEAT_CUE_S`; to be called often."""
+        """Send again what is out for :data:`REPEAT_CUE_S`, or was refused; to be called often."""
         now_s = time.monotonic()
-        for cue, sent_s in list(self._cues.values()):
-            if now_s - sent_s >= REPEAT_CUE_S:
-                self.send(cue)
+        for message, written_s, taken in list(self._told.values()):
+            due_s = written_s + (REPEAT_CUE_S if taken else RETRY_CUE_S)
+            if message is self._cues[message.cue] and now_s >= due_s:
+                self.send(message)
 
     def close(self) -> None:
         """Switch the device's cues off, tell it to stop, and let go; once."""
         if self._closed:
             return
         self._closed = True
-        for cue, _ in list(self._cues.values()):
-            if cue.state:
+        for cue in list(self._cues.values()):
+            # An "off" that waits is out before the end; one that was refused is tried once more.
+            _, _, taken = self._told.get(cue.cue, (cue, 0.0, True))
+            if cue.state or not taken:
                 self.send(replace(cue, state=0, flags=flag_bits([Flag.LINK_DOWN])))
         self.send(Stop())
         self.outbox.close(timeout_s=0.5)
@@ -90,17 +101,25 @@ class DeviceLink:
         """Frames that never went out."""
         return self.outbox.dropped + self.refused
 
-    def _write(self, frame: bytes) -> None:
-        self.refused += not self._target.write(frame)
+    def _write(self, message: Message) -> None:
+        """Write a message as the next frame; in the outbox's thread."""
+        frame = encode(message, self._sequence, time.monotonic_ns() // 1000)
+        self._sequence += 1
+        # Of a frame that was refused the beginning may be out: it is not to spoil this one.
+        taken = self._target.write(DELIMITER + frame if self._broken_off else frame)
+        self._broken_off = not taken
+        self.refused += not taken
+        if isinstance(message, Cue):
+            self._told[message.cue] = message, time.monotonic(), taken
 
 
 def _state_of(message: Message) -> str | None:
-    """Return what a message tells the state of, until the next about the same."""
+    """Return what a message tells the state of; ``Stop`` is none, it waits for what is before."""
     match message:
         case Cue():
             return f"cue {message.cue}"
-        case Start() | Stop():
-            return "measuring"
+        case Describe() | Rate() | Start():
+            return type(message).__name__
     return None
 
 

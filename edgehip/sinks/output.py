@@ -77,7 +77,7 @@ class RecordOutput:
         self._outputs = outputs
         self._headed = False
         descriptor = sys.stdout.fileno()
-        self._outbox = Outbox(
+        self._outbox: Outbox[bytes] = Outbox(
             "output",
             lambda line: write_whole(descriptor, line),
             capacity=CAPACITY,

@@ -55,7 +55,7 @@ class Recorder:
             raise RecordingError(f"{path}: exists already; choose another name") from error
         except OSError as error:
             raise RecordingError(f"{path}: cannot be written: {error.strerror}") from error
-        self._outbox = Outbox(
+        self._outbox: Outbox[bytes] = Outbox(
             f"record {path.name}",
             lambda data: write_whole(self._file.fileno(), data),
             capacity=CAPACITY,

@@ -30,11 +30,6 @@ class Source(Protocol):
     devices: int
 
     @property
-    def overruns(self) -> int:
-        """Chunks dropped, oldest first, because the caller was too slow."""
-        ...
-
-    @property
     def ended(self) -> bool:
         """Whether nothing will come any more."""
         ...

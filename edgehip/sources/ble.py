@@ -152,11 +152,6 @@ class BleSource:
             raise
 
     @property
-    def overruns(self) -> int:
-        """Chunks dropped, oldest first, because the caller was too slow."""
-        return self._inbox.overruns
-
-    @property
     def ended(self) -> bool:
         """A device never ends by itself."""
         return self._closing.is_set()
@@ -166,9 +161,9 @@ class BleSource:
         return self._inbox.get(timeout_s)
 
     def write(self, data: bytes) -> bool:
-        """Hand bytes to the radio's queue; return whether there is a connection and room."""
+        """Hand bytes to the radio; return whether there is a connection and soon room."""
         link = self._link
-        if link is None or link.full:
+        if link is None or not link.reserve():
             return False
         with contextlib.suppress(RuntimeError):  # closed meanwhile
             self._loop.call_soon_threadsafe(link.send, data)

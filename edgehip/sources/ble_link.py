@@ -6,6 +6,7 @@ Everything here runs in an event loop; :mod:`edgehip.sources.ble` gives it one i
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,8 +34,10 @@ FIRMWARE: Final = "00002a26-0000-1000-8000-00805f9b34fb"
 
 SMALLEST_WRITE: Final = 20
 """What every link takes in one write: the smallest ATT MTU (23) less its header."""
-WRITE_BACKLOG: Final = 32
-"""Writes that may wait for the radio."""
+WRITE_BACKLOG: Final = 4
+"""Writes that may wait for the radio: what is more urgent waits behind them."""
+WRITE_WITHIN_S: Final = 0.25
+"""For so long a write waits for its place among them."""
 SERVICE_S: Final = 5.0
 ABOUT_S: Final = 2.0
 DRAIN_S: Final = 0.2
@@ -210,7 +213,8 @@ class Link:
         self._last_s: float | None = None
         self._reason = ""
         self._lost = asyncio.Event()
-        self._outbox: asyncio.Queue[bytes] = asyncio.Queue(WRITE_BACKLOG)
+        self._outbox: asyncio.Queue[bytes] = asyncio.Queue()
+        self._room = threading.Semaphore(WRITE_BACKLOG)
         self._writer: asyncio.Task[None] | None = None
         self._largest_write = SMALLEST_WRITE
 
@@ -240,15 +244,13 @@ class Link:
             self._writer = asyncio.create_task(self._write_all(receive))
         await self._client.start_notify(UART_TX, self._notified)
 
-    @property
-    def full(self) -> bool:
-        """Whether no more writes can be taken now, or the device takes none."""
-        return self._writer is None or self._outbox.full()
+    def reserve(self) -> bool:
+        """Wait for room for one :meth:`send`, in any other thread; return whether there is some."""
+        return self._writer is not None and self._room.acquire(timeout=WRITE_WITHIN_S)
 
     def send(self, data: bytes) -> None:
-        """Queue bytes for the device; dropped when :attr:`full`."""
-        if not self.full:
-            self._outbox.put_nowait(data)
+        """Queue bytes for the device, once there is room."""
+        self._outbox.put_nowait(data)
 
     async def lost(self) -> str:
         """Wait until the connection is lost; return why."""
@@ -308,6 +310,7 @@ class Link:
                 else:
                     rest = rest[len(piece) :]
             self._outbox.task_done()
+            self._room.release()
 
     async def _read_about(self) -> str:
         """Return name, address, maker, firmware and battery, as far as the device tells them."""

@@ -1,14 +1,18 @@
 """The one thread boundary: a bounded queue between a source's thread and the caller's."""
 
-import contextlib
-import queue
+import threading
+from collections import Counter, deque
 from dataclasses import replace
 
+from edgehip.events import BytesMissing, Chunk
 from edgehip.recording import SourceItem
 
 
 class Inbox:
-    """Keeps the newest items for the caller; the oldest are dropped when it is full, and counted.
+    """Keeps the newest chunks for the caller; the oldest are dropped when it is full.
+
+    Where some are missing the caller gets :class:`~edgehip.events.BytesMissing`. What became of the
+    port is never dropped.
 
     Parameters
     ----------
@@ -20,32 +24,43 @@ class Inbox:
 
     def __init__(self, capacity: int, device: int = 0) -> None:
         self.device = device
-        self.overruns = 0
-        """Items dropped because the caller was too slow."""
-        self._items: queue.Queue[SourceItem] = queue.Queue(capacity)
+        self._capacity = capacity
+        self._items: deque[SourceItem] = deque()
+        self._missing: Counter[int] = Counter()
+        self._changed = threading.Condition()
 
     def beside(self) -> "Inbox":
         """Return the entrance of a second device to the same queue."""
-        other = Inbox(1, device=1)
-        other._items = self._items
+        other = Inbox(self._capacity, device=1)
+        other._items, other._missing, other._changed = self._items, self._missing, self._changed
         return other
 
     def put(self, item: SourceItem) -> None:
         """Add an item; never waits."""
         if self.device:
             item = replace(item, device=self.device)
-        while True:
-            try:
-                self._items.put_nowait(item)
-                return
-            except queue.Full:
-                with contextlib.suppress(queue.Empty):
-                    self._items.get_nowait()
-                    self.overruns += 1
+        with self._changed:
+            if len(self._items) >= self._capacity:
+                self._drop()
+            self._items.append(item)
+            self._changed.notify()
 
     def get(self, timeout_s: float) -> SourceItem | None:
         """Return the oldest item, or None if none came within the time."""
-        try:
-            return self._items.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
+        with self._changed:
+            if not self._items:
+                self._changed.wait(timeout_s)
+            if not self._items:
+                return None
+            item = self._items[0]
+            missing = self._missing.pop(item.device, 0)
+            if missing:
+                return BytesMissing(item.received_ns, missing, item.device)
+            return self._items.popleft()
+
+    def _drop(self) -> None:
+        for place, item in enumerate(self._items):
+            if isinstance(item, Chunk):
+                del self._items[place]
+                self._missing[item.device] += 1
+                return

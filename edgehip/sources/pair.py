@@ -39,11 +39,6 @@ class PairSource:
         self._sources: tuple[Source, Source] = (first, second)
 
     @property
-    def overruns(self) -> int:
-        """See :class:`edgehip.sources.Source`."""
-        return sum(source.overruns for source in self._sources)
-
-    @property
     def ended(self) -> bool:
         """See :class:`edgehip.sources.Source`."""
         return all(source.ended for source in self._sources)

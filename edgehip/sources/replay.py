@@ -10,7 +10,9 @@ from edgehip.events import Chunk, LinkFault
 from edgehip.lines import MAX_LINE, LineDecoder, TimeUnit
 from edgehip.messages import Angles
 from edgehip.recording import MAGIC, RecordingReader, SourceItem
+from edgehip.sources.line_pace import paced
 from edgehip.sources.options import parse_speed, split_options
+from edgehip.wire import Frame
 
 
 def open_url(rest: str, time_unit: TimeUnit = "ms") -> "ReplaySource":
@@ -50,7 +52,6 @@ class ReplaySource:
 
     def __init__(self, path: str, speed: float | None, time_unit: TimeUnit = "ms") -> None:
         self.live = False
-        self.overruns = 0
         self.path = path
         self.speed = speed
         if os.path.exists(path) and not os.path.isfile(path):
@@ -64,7 +65,9 @@ class ReplaySource:
         recorded = self._recording.about.get("devices", "1") if self._recording else "1"
         self.devices = 2 if recorded == "2" else 1
         self.bad_lines = self.first_bad_line = 0
-        self._items = iter(self._recording) if self._recording else self._lines(time_unit)
+        self._items: Iterator[SourceItem] = (
+            iter(self._recording) if self._recording else paced(self._lines(time_unit))
+        )
         self._next = next(self._items, None)
         if self._next is None:
             nothing = self.left_out(as_lines=False) or f"{path}: holds nothing to replay"
@@ -124,20 +127,21 @@ class ReplaySource:
         if self._recording:
             self._recording.close()
 
-    def _lines(self, time_unit: TimeUnit) -> Iterator[SourceItem]:
-        """Yield a text file's lines (cut where they are too long), by their own time column."""
-        clock = LineDecoder(time_unit)
-        received_ns, number = 0, 1
+    def _lines(self, time_unit: TimeUnit) -> Iterator[tuple[bytes, Frame | None]]:
+        """Yield a text file's lines (cut where they are too long), each with the sample in it."""
+        decoder = LineDecoder(time_unit)
+        number = 1
         try:
             with Path(self.path).open("rb") as file:
                 while line := file.readline(MAX_LINE):
-                    for frame in clock.feed(Chunk(line, 0)):
+                    sample: Frame | None = None
+                    for frame in decoder.feed(Chunk(line, 0)):
                         if isinstance(frame, LinkFault):
                             self.bad_lines += frame.count
                             self.first_bad_line = self.first_bad_line or number
                         elif isinstance(frame.message, Angles):
-                            received_ns = frame.device_us * 1000
+                            sample = frame
                     number += line.endswith(b"\n")
-                    yield Chunk(line, received_ns)
+                    yield line, sample
         except OSError as error:
             raise RecordingError(f"{self.path}: cannot be read: {error.strerror}") from error

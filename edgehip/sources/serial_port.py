@@ -18,6 +18,10 @@ from edgehip.sources.network import Rfc2217Port, check_address, notice_silence
 
 READ_TIMEOUT_S: Final = 0.05
 WRITE_TIMEOUT_S: Final = 0.05
+MAX_UNSENT: Final = 64
+"""Bytes the system may hold that are not on the wire yet: what is more urgent waits behind them."""
+UNSENT_WITHIN_S: Final = 0.25
+UNSENT_EVERY_S: Final = 0.001
 REOPEN_EVERY_S: Final = 0.5
 CLOSE_WITHIN_S: Final = 1.0
 MAX_CHUNK: Final = MAX_PAYLOAD
@@ -61,11 +65,6 @@ class SerialSource:
         self._thread.start()
 
     @property
-    def overruns(self) -> int:
-        """See :class:`edgehip.sources.Source`."""
-        return self._inbox.overruns
-
-    @property
     def ended(self) -> bool:
         """A port never ends by itself."""
         return self._closing.is_set()
@@ -80,6 +79,8 @@ class SerialSource:
         if port is None:
             return False
         try:
+            if not _goes_out(port):
+                return False
             return bool(port.write(data) == len(data))
         except Exception:
             return False  # the reading thread notices a lost port and says so
@@ -121,6 +122,20 @@ class SerialSource:
         if port is not None:
             with contextlib.suppress(Exception):
                 port.close()
+
+
+def _goes_out(port: Any) -> bool:
+    """Wait until a serial port has sent nearly all it was given; return whether it has, soon.
+
+    A system holds some thousand bytes, at 115200 baud a third of a second.
+    """
+    until_s = time.monotonic() + UNSENT_WITHIN_S
+    # Ports across a network do not tell.
+    while getattr(port, "out_waiting", 0) > MAX_UNSENT:
+        if time.monotonic() > until_s:
+            return False
+        time.sleep(UNSENT_EVERY_S)
+    return True
 
 
 def _open(url: str, baud: int) -> Any:

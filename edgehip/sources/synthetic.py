@@ -11,8 +11,8 @@ hangs. And:
 ``duration_s``
     When the stream ends; without it, never.
 ``speed``
-    1 sends in real time, 2 twice as fast (for the receiver, a clock that is too fast), ``max`` as
-    fast as it is read (arrival times are then the samples' own).
+    1 sends in real time, 2 twice as fast, ``max`` as fast as it is read. At another pace than the
+    true one arrival times are the samples' own, as in a replay.
 """
 
 import math
@@ -122,9 +122,8 @@ class SyntheticSource:
         speed: float | None = None,
     ) -> None:
         self.parameters = parameters
-        self.live = speed is not None
+        self.live = speed == 1.0
         self.devices = 1
-        self.overruns = 0
         self.dropped = 0
         """Frames that were lost on purpose."""
         self._drop_share = drop_share
@@ -136,7 +135,7 @@ class SyntheticSource:
         self._describe = True
         self._closed = False
         self._sequence = 0
-        self._opened_ns: int | None = None
+        self._started_ns: int | None = None
         self._sample = next(self._walker)
 
     @property
@@ -146,9 +145,9 @@ class SyntheticSource:
 
     def read(self, timeout_s: float) -> SourceItem | None:
         """See :class:`edgehip.sources.Source`."""
-        if self._opened_ns is None:
-            self._opened_ns = time.monotonic_ns() if self.live else 0
-            return PortOpened(self._opened_ns, NAME)
+        if self._started_ns is None:
+            self._started_ns = time.monotonic_ns()
+            return PortOpened(self._now_ns(), NAME)
         if self.ended:
             return None
         if self._describe:
@@ -156,7 +155,7 @@ class SyntheticSource:
             description = Description(self.parameters.rate_hz, ALL_CHANNELS, NAME, "1")
             return Chunk(self._frame(description), self._now_ns())
         if self._speed is not None:
-            due_ns = self._opened_ns + self._sample.time_s / self._speed * 1e9
+            due_ns = self._started_ns + self._sample.time_s / self._speed * 1e9
             wait_s = (due_ns - time.monotonic_ns()) / 1e9
             time.sleep(max(0.0, min(wait_s, timeout_s)))
             if wait_s > timeout_s:
@@ -178,7 +177,7 @@ class SyntheticSource:
         self._closed = True
 
     def _now_ns(self) -> int:
-        """Return the host's time or, at full speed, the time on the walker's own clock."""
+        """Return the host's time or, at another pace, the time on the walker's own clock."""
         return time.monotonic_ns() if self.live else round(self._sample.time_s * 1e9)
 
     def _frame(self, message: Message) -> bytes:

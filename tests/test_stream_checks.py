@@ -1,0 +1,98 @@
+"""What a stream gives up as never going to be of use, and what it must not take for that."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from edgehip import Stream
+from edgehip.channels import ANGLES
+from edgehip.errors import DeviceError
+from edgehip.events import Chunk, Fault
+from edgehip.messages import Angles, Description
+from edgehip.recording import SourceItem
+from edgehip.wire import encode
+from tests.listed_source import ListedSource
+from tests.streams import synthetic_walk
+
+WALK = synthetic_walk(12.0, stand_s=0.5)
+START_NS = 10**15
+"""Later than this computer's clock: nothing waited for it."""
+KNEE = ANGLES.index("knee_angle_l")
+
+
+def arriving(link: Callable[[float], float], pace: float = 1.0) -> list[SourceItem]:
+    """Return the walk's frames, each when a link has it, from a clock of such a pace."""
+    return [
+        Chunk(
+            encode(Angles(tuple(angles)), i, round(t * pace * 1e6)), START_NS + round(link(t) * 1e9)
+        )
+        for i, (t, angles) in enumerate(
+            zip(WALK.time_s.tolist(), WALK.angles_deg.tolist(), strict=True)
+        )
+    ]
+
+
+def taken(items: list[SourceItem]) -> Stream:
+    with Stream(ListedSource(items, live=True), None) as stream:
+        list(stream)
+    return stream
+
+
+@pytest.mark.parametrize("stall_s", [2.1, 3.0, 4.0])
+@pytest.mark.parametrize("since_s", [0.05, 0.5])
+@pytest.mark.parametrize("catches_up", [True, False])
+def test_a_link_that_stalls_after_the_start_is_no_clock_in_another_unit(
+    stall_s: float, since_s: float, catches_up: bool
+) -> None:
+    def link(t: float) -> float:
+        if t < since_s:
+            return t
+        return max(t, since_s + stall_s) if catches_up else t + stall_s
+
+    assert taken(arriving(link)).summary().samples == len(WALK)
+
+
+@pytest.mark.parametrize("stalls", [False, True])
+def test_a_clock_that_counts_milliseconds_is_told_also_over_a_link_that_stalls(
+    stalls: bool,
+) -> None:
+    items = arriving(lambda t: max(t, 3.0) if stalls and 0.5 < t < 3.0 else t, pace=1e-3)
+    with pytest.raises(DeviceError, match="seconds or milliseconds"):
+        taken(items)
+
+
+def test_a_described_device_may_begin_with_samples_that_lack_an_angle() -> None:
+    """Its sensors may need a moment."""
+    every = 2 ** len(ANGLES) - 1
+    described = Chunk(encode(Description(100.0, every, "rig", "1"), 2**32 - 1, 0), START_NS)
+    items = arriving(lambda t: t)
+    for i in range(30):
+        chunk = items[i]
+        angles = WALK.angles_deg[i].tolist()
+        angles[KNEE] = math.nan
+        assert isinstance(chunk, Chunk)
+        items[i] = replace(chunk, data=encode(Angles(tuple(angles)), i, round(i * 1e4)))
+    summary = taken([described, *items]).summary()
+    assert summary.samples == len(WALK) - 30
+    assert summary.faults == {str(Fault.INCOMPLETE): 30}
+
+
+def test_what_a_device_says_that_it_lacks_is_told_at_once() -> None:
+    every = 2 ** len(ANGLES) - 1
+    described = Chunk(encode(Description(100.0, every & ~(1 << KNEE), "rig", "1"), 0, 0), START_NS)
+    with pytest.raises(DeviceError, match="does not measure knee_angle_l,"):
+        taken([described])
+
+
+def test_an_angle_that_never_comes_is_told_after_a_while() -> None:
+    angles = Angles(tuple(math.nan if i == KNEE else 1.0 for i in range(len(ANGLES))))
+    items: list[SourceItem] = [
+        Chunk(encode(angles, i, i * 10_000), START_NS + i * 10_000_000) for i in range(1000)
+    ]
+    source = ListedSource(items, live=True)
+    with Stream(source, None) as stream:
+        with pytest.raises(DeviceError, match="knee_angle_l,"):
+            list(stream)
+        assert source.items
