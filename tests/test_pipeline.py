@@ -239,7 +239,7 @@ def test_a_time_that_is_none_is_a_fault_and_nothing_is_trusted_for_it(time_s: fl
         event
         for i in range(60)
         for event in pipeline.feed_sample(
-            JointAngleSample(time_s if i == 40 else i / 100, angles, 0)
+            JointAngleSample(time_s if i == 40 else i / 100, (1.0 + i % 2,) * 10, 0)
         )
     ]
     now = [event for event in events if isinstance(event, HipSampleEstimate)]
@@ -434,7 +434,7 @@ def test_a_header_that_is_only_repeated_changes_nothing(model: Model, walk: Walk
 
 
 def test_a_zero_measured_by_other_columns_is_measured_anew(model: Model) -> None:
-    still = synthetic_walk(9.0, stand_s=9.0)
+    still = synthetic_walk(9.0, stand_s=9.0, noise_deg=0.1)
     walk = Walk(still.time_s, still.angles_deg + np.arange(10))
     lines = as_lines(walk, LEFT_FIRST)
     pipeline = Pipeline(model, calibrate="standing", decoder=LineDecoder)
@@ -706,7 +706,7 @@ def test_who_leaves_a_stream_and_comes_back_goes_on_with_the_next_event() -> Non
                 found.append(told(event))
                 break
     assert found == expected
-    assert list(leaving) == [None]
+    assert not any(leaving)
     one, other = at_once.summary(), leaving.summary()
     assert one.cues_switched_on == 1
     assert (one.estimates, one.cues_switched_on, one.samples, one.faults) == (

@@ -283,7 +283,7 @@ def arrivals_s(path: Path, times_us: list[int]) -> list[float]:
 
 def streamed(path: Path) -> Stream:
     source = open_source(f"replay:{path}?speed=max", time_unit="us")
-    with Stream(source, None, format="lines", time_unit="us") as stream:
+    with Stream(source, load_model(), format="lines", time_unit="us") as stream:
         list(stream)
     return stream
 

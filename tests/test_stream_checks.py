@@ -14,6 +14,7 @@ from edgehip.messages import Angles, Description
 from edgehip.recording import SourceItem
 from edgehip.wire import encode
 from tests.listed_source import ListedSource
+from tests.sample_model import leaky_model
 from tests.streams import synthetic_walk
 
 WALK = synthetic_walk(12.0, stand_s=0.5)
@@ -35,7 +36,7 @@ def arriving(link: Callable[[float], float], pace: float = 1.0) -> list[SourceIt
 
 
 def taken(items: list[SourceItem]) -> Stream:
-    with Stream(ListedSource(items, live=True), None) as stream:
+    with Stream(ListedSource(items, live=True), None, sample_model=leaky_model()) as stream:
         list(stream)
     return stream
 
@@ -92,7 +93,7 @@ def test_an_angle_that_never_comes_is_told_after_a_while() -> None:
         Chunk(encode(angles, i, i * 10_000), START_NS + i * 10_000_000) for i in range(1000)
     ]
     source = ListedSource(items, live=True)
-    with Stream(source, None) as stream:
+    with Stream(source, None, sample_model=leaky_model()) as stream:
         with pytest.raises(DeviceError, match="knee_angle_l,"):
             list(stream)
         assert source.items

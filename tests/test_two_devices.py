@@ -154,7 +154,8 @@ def test_what_two_devices_lose_is_a_share_of_what_both_sent(tmp_path: Path) -> N
     rng = np.random.default_rng(0)
     gaps = {i: set(np.flatnonzero(rng.random(1190) < 0.05).tolist()) - {0} for i in (0, 1)}
     sent = recorded(tmp_path / "walk.rec", gaps, (0.0, 0.0))
-    with Stream(open_source(f"replay:{tmp_path / 'walk.rec'}?speed=max"), None) as stream:
+    source = open_source(f"replay:{tmp_path / 'walk.rec'}?speed=max")
+    with Stream(source, load_model()) as stream:
         list(stream)
         summary = stream.summary()
     lost = len(gaps[0]) + len(gaps[1])
@@ -164,7 +165,8 @@ def test_what_two_devices_lose_is_a_share_of_what_both_sent(tmp_path: Path) -> N
 
 def test_what_one_device_sent_while_the_other_rested_is_counted(tmp_path: Path) -> None:
     recorded(tmp_path / "walk.rec", {0: set(), 1: set()}, (5.0, 9.0))
-    with Stream(open_source(f"replay:{tmp_path / 'walk.rec'}?speed=max"), None) as stream:
+    source = open_source(f"replay:{tmp_path / 'walk.rec'}?speed=max")
+    with Stream(source, load_model()) as stream:
         list(stream)
         summary = stream.summary()
     assert set(summary.faults) == {"unmatched"}
