@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from edgehip.channels import ANGLES
 from edgehip.errors import DatasetError, TrainingError
 from edgehip_export.dataset import Cohort, read_cohort
 from edgehip_export.fit import Recipe
 from edgehip_export.metrics import Errors, by_cadence, per_output, subject_mean
 from edgehip_export.train import Progress, Protocol, train
 from edgehip_export.trained import TrainedModel, load_trained
-from tests.export_cohort import SIXTY, write_cohort
+from tests.export_cohort import SIXTY, cohort_arrays, write_cohort
 from tests.shared_data import SHARED, needs_shared_data
 
 QUICK = Protocol(Recipe(most_epochs=3, batch=8), folds=2)
@@ -114,6 +115,15 @@ def test_folder_of_another_run_is_left_alone(tmp_path: Path, cohort: Cohort) -> 
 def test_too_few_people_are_named(tmp_path: Path, cohort: Cohort) -> None:
     with pytest.raises(DatasetError, match="5 people are too few for a test and 5 folds"):
         train(cohort.of_people(SIXTY[:5]), "lstm", tmp_path / "run")
+
+
+def test_an_angle_that_never_moves_is_named(tmp_path: Path) -> None:
+    angles = cohort_arrays(people=SIXTY[:6])["X"]
+    angles[:, :, 2] = np.repeat(np.linspace(-5, 5, 18), 180).reshape(18, 180)
+    path = write_cohort(tmp_path / "locked.npz", people=SIXTY[:6], X=angles)
+    with pytest.raises(DatasetError, match=f"locked.npz: {ANGLES[2]} never moves"):
+        train(read_cohort(path), "lstm", tmp_path / "run", QUICK, SMALL)
+    assert not (tmp_path / "run").exists()
 
 
 def test_early_stopping_keeps_the_best_epoch(tmp_path: Path, cohort: Cohort) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from edgehip.channels import ANGLES
 from edgehip.errors import DatasetError, TrainingError
 from edgehip_export.dataset import DATA_SET, Cohort
 from edgehip_export.fit import Fit, Pair, Recipe, predict
@@ -24,6 +25,10 @@ from edgehip_export.trained import TrainedModel, TrainedNetwork, load_trained, s
 
 LEAST_SD: Final = 1e-8
 """Added to every SD, as published."""
+
+LEAST_MOVEMENT_DEG: Final = 0.1
+"""An angle that moves by less in most strides is locked, or was not measured: divided by the SD of
+its rounding errors, anybody else's would be enormous."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ def train(
     TrainingError
         If the folder holds a run of another configuration, or there is no such device.
     DatasetError
-        If there are too few people to split.
+        If there are too few people to split, or an angle never moves.
     """
     if device != "cpu" and not torch.cuda.is_available():
         raise TrainingError(f"PyTorch finds no {device} device here: train on cpu")
@@ -132,6 +137,7 @@ class _Run:
                 f"{cohort.path}: {len(cohort.people())} people are too few for a test and "
                 f"{protocol.folds} folds"
             )
+        _check_movement(self.pool)
         self.source = f"Gait2Hip-60 ({DATA_SET})" if cohort.is_release() else "another data set"
         config = {
             "family": family,
@@ -256,6 +262,17 @@ class _Run:
             **metrics,
         )
         return TrainedModel(f"{self.family}-{network.target}", (network,))
+
+
+def _check_movement(cohort: Cohort) -> None:
+    moved = np.median(np.ptp(cohort.angles_deg, axis=1), axis=0)
+    still = [name for name, by in zip(ANGLES, moved, strict=True) if by < LEAST_MOVEMENT_DEG]
+    if still:
+        raise DatasetError(
+            f"{cohort.path}: {' and '.join(still)} never move{'s' * (len(still) == 1)}: less than "
+            f"{LEAST_MOVEMENT_DEG:g} degrees in most strides. A network trained on that fails "
+            "wherever it does move: all ten angles must be measured ones"
+        )
 
 
 def _digest(cohort: Cohort) -> str:
