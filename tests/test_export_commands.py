@@ -3,10 +3,12 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from numpy.typing import NDArray
 
 from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ModelInputError, ParityError
 from edgehip.model import bundled_models, load_model
@@ -15,6 +17,8 @@ from edgehip_export import parity
 from edgehip_export.answers import answers
 from edgehip_export.commands import evaluate, export, import_, train
 from edgehip_export.parity import normal_strides, normalised_error
+from edgehip_export.split import hold_out
+from edgehip_export.trained import load_trained
 from tests.export_cohort import SIXTY, write_cohort
 from tests.small_disk import room_for
 from tests.test_export_checkpoint import synthetic
@@ -37,6 +41,12 @@ def refused(command: object, error: type[EdgehipError], *words: object) -> str:
     return str(result.exception)
 
 
+def figures(result: Result, name: str) -> list[str]:
+    """Return RMSE, MAE and R² of a line of the printed table."""
+    lines = [line for line in result.output.splitlines() if line.startswith(f"{name} ")]
+    return lines[0].split()[-3:]
+
+
 @pytest.fixture
 def moments(tmp_path: Path) -> Path:
     return synthetic(tmp_path / "jm.pt")
@@ -52,10 +62,8 @@ def test_data_set_to_trained_to_evaluated(tmp_path: Path) -> None:
     assert "speed,n_trials,n_subjects" in result.output
     result = run(evaluate, run_folder / "model.pt", cohort, "-o", tmp_path / "on-test")
     assert "6 strides of 2 held-out people" in result.output
-    pooled, subject, stored_pooled, stored_subject = (
-        line.split()[-3:] for line in result.output.splitlines()[2:6]
-    )
-    assert (pooled, subject) == (stored_pooled, stored_subject)
+    for name in ("pooled", "subject-mean"):
+        assert figures(result, name) == figures(result, f"stored, {name}")
     others = write_cohort(tmp_path / "others.npz", people=["P1", "P2", "P3"], seed=7)
     result = run(evaluate, run_folder / "model.pt", others, "-o", tmp_path / "external")
     assert "9 strides of 3 people" in result.output
@@ -65,6 +73,68 @@ def test_data_set_to_trained_to_evaluated(tmp_path: Path) -> None:
     with (tmp_path / "external" / "metrics_per_output.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["output"] for row in rows] == ["hip_flexion", "hip_adduction", "hip_rotation"]
+
+
+@pytest.fixture(scope="module")
+def twenty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a cohort of twenty people and a model that was trained on sixteen of them."""
+    folder = tmp_path_factory.mktemp("twenty")
+    cohort = write_cohort(folder / "cohort.npz", people=SIXTY[:20])
+    result = run(train, "lstm", cohort, "-o", folder / "run", "--most-epochs", 1)
+    assert result.exit_code == 0, result.output
+    return cohort, folder / "run" / "model.pt"
+
+
+def part(cohort: Path, path: Path, kept: NDArray[Any], **changes: NDArray[Any]) -> Path:
+    """Write some strides of a cohort, with other values."""
+    arrays = dict(np.load(cohort)) | changes
+    strides = len(arrays["X"])
+    np.savez(path, **{k: v[kept] if len(v) == strides else v for k, v in arrays.items()})
+    return path
+
+
+def test_people_are_known_by_their_strides_not_by_their_ids(
+    tmp_path: Path, twenty: tuple[Path, Path]
+) -> None:
+    cohort, model = twenty
+    out = ("-o", tmp_path / "out")
+    who = np.load(cohort)["subject_id"]
+    tested = load_trained(model).networks[0].provenance["test_subjects"]
+    everybody, first = np.ones(len(who), bool), np.r_[True, who[1:] != who[:-1]]
+    renamed = part(cohort, tmp_path / "renamed.npz", everybody, subject_id=np.char.add(who, "x"))
+    for path, whom, missing in (
+        (renamed, "12 strides of 4 held-out people", False),
+        (part(cohort, tmp_path / "few.npz", first), "4 strides of 4 held-out people", False),
+        (part(cohort, tmp_path / "9.npz", who != tested[0]), "9 strides of 3 held-out", True),
+    ):
+        result = run(evaluate, model, path, *out)
+        assert whom in result.output
+        assert "left out: 16 others, 16 of them trained the model" in result.output
+        assert ("missing: 1 of the 4 people held out" in result.output) is missing
+        assert ("stored" in result.output) is not missing
+    others = write_cohort(tmp_path / "same-ids.npz", people=SIXTY[:20], seed=9)
+    result = run(evaluate, model, others, *out)
+    assert "60 strides of 20 people\n" in result.output
+    assert "stored" not in result.output
+    trained = part(cohort, tmp_path / "trained.npz", ~np.isin(who, tested))
+    message = "was trained on every one of its 16 people: give others"
+    assert message in refused(evaluate, DatasetError, model, trained, *out)
+    assert message in refused(export, DatasetError, model, *out, "--strides", trained)
+
+
+def test_a_checkpoint_without_strides_goes_by_ids_and_says_so(tmp_path: Path) -> None:
+    model = synthetic(tmp_path / "jm.pt", test_subjects=list(hold_out(SIXTY)))
+    cohort = write_cohort(tmp_path / "cohort.npz", people=SIXTY[:8], strides_each=1)
+    trained = part(cohort, tmp_path / "six.npz", np.arange(8) < 5)
+    for path, whom, held_out in (
+        (cohort, "2 strides of 2 held-out people", True),
+        (trained, "5 strides of 5 people", False),
+    ):
+        result = run(evaluate, model, path, "-o", tmp_path / "out")
+        assert whom in result.output
+        assert "told by their ids alone" in result.output
+        assert ("missing: 10 of the 12" in result.output) is held_out
+        assert ("5 of them have ids of people who trained" in result.output) is not held_out
 
 
 def test_checkpoints_to_files_that_can_be_evaluated(tmp_path: Path, moments: Path) -> None:
@@ -82,11 +152,11 @@ def test_checkpoints_to_files_that_can_be_evaluated(tmp_path: Path, moments: Pat
     assert result.exit_code == 0, result.output
     names = [f"gait2hip60-lstm-step-{p}.{f}" for f in ("onnx", "tflite") for p in ("fp32", "int8")]
     assert [line.split()[0] for line in result.output.splitlines()[1:5]] == names
-    figures = []
+    found = []
     for name in ("both.pt", f"files/{names[0]}", f"files/{names[2]}"):
         result = run(evaluate, tmp_path / name, strides[0], "-o", tmp_path / "evaluated")
-        figures.append(result.output.splitlines()[2])
-    assert figures[0] == figures[1] == figures[2]
+        found.append(figures(result, "pooled"))
+    assert found[0] == found[1] == found[2]
 
 
 def test_trained_models_of_two_targets_make_one(tmp_path: Path) -> None:
@@ -98,6 +168,7 @@ def test_trained_models_of_two_targets_make_one(tmp_path: Path) -> None:
     assert run(export, *models, *words).exit_code == 0
     card = load_model(tmp_path / "lstm-step-fp32.onnx").card
     assert [t.name for t in card.outputs[:2]] == ["moments_nm_per_kg", "forces_n_per_kg"]
+    assert max(map(len, describe(card).splitlines())) < 400
     assert "2 networks are for moments" in refused(
         export, ModelFileError, models[1], models[1], *words
     )

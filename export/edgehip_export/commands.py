@@ -1,15 +1,19 @@
 """The workstation's commands: ``edgehip train``, ``evaluate``, ``import`` and ``export``."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 
 from edgehip.commands.idle import refuse_idle
 from edgehip.commands.numbers import FiniteRange
 from edgehip.commands.paths import NamedPath
 from edgehip.errors import DatasetError, ParityError
 from edgehip.model_card import Format
+from edgehip_export.acquaintance import meet
 from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.dataset import DATA_SET, read_cohort
 from edgehip_export.evaluate import Evaluation
@@ -34,7 +38,7 @@ from edgehip_export.quantize import PRECISIONS, Precision
 from edgehip_export.sources import open_trained
 from edgehip_export.train import Protocol
 from edgehip_export.train import train as train_model
-from edgehip_export.trained import save_trained
+from edgehip_export.trained import Target, save_trained
 
 RECIPE = Recipe()
 FILE = NamedPath(dir_okay=False)
@@ -99,14 +103,16 @@ def evaluate(model: str, cohort: Path, output: Path) -> None:
     """Evaluate MODEL on COHORT, an NPZ file of Gait2Hip-60's shape.
 
     MODEL is a trained model, a released checkpoint, an exported file, or a bundled model's name.
-    Where COHORT is the data set a model was trained on, its held-out people alone are taken; any
-    other cohort is external and taken whole.
+    Where COHORT holds people the model was tested on, these alone are taken, and people it was
+    trained on never: a trained model knows both by their strides.
     """
     found = evaluate_model(model, read_cohort(cohort), output)
     click.echo(
         f"{found.name}: {found.strides} strides of {found.people} "
-        f"{'held-out people' if found.held_out_only else 'people'}"
+        f"{'held-out people' if found.known.held_out else 'people'}"
     )
+    for note in found.known.notes():
+        click.echo(f"  {note}")
     _print_errors(found)
     click.echo(f"tables and plots: {output}")
 
@@ -205,7 +211,7 @@ def export(
         limits = None
     report = ExportReport()
     if files:
-        labelled = _labelled(strides, set()) if strides else None
+        labelled = _labelled(strides, {}) if strides else None
         done = [
             exported
             for model in models
@@ -221,7 +227,7 @@ def export(
         ]
     else:
         trained = open_trained(models)
-        held_out = set(trained.networks[0].provenance.get("test_subjects", ()))
+        provenance = {network.target: network.provenance for network in trained.networks}
         done = export_model(
             trained,
             output,
@@ -229,7 +235,7 @@ def export(
             precisions,
             forms,
             stride_s=stride_s,
-            labelled=_labelled(strides, held_out) if strides else None,
+            labelled=_labelled(strides, provenance) if strides else None,
             limits=limits,
             on_file=report,
         )
@@ -243,22 +249,24 @@ def export(
         )
 
 
-def _labelled(paths: tuple[Path, ...], held_out: set[str]) -> Labelled:
+def _labelled(paths: tuple[Path, ...], provenance: Mapping[Target, dict[str, Any]]) -> Labelled:
     """Return the strides of one or two cohorts: the same strides labelled in two ways.
 
-    Where all of the people held out from training are there, theirs alone.
+    Only those that every network may be judged on, by its provenance.
     """
     cohorts = [read_cohort(path) for path in paths]
-    if held_out and all(held_out <= set(cohort.people()) for cohort in cohorts):
-        cohorts = [cohort.of_people(sorted(held_out)) for cohort in cohorts]
     first = cohorts[0]
     for cohort in cohorts[1:]:
         if cohort.angles_deg.shape != first.angles_deg.shape or bool(
             (cohort.angles_deg != first.angles_deg).any()
         ):
             raise DatasetError(f"{cohort.path}: holds other strides than {first.path}: give one")
+    for own in provenance.values():
+        people = meet(own, cohorts[0]).judge(cohorts[0]).people()
+        judged = np.isin(cohorts[0].subjects, people)
+        cohorts = [cohort.of(judged) for cohort in cohorts]
     per_kg = {cohort.target: cohort.per_kg for cohort in cohorts}
-    return Labelled(first.angles_deg, per_kg, first.stride_s)
+    return Labelled(cohorts[0].angles_deg, per_kg, cohorts[0].stride_s)
 
 
 def _print_errors(found: Evaluation) -> None:

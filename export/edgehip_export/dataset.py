@@ -38,7 +38,7 @@ COLUMNS: Final[dict[Target, tuple[str, ...]]] = {
 """The data set's own names of its output columns, in the order of our channels."""
 
 RELEASED_STRIDES: Final = 713
-RELEASED_PEOPLE: Final = 60
+RELEASED_IDS: Final = tuple(f"H{number:02d}" for number in range(1, 61))
 
 CADENCE_SPM: Final = {"slow": 78.0, "med": 115.0, "fast": 135.0}
 """The metronome's steps per minute for each label of the data set."""
@@ -123,8 +123,8 @@ class Cohort:
         return self.of(np.isin(self.subjects, list(people)))
 
     def is_release(self) -> bool:
-        """Return whether it has as many strides and people as the released data set."""
-        return len(self) == RELEASED_STRIDES and len(self.people()) == RELEASED_PEOPLE
+        """Return whether it has the people of the released data set, and as many strides."""
+        return len(self) == RELEASED_STRIDES and self.people() == RELEASED_IDS
 
 
 def read_cohort(path: str | Path) -> Cohort:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from edgehip_export.acquaintance import Acquaintance, meet
 from edgehip_export.dataset import Cohort
 from edgehip_export.metrics import (
     Errors,
@@ -28,21 +31,21 @@ class Evaluation:
         The model's.
     strides, people
         How many were evaluated.
-    held_out_only
-        Whether the cohort held people of the model's training, who were left out.
+    known
+        Whom of the cohort the model has met.
     pooled, subject_mean
         Errors over everything at once, and the mean of people's.
     cadences, outputs
         Rows of the two tables.
     stored
         What the model says of itself on its own test: pooled and subject-mean figures, if it was
-        evaluated on the same people.
+        evaluated on all of the same people.
     """
 
     name: str
     strides: int
     people: int
-    held_out_only: bool
+    known: Acquaintance
     pooled: Errors
     subject_mean: Errors
     cadences: list[Row]
@@ -53,35 +56,38 @@ class Evaluation:
 def evaluate(path: str | Path, cohort: Cohort, folder: Path) -> Evaluation:
     """Return how well a model does on a cohort; write tables and pictures to ``folder``.
 
-    A model that names its held-out people is evaluated on these where the cohort has all of them;
-    any other cohort is an external one and is taken whole.
+    A model that knows its own people (see :mod:`edgehip_export.acquaintance`) is evaluated on the
+    held-out ones among the cohort's; if there are none, on everybody who did not train it.
 
     Raises
     ------
+    DatasetError
+        If everybody trained it.
     ModelFileError
         If the file is no model, or gives no estimates of what the cohort is labelled with.
     ModelInputError
         If the model wants something the cohort does not tell.
     """
     answer = estimate(path, cohort)
-    held_out = set(answer.provenance.get("test_subjects", ()))
-    only = bool(held_out) and held_out <= set(cohort.people())
-    chosen = cohort.of_people(sorted(held_out)) if only else cohort
-    found = answer.per_kg
-    if only:
-        found = found[[subject in held_out for subject in cohort.subjects]]
+    known = meet(answer.provenance, cohort)
+    chosen = known.judge(cohort)
+    found = answer.per_kg[np.isin(cohort.subjects, known.judged)]
     truth, subjects = chosen.per_kg, chosen.subjects
     stored_keys = ("test_metrics_overall", "test_metrics_subject_mean")
     evaluation = Evaluation(
         name=answer.name,
         strides=len(chosen),
         people=len(chosen.people()),
-        held_out_only=only,
+        known=known,
         pooled=Errors.between(truth, found),
         subject_mean=subject_mean(truth, found, subjects),
         cadences=by_cadence(truth, found, subjects, chosen.cadences),
         outputs=per_output(truth, found, subjects),
-        stored={k: answer.provenance[k] for k in stored_keys if only and k in answer.provenance},
+        stored={
+            k: answer.provenance[k]
+            for k in stored_keys
+            if known.complete and k in answer.provenance
+        },
     )
     folder.mkdir(parents=True, exist_ok=True)
     write_table(folder / "metrics_by_cadence.csv", evaluation.cadences)

@@ -15,6 +15,7 @@ import torch
 
 from edgehip.channels import ANGLES
 from edgehip.errors import DatasetError, TrainingError
+from edgehip_export.acquaintance import remember
 from edgehip_export.dataset import DATA_SET, Cohort
 from edgehip_export.fit import Fit, Pair, Recipe, predict
 from edgehip_export.metrics import Errors, Row, by_cadence, per_output, subject_mean, write_table
@@ -259,6 +260,8 @@ class _Run:
             protocol=asdict(self.protocol),
             epochs=len(fit.history),
             test_subjects=list(self.held_out),
+            test_strides=remember(self.test, self.held_out),
+            training_strides=remember(self.pool, self.pool.people()),
             **metrics,
         )
         return TrainedModel(f"{self.family}-{network.target}", (network,))
