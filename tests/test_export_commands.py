@@ -1,6 +1,7 @@
 """The workstation's commands, as somebody uses them."""
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from edgehip_export.commands import evaluate, export, import_, train
 from edgehip_export.parity import normal_strides, normalised_error
 from edgehip_export.split import hold_out
 from edgehip_export.trained import load_trained
-from tests.export_cohort import SIXTY, write_cohort
+from tests.export_cohort import SIXTY, cohort_arrays, write_cohort
 from tests.small_disk import room_for
 from tests.test_export_checkpoint import synthetic
 
@@ -120,6 +121,53 @@ def test_people_are_known_by_their_strides_not_by_their_ids(
     message = "was trained on every one of its 16 people: give others"
     assert message in refused(evaluate, DatasetError, model, trained, *out)
     assert message in refused(export, DatasetError, model, *out, "--strides", trained)
+
+
+def test_the_folder_of_an_evaluation_says_what_was_evaluated(
+    tmp_path: Path, twenty: tuple[Path, Path]
+) -> None:
+    cohort, model = twenty
+    run(evaluate, model, cohort, "-o", tmp_path)
+    about = json.loads((tmp_path / "metrics.json").read_text())
+    provenance = load_trained(model).networks[0].provenance
+    assert about["model"]["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
+    assert about["cohort"]["sha256"] == hashlib.sha256(cohort.read_bytes()).hexdigest()
+    assert about["cohort"]["people"] == sorted(provenance["test_subjects"])
+    assert about["held_out_only"] is True
+    assert len(about["trained_the_model"]) == 16
+    assert about["errors"]["stored, pooled"]["R2"] == provenance["test_metrics_overall"]["R2"]
+    assert about["errors"]["pooled"]["RMSE"] == pytest.approx(
+        provenance["test_metrics_overall"]["RMSE"], rel=1e-5
+    )
+    with (tmp_path / "peaks.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["strides"] for row in rows] == ["12"] * 3
+    for row in rows:
+        assert float(row["lower_limit"]) < float(row["bias"]) < float(row["upper_limit"])
+
+
+def test_names_with_signs_of_formulas_are_drawn(tmp_path: Path, moments: Path) -> None:
+    cohort = write_cohort(tmp_path / "a$x_$b^{.npz", people=["A"], strides_each=2)
+    result = run(evaluate, moments, cohort, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    with (tmp_path / "out" / "peaks.csv").open() as file:
+        assert {row["lower_limit"] for row in csv.DictReader(file)} == {""}
+
+
+def test_a_person_whose_reference_does_not_vary_leaves_the_others_a_mean(
+    tmp_path: Path, moments: Path
+) -> None:
+    arrays = cohort_arrays(people=["A", "B", "C"])
+    arrays["Y"][:3] = 70.0
+    cohort = write_cohort(tmp_path / "c.npz", people=["A", "B", "C"], Y=arrays["Y"])
+    result = run(evaluate, moments, cohort, "-o", tmp_path)
+    assert "(R² without 1 whose reference does not vary)" in result.output
+    with (tmp_path / "metrics_per_output.csv").open() as file:
+        for row in csv.DictReader(file):
+            assert np.isfinite(float(row["subject_mean_R2"]))
+            assert row["subject_mean_R2_people"] == "2"
+    plain = json.loads((tmp_path / "metrics.json").read_text(), parse_constant=pytest.fail)
+    assert plain["errors"]["subject-mean"]["R2_undefined_people"] == 1
 
 
 def test_a_checkpoint_without_strides_goes_by_ids_and_says_so(tmp_path: Path) -> None:
@@ -239,6 +287,9 @@ def test_bundled_model_is_evaluated_by_its_name(tmp_path: Path) -> None:
     cohort = write_cohort(tmp_path / "cohort.npz", people=SIXTY[:2], strides_each=1)
     result = run(evaluate, "hip-cycle", cohort, "-o", tmp_path / "out")
     assert "hip-cycle: 2 strides of 2 people" in result.output
+    assert "not of new people if yours are among them" in result.output
+    own = load_model("hip-cycle").card.metrics["by_laboratory"]["fukuchi_tm"]["moments"]
+    assert figures(result, "left out, fukuchi_tm") == [f"{x:.4f}" for x in own.values()]
     labels = {"speed_label": np.array(["uphill", "uphill"])}
     other = write_cohort(tmp_path / "other.npz", people=SIXTY[:2], strides_each=1, **labels)
     told = write_cohort(

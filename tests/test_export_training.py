@@ -180,3 +180,10 @@ def test_cadence_rows_count_what_they_hold(cohort: Cohort) -> None:
         ("med", 6, 6),
         ("slow", 6, 6),
     ]
+
+
+def test_a_cadence_may_be_called_overall(cohort: Cohort) -> None:
+    labels = np.where(cohort.cadences == "slow", "overall", cohort.cadences)
+    rows = by_cadence(cohort.per_kg, cohort.per_kg * 0.9, cohort.subjects, labels)
+    counts = [(row["speed"], row["n_trials"]) for row in rows]
+    assert counts == [("overall", 18), ("fast", 6), ("med", 6), ("overall (label)", 6)]

@@ -148,9 +148,12 @@ def _sorted(
     missing: int,
     told_by: Literal["strides", "ids", "nothing"],
 ) -> Acquaintance:
+    def in_order(some: set[str]) -> tuple[str, ...]:
+        return tuple(person for person in people if person in some)
+
     new = set(people) - held_out - trained
-    parts = (tuple(p for p in people if p in part) for part in (held_out, trained, new))
-    return Acquaintance(*parts, missing=missing, told_by=told_by)
+    parts = in_order(held_out), in_order(trained), in_order(new)
+    return Acquaintance(*parts, missing, told_by)
 
 
 def _words(plain: object) -> list[str]:

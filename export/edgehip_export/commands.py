@@ -1,6 +1,6 @@
 """The workstation's commands: ``edgehip train``, ``evaluate``, ``import`` and ``export``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from edgehip.model_card import Format
 from edgehip_export.acquaintance import meet
 from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.dataset import DATA_SET, read_cohort
-from edgehip_export.evaluate import Evaluation
+from edgehip_export.error_report import print_errors
 from edgehip_export.evaluate import evaluate as evaluate_model
 from edgehip_export.export_file import export_file, is_model_file
 from edgehip_export.export_model import (
@@ -31,7 +31,7 @@ from edgehip_export.export_report import LEGEND, ExportReport
 from edgehip_export.fit import Recipe
 from edgehip_export.forms import TYPICAL_STRIDE_S
 from edgehip_export.many_option import ManyOption
-from edgehip_export.metrics import Errors
+from edgehip_export.metrics import Errors, Row
 from edgehip_export.networks import FAMILIES
 from edgehip_export.progress_bar import ProgressBar
 from edgehip_export.quantize import PRECISIONS, Precision
@@ -111,9 +111,9 @@ def evaluate(model: str, cohort: Path, output: Path) -> None:
         f"{found.name}: {found.strides} strides of {found.people} "
         f"{'held-out people' if found.known.held_out else 'people'}"
     )
-    for note in found.known.notes():
+    for note in found.notes():
         click.echo(f"  {note}")
-    _print_errors(found)
+    print_errors([*found.rows(), *_cadences(found.cadences)])
     click.echo(f"tables and plots: {output}")
 
 
@@ -269,23 +269,7 @@ def _labelled(paths: tuple[Path, ...], provenance: Mapping[Target, dict[str, Any
     return Labelled(cohorts[0].angles_deg, per_kg, cohorts[0].stride_s)
 
 
-def _print_errors(found: Evaluation) -> None:
-    line = "{:<26}{:>9}{:>9}{:>9}"
-    click.echo(line.format("", "RMSE", "MAE", "R²"))
-
-    def show(name: str, errors: Errors) -> None:
-        figures = (f"{x:.4f}" for x in (errors.rmse, errors.mae, errors.r2))
-        click.echo(line.format(name, *figures))
-
-    show("pooled", found.pooled)
-    show("subject-mean", found.subject_mean)
-    for title, key in (
-        ("stored, pooled", "test_metrics_overall"),
-        ("stored, subject-mean", "test_metrics_subject_mean"),
-    ):
-        if key in found.stored:
-            stored = found.stored[key]
-            show(title, Errors(stored["RMSE"], stored["MAE"], stored["R2"]))
-    for row in found.cadences[1:]:
-        figures = (f"{row[f'subject_mean_{name}']:.4f}" for name in ("RMSE", "MAE", "R2"))
-        click.echo(line.format(f"subject-mean, {row['speed']}", *figures))
+def _cadences(rows: Sequence[Row]) -> Iterator[tuple[str, Errors]]:
+    for row in rows[1:]:
+        errors = {name: float(row[f"subject_mean_{name}"]) for name in ("RMSE", "MAE", "R2")}
+        yield f"subject-mean, {row['speed']}", Errors.of(errors)

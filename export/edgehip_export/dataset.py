@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
 from edgehip.errors import DatasetError
+from edgehip_export.file_digest import file_sha256
 from edgehip_export.npz import read_npz, texts
 from edgehip_export.trained import SAMPLES_PER_CYCLE, Target
 
@@ -83,8 +84,8 @@ class Cohort:
     stride_s
         (N,) from the optional key of this name, or else from the data set's cadence labels; None
         where neither tells.
-    path
-        Where it came from.
+    path, sha256
+        The file it came from.
     """
 
     angles_deg: Floats
@@ -96,6 +97,7 @@ class Cohort:
     body_height_m: Floats
     stride_s: Floats | None
     path: str
+    sha256: str
 
     def __len__(self) -> int:
         return len(self.angles_deg)
@@ -116,6 +118,7 @@ class Cohort:
             self.body_height_m[chosen],
             None if self.stride_s is None else self.stride_s[chosen],
             self.path,
+            self.sha256,
         )
 
     def of_people(self, people: Sequence[str]) -> "Cohort":
@@ -144,12 +147,12 @@ def read_cohort(path: str | Path) -> Cohort:
         )
     arrays = read_npz(path, (*KEYS, "stride_s"))
     try:
-        return _cohort(arrays, str(path))
+        return _cohort(arrays, str(path), file_sha256(path))
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
 
 
-def _cohort(arrays: dict[str, NDArray[Any]], path: str) -> Cohort:
+def _cohort(arrays: dict[str, NDArray[Any]], path: str, sha256: str) -> Cohort:
     if missing := [key for key in KEYS if key not in arrays]:
         raise DatasetError(
             f"lacks {', '.join(missing)}; a Gait2Hip-60 file has {', '.join(KEYS)} ({DATA_SET})"
@@ -182,6 +185,7 @@ def _cohort(arrays: dict[str, NDArray[Any]], path: str) -> Cohort:
         _number_each(arrays, "height_m", subjects),
         _of_cadences(texts(arrays["speed_label"])) if stride_s is None else stride_s,
         path,
+        sha256,
     )
 
 
