@@ -17,12 +17,14 @@ from edgehip.model_report import describe
 from edgehip_export import parity
 from edgehip_export.answers import answers
 from edgehip_export.commands import evaluate, export, import_, train
+from edgehip_export.export import export_onnx
 from edgehip_export.parity import normal_strides, normalised_error
 from edgehip_export.split import hold_out
 from edgehip_export.trained import load_trained
 from tests.export_cohort import SIXTY, cohort_arrays, write_cohort
 from tests.small_disk import room_for
 from tests.test_export_checkpoint import synthetic
+from tests.test_export_engines import CARD, Tiny
 
 
 @pytest.fixture(autouse=True)
@@ -199,7 +201,8 @@ def test_checkpoints_to_files_that_can_be_evaluated(tmp_path: Path, moments: Pat
     )
     assert result.exit_code == 0, result.output
     names = [f"gait2hip60-lstm-step-{p}.{f}" for f in ("onnx", "tflite") for p in ("fp32", "int8")]
-    assert [line.split()[0] for line in result.output.splitlines()[1:5]] == names
+    assert [line.split()[-1] for line in result.output.splitlines()[1:5]] == names
+    assert "'edgehip stream' knows it only later, and runs cycle forms" in result.output
     found = []
     for name in ("both.pt", f"files/{names[0]}", f"files/{names[2]}"):
         result = run(evaluate, tmp_path / name, strides[0], "-o", tmp_path / "evaluated")
@@ -217,6 +220,11 @@ def test_trained_models_of_two_targets_make_one(tmp_path: Path) -> None:
     card = load_model(tmp_path / "lstm-step-fp32.onnx").card
     assert [t.name for t in card.outputs[:2]] == ["moments_nm_per_kg", "forces_n_per_kg"]
     assert max(map(len, describe(card).splitlines())) < 400
+    named = (*words, "--name", "mine")
+    assert run(export, models[0], *named).exit_code == 0
+    assert "mine-step-fp32.onnx: was made of another model" in refused(
+        export, ModelFileError, models[1], *named
+    )
     assert "2 networks are for moments" in refused(
         export, ModelFileError, models[1], models[1], *words
     )
@@ -257,6 +265,8 @@ def test_bad_input_is_one_line(tmp_path: Path, moments: Path) -> None:
         (["hip-cycle", "--form", "step"], "--form: does nothing with a model file"),
         (["hip-cycle", "--stride-s", 1.2], "--stride-s: does nothing with a model file"),
         (["x.pt", "--stride-s", 1.2], "--stride-s: does nothing without --form step"),
+        (["hip-cycle", "hip-sample", "--name", "a"], "one name cannot be that of several"),
+        (["hip-cycle", "--name", "a/b"], "'a/b' cannot be the name of a file"),
         (["x.pt", "--form", "step", "--stride-s", 0], "0.0 is not in the range"),
         (["x.pt", "--any-error", "--error-limit", 1], "--error-limit: does nothing with --any-e"),
     ],
@@ -314,6 +324,32 @@ def test_a_bundled_model_is_brought_to_other_precisions(bundled: Path, tmp_path:
         assert small.card.metrics["parity"]["size_ratio"] < most_size
         found = answers(small.engine.run, small.card, stride)
         assert max(normalised_error(found[n], right[n]) for n in right) < most_error
+
+
+def test_a_file_is_compared_with_all_it_wants_to_know(tmp_path: Path) -> None:
+    export_onnx(Tiny(), CARD, tmp_path / "tiny.onnx")
+    tiny, strides = load_model(tmp_path / "tiny.onnx"), normal_strides(4)
+    known = {
+        "body_height_m": np.linspace(0.6, 2.5, 4, dtype=np.float32),
+        "stride_s": np.linspace(0.7, 1.5, 4, dtype=np.float32),
+    }
+    forces = answers(tiny.engine.run, tiny.card, strides, known)["forces_n_per_kg"]
+    arrays = cohort_arrays(people=SIXTY[:4], strides_each=1, target="forces") | {
+        "X": strides,
+        "Y": forces * 290,
+        "weight_kg": np.full(4, 290.0),
+        "height_m": known["body_height_m"],
+        "speed_label": np.full(4, "uphill"),
+    }
+    cohort = write_cohort(tmp_path / "untold.npz", **arrays)
+    words = (tmp_path / "tiny.onnx", "--to", "onnx", "--precision", "fp16", "-o", tmp_path / "out")
+    line = refused(export, ModelInputError, *words, "--strides", cohort)
+    assert "untold.npz has neither a key stride_s nor the cadence labels" in line
+    told = write_cohort(tmp_path / "told.npz", **arrays, stride_s=known["stride_s"])
+    assert run(export, *words, "--strides", told).exit_code == 0
+    report = json.loads((tmp_path / "out" / "tiny.parity.json").read_text())
+    accuracy = report["tiny-fp16.onnx"]["parity"]["accuracy"]["forces_n_per_kg"]
+    assert accuracy["r2_of_source"] > 0.9999
 
 
 def test_what_is_not_offered_is_said_and_the_rest_written(tmp_path: Path) -> None:

@@ -43,6 +43,19 @@ from edgehip_export.trained import Target, save_trained
 RECIPE = Recipe()
 FILE = NamedPath(dir_okay=False)
 FOLDER = NamedPath(file_okay=False)
+STEPS_NOTE = (
+    "step forms are for callers that put the state back to zero at the very instant of initial "
+    "contact; 'edgehip stream' knows it only later, and runs cycle forms"
+)
+
+
+def _file_name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
+    """Return a model's name, if files can be called so."""
+    if name is not None and (
+        not name or name.startswith(".") or not name.isprintable() or set(name) & set("/\\:")
+    ):
+        raise click.BadParameter(f"{name!r} cannot be the name of a file")
+    return name
 
 
 @click.command()
@@ -120,7 +133,9 @@ def evaluate(model: str, cohort: Path, output: Path) -> None:
 @click.command("import")
 @click.argument("checkpoints", type=FILE, nargs=-1, required=True)
 @click.option("-o", "--output", type=FILE, required=True, help="The model, ending in .pt.")
-@click.option("--name", help="The model's name.")
+@click.option(
+    "--name", callback=_file_name, help="The model's name, by default after its networks."
+)
 def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> None:
     """Import released CHECKPOINTS of Gait2Hip-60 as one model.
 
@@ -161,7 +176,8 @@ def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> No
     cls=ManyOption,
     type=click.Choice(FORMS),
     default=["cycle"],
-    help="A whole gait cycle a call (default), or one sample with its state.",
+    help="A whole gait cycle a call (default), or one sample with its state, which 'edgehip "
+    "stream' cannot run: it does not know the instant of initial contact when it comes.",
 )
 @click.option(
     "--stride-s",
@@ -169,6 +185,9 @@ def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> No
     default=TYPICAL_STRIDE_S,
     show_default=True,
     help="Stride a step form is for.",
+)
+@click.option(
+    "--name", callback=_file_name, help="What the files are called, by default the model."
 )
 @click.option("--strides", cls=ManyOption, type=FILE, help="Held-out NPZ file(s) to compare on.")
 @click.option(
@@ -184,6 +203,7 @@ def export(
     precisions: tuple[Precision, ...],
     forms: tuple[Form, ...],
     stride_s: float,
+    name: str | None,
     strides: tuple[Path, ...],
     error_limit: float | None,
     any_error: bool,
@@ -197,6 +217,8 @@ def export(
     files = all(is_model_file(model) for model in models)
     if not files and any(is_model_file(model) for model in models):
         raise click.UsageError("model files and checkpoints cannot be exported together")
+    if files and name is not None and len(models) > 1:
+        raise click.UsageError("--name: one name cannot be that of several model files")
     steps = "step" in forms
     refuse_idle(
         ("forms", "--form", not files, "with a model file, which stays of its form"),
@@ -220,6 +242,7 @@ def export(
                 output,
                 formats,
                 precisions,
+                name=name,
                 labelled=labelled,
                 limits=limits,
                 on_file=report,
@@ -227,6 +250,7 @@ def export(
         ]
     else:
         trained = open_trained(models)
+        trained = replace(trained, name=name or trained.name)
         provenance = {network.target: network.provenance for network in trained.networks}
         done = export_model(
             trained,
@@ -240,6 +264,8 @@ def export(
             on_file=report,
         )
     click.echo(LEGEND)
+    if steps:
+        click.echo(STEPS_NOTE)
     if refused := [exported for exported in done if exported.refusal is not None]:
         first = refused[0]
         advice = " (--error-limit and --any-error change that)" if first.parity else ""
@@ -266,7 +292,8 @@ def _labelled(paths: tuple[Path, ...], provenance: Mapping[Target, dict[str, Any
         judged = np.isin(cohorts[0].subjects, people)
         cohorts = [cohort.of(judged) for cohort in cohorts]
     per_kg = {cohort.target: cohort.per_kg for cohort in cohorts}
-    return Labelled(cohorts[0].angles_deg, per_kg, cohorts[0].stride_s)
+    first = cohorts[0]
+    return Labelled(first.angles_deg, per_kg, first.stride_s, first.body_height_m, first.path)
 
 
 def _cadences(rows: Sequence[Row]) -> Iterator[tuple[str, Errors]]:

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
-from edgehip.errors import ModelFileError, ModelInputError
+from edgehip.errors import ModelFileError
 from edgehip.model import Model, load_model
 from edgehip.model_card import ModelCard
-from edgehip_export.answers import Floats, answers, needs_duration
+from edgehip_export.answers import Floats, answers, require_duration
 from edgehip_export.checkpoint import import_checkpoints
-from edgehip_export.dataset import CADENCE_SPM, Cohort
+from edgehip_export.dataset import Cohort
 from edgehip_export.export_file import is_model_file
 from edgehip_export.fit import predict
 from edgehip_export.forms import OUTPUTS
@@ -101,15 +101,9 @@ def estimate(path: str | Path, cohort: Cohort) -> Estimate:
 
 def _others(model: Model, cohort: Cohort) -> dict[str, Floats]:
     """Return what the model wants beyond angles."""
+    require_duration(model.card, model.path, cohort.stride_s, cohort.path)
     others = {"body_height_m": cohort.body_height_m}
-    if cohort.stride_s is not None:
-        others["stride_s"] = cohort.stride_s
-    elif needs_duration(model.card):
-        raise ModelInputError(
-            f"{model.path}: wants each stride's duration, and {cohort.path} has neither a key "
-            f"stride_s nor the cadence labels {', '.join(CADENCE_SPM)}"
-        )
-    return others
+    return others if cohort.stride_s is None else others | {"stride_s": cohort.stride_s}
 
 
 def _left_out(card: ModelCard, target: Target) -> dict[str, Errors]:
