@@ -19,6 +19,7 @@ from edgehip_export.answers import answers
 from edgehip_export.commands import evaluate, export, import_, train
 from edgehip_export.export import export_onnx
 from edgehip_export.parity import normal_strides, normalised_error
+from edgehip_export.progress_bar import ProgressBar
 from edgehip_export.split import hold_out
 from edgehip_export.trained import load_trained
 from tests.export_cohort import SIXTY, cohort_arrays, write_cohort
@@ -44,6 +45,22 @@ def refused(command: object, error: type[EdgehipError], *words: object) -> str:
     return str(result.exception)
 
 
+def test_an_interrupt_is_told_on_a_line_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(bar: ProgressBar, _: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ProgressBar, "show", interrupted)
+    cohort = write_cohort(tmp_path / "cohort.npz", people=SIXTY[:10])
+    result = run(train, "lstm", cohort, "-o", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "\ninterrupted: the same command goes on from here" in result.output
+    monkeypatch.undo()
+    result = run(train, "lstm", cohort, "-o", tmp_path / "run", "--most-epochs", 1)
+    assert "most_epochs 300 there, 1 here" in str(result.exception)
+
+
 def figures(result: Result, name: str) -> list[str]:
     """Return RMSE, MAE and R² of a line of the printed table."""
     lines = [line for line in result.output.splitlines() if line.startswith(f"{name} ")]
@@ -63,10 +80,12 @@ def test_data_set_to_trained_to_evaluated(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "30 strides of 10 people, moments, not the release (https://doi.org/" in result.output
     assert "speed,n_trials,n_subjects" in result.output
-    result = run(evaluate, run_folder / "model.pt", cohort, "-o", tmp_path / "on-test")
+    trained = result
+    result = run(evaluate, run_folder, cohort, "-o", tmp_path / "on-test")
     assert "6 strides of 2 held-out people" in result.output
     for name in ("pooled", "subject-mean"):
         assert figures(result, name) == figures(result, f"stored, {name}")
+        assert figures(result, name) == figures(trained, name)
     others = write_cohort(tmp_path / "others.npz", people=["P1", "P2", "P3"], seed=7)
     result = run(evaluate, run_folder / "model.pt", others, "-o", tmp_path / "external")
     assert "9 strides of 3 people" in result.output
@@ -191,6 +210,8 @@ def test_checkpoints_to_files_that_can_be_evaluated(tmp_path: Path, moments: Pat
     forces = synthetic(tmp_path / "mf.pt", target="forces")
     result = run(import_, forces, moments, "-o", tmp_path / "both.pt")
     assert "gait2hip60-lstm, moments and forces" in result.output
+    line = refused(import_, ModelFileError, tmp_path / "both.pt", "-o", tmp_path / "again.pt")
+    assert "is a model of edgehip already: evaluate and export take it as it is" in line
     strides = [
         write_cohort(tmp_path / f"{t}.npz", target=t, people=SIXTY[:2], strides_each=1)
         for t in ("moments", "forces")
@@ -249,6 +270,9 @@ def test_bad_input_is_one_line(tmp_path: Path, moments: Path) -> None:
     assert "must end in .pt" in run(import_, moments, *out).output
     assert "cannot be exported together" in run(export, "hip-cycle", moments, *out).output
     assert "is not a PyTorch checkpoint" in refused(export, ModelFileError, text, *out)
+    for command, words in ((evaluate, (good,)), (export, ())):
+        line = refused(command, ModelFileError, tmp_path, *words, *out)
+        assert "is a folder without model.pt" in line
     assert "looks like radians" in refused(evaluate, DatasetError, moments, radians, *out)
     assert "gives no forces" in refused(evaluate, ModelFileError, moments, good, *out)
     assert "looks like radians" in refused(train, DatasetError, "lstm", radians, *out)

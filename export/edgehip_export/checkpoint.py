@@ -54,6 +54,10 @@ def import_checkpoint(path: str | Path) -> TrainedNetwork:
         If the file is not one, would run code, or its columns are not the data set's.
     """
     content = load_tensors(path)
+    if "edgehip" in content:
+        raise ModelFileError(
+            f"{path}: is a model of edgehip already: evaluate and export take it as it is"
+        )
     try:
         angles = tuple(content["in_cols"])
         outputs = tuple(content["out_cols"])

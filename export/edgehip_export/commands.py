@@ -18,6 +18,7 @@ from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.dataset import DATA_SET, read_cohort
 from edgehip_export.error_report import print_errors
 from edgehip_export.evaluate import evaluate as evaluate_model
+from edgehip_export.evaluate import stored_errors
 from edgehip_export.export_file import export_file, is_model_file
 from edgehip_export.export_model import (
     FORMATS,
@@ -35,6 +36,7 @@ from edgehip_export.metrics import Errors, Row
 from edgehip_export.networks import FAMILIES
 from edgehip_export.progress_bar import ProgressBar
 from edgehip_export.quantize import PRECISIONS, Precision
+from edgehip_export.run_folder import model_file
 from edgehip_export.sources import open_trained
 from edgehip_export.train import Protocol
 from edgehip_export.train import train as train_model
@@ -97,14 +99,24 @@ def train(
     protocol = Protocol(recipe, scale_targets=scale_targets)
     bar = ProgressBar()
     try:
-        train_model(strides, family, output, protocol, device=device, on_epoch=bar.show)
+        model = train_model(
+            strides,
+            family,
+            output,
+            protocol,
+            device=device,
+            on_stage=bar.begin,
+            on_epoch=bar.show,
+        )
     except KeyboardInterrupt as interrupt:
+        bar.close()
         click.echo(f"interrupted: the same command goes on from here ({output})", err=True)
         raise click.Abort from interrupt
     finally:
         bar.close()
     for line in (output / "test_metrics_by_cadence.csv").read_text().splitlines():
         click.echo(line)
+    print_errors(stored_errors(model.networks[0].provenance).items())
     click.echo(f"{output / 'model.pt'}: trained")
 
 
@@ -115,7 +127,8 @@ def train(
 def evaluate(model: str, cohort: Path, output: Path) -> None:
     """Evaluate MODEL on COHORT, an NPZ file of Gait2Hip-60's shape.
 
-    MODEL is a trained model, a released checkpoint, an exported file, or a bundled model's name.
+    MODEL is a trained model or its run's folder, a released checkpoint, an exported file, or a
+    bundled model's name.
     Where COHORT holds people the model was tested on, these alone are taken, and people it was
     trained on never: a trained model knows both by their strides.
     """
@@ -152,7 +165,7 @@ def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> No
 
 
 @click.command()
-@click.argument("models", type=FILE, nargs=-1, required=True)
+@click.argument("models", type=NamedPath(), nargs=-1, required=True)
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder for the files.")
 @click.option(
     "--to",
@@ -214,6 +227,7 @@ def export(
     Files (.onnx or .tflite) of fp32 and bundled models, by their names, are brought to other
     precisions and compared with themselves.
     """
+    models = tuple(model_file(model) for model in models)
     files = all(is_model_file(model) for model in models)
     if not files and any(is_model_file(model) for model in models):
         raise click.UsageError("model files and checkpoints cannot be exported together")

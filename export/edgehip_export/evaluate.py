@@ -112,7 +112,7 @@ def evaluate(path: str | Path, cohort: Cohort, folder: Path) -> Evaluation:
         cadences=by_cadence(truth, found, subjects, chosen.cadences),
         outputs=per_output(truth, found, subjects),
         left_out=answer.left_out,
-        stored=_stored(answer.provenance) if known.complete else {},
+        stored=stored_errors(answer.provenance) if known.complete else {},
     )
     folder.mkdir(parents=True, exist_ok=True)
     write_table(folder / "metrics_by_cadence.csv", evaluation.cadences)
@@ -130,7 +130,7 @@ def evaluate(path: str | Path, cohort: Cohort, folder: Path) -> Evaluation:
     return evaluation
 
 
-def _stored(provenance: dict[str, Any]) -> dict[str, Errors]:
+def stored_errors(provenance: dict[str, Any]) -> dict[str, Errors]:
     """Return a model's own figures; none if they are not as ours and the released ones are."""
     keys = {"pooled": "test_metrics_overall", "subject-mean": "test_metrics_subject_mean"}
     try:

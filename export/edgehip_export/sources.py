@@ -17,6 +17,7 @@ from edgehip_export.export_file import is_model_file
 from edgehip_export.fit import predict
 from edgehip_export.forms import OUTPUTS
 from edgehip_export.metrics import Errors
+from edgehip_export.run_folder import model_file
 from edgehip_export.safe_load import load_tensors
 from edgehip_export.trained import Target, TrainedModel, load_trained
 
@@ -67,7 +68,7 @@ def open_trained(paths: Sequence[str | Path]) -> TrainedModel:
 
 
 def estimate(path: str | Path, cohort: Cohort) -> Estimate:
-    """Return what any model says of a cohort: a file, or a bundled model by its name.
+    """Return what any model says of a cohort: a file, a run's folder, or a bundled model's name.
 
     Raises
     ------
@@ -77,6 +78,7 @@ def estimate(path: str | Path, cohort: Cohort) -> Estimate:
         If the model wants something the cohort does not tell.
     """
     target = cohort.target
+    path = model_file(Path(path))
     if is_model_file(path):
         model = load_model(path, trusted=False)
         if (name := OUTPUTS[target]) not in (tensor.name for tensor in model.card.outputs):
