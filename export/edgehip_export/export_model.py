@@ -19,15 +19,13 @@ from edgehip_export.answers import Floats, answers, inputs_of
 from edgehip_export.export import onnx_graph, run_module, tflite_graph
 from edgehip_export.forms import OUTPUTS, TYPICAL_STRIDE_S, CycleForm, cycle_form, step_form
 from edgehip_export.networks import Mamba
-from edgehip_export.parity import Parity, measure, normal_strides
+from edgehip_export.parity import Parity, calibration_strides, measure, normal_strides
 from edgehip_export.quantize import PRECISIONS, Inputs, Precision, quantize_onnx, quantize_tflite
 from edgehip_export.trained import SAMPLES_PER_CYCLE, Target, TrainedModel
 from edgehip_export.while_graph import loop_over_samples
 
 Form = Literal["cycle", "step"]
 FORMS: Final[tuple[Form, ...]] = ("cycle", "step")
-CALIBRATION_SEED: Final = 1
-"""Other made-up people than those whom a file is compared on without ``--strides``."""
 GraphIn = Callable[[Precision, Sequence[Inputs]], bytes]
 FORMATS: Final[tuple[Format, ...]] = ("onnx", "tflite")
 
@@ -224,9 +222,7 @@ def export_graphs(
     _check_same_model(folder, card)
     folder.mkdir(parents=True, exist_ok=True)
     reference: dict[str, Floats] = {OUTPUTS[t]: values for t, values in labelled.per_kg.items()}
-    calibration = [
-        inputs_of(card, stride[None]) for stride in normal_strides(seed=CALIBRATION_SEED)
-    ]
+    calibration = [inputs_of(card, stride[None]) for stride in calibration_strides()]
     note = folder / f"{card.name}.parity.json"
     try:
         report = dict(json.loads(note.read_bytes())) if note.exists() else {}
