@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ModelInputError, ParityError
@@ -173,6 +174,22 @@ def test_names_with_signs_of_formulas_are_drawn(tmp_path: Path, moments: Path) -
     assert result.exit_code == 0, result.output
     with (tmp_path / "out" / "peaks.csv").open() as file:
         assert {row["lower_limit"] for row in csv.DictReader(file)} == {""}
+
+
+def test_a_long_title_stays_in_the_picture(
+    tmp_path: Path, moments: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def look(figure: Figure, *_: object, **__: object) -> None:
+        figure.draw_without_rendering()
+        title = figure.texts[0].get_window_extent()
+        seen.append(title.width < figure.bbox.width)
+
+    monkeypatch.setattr(Figure, "savefig", look)
+    cohort = write_cohort(tmp_path / f"{'HOSPITAL_' * 20}.npz", people=["A"])
+    run(evaluate, moments, cohort, "-o", tmp_path / "out")
+    assert seen == [True, True]
 
 
 def test_a_person_whose_reference_does_not_vary_leaves_the_others_a_mean(

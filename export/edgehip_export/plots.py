@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 UNITS: dict[Target, str] = {"moments": "Nm/kg", "forces": "N/kg"}
 REFERENCE, ESTIMATE = "0.25", "tab:red"
-LETTERS_PER_INCH = 11
+LETTERS_PER_INCH = 8
 
 
 def plot_curves(
