@@ -7,6 +7,8 @@ from edgehip.channels import ANGLES
 from edgehip.model_card import ModelCard, TensorCard
 
 INDENT = "  "
+LONGEST_TEXT = 300
+"""Of an entry: longer ones are for programs."""
 
 
 def describe(card: ModelCard) -> str:
@@ -67,7 +69,13 @@ def _nested(content: dict[str, Any], indent: str) -> Iterator[str]:
         elif isinstance(value, float):
             yield f"{indent}{key}: {_number(value)}"
         else:
-            yield f"{indent}{key}: {value}"
+            yield f"{indent}{key}: {_short(str(value))}"
+
+
+def _short(text: str) -> str:
+    if len(text) <= LONGEST_TEXT:
+        return text
+    return f"{text[: LONGEST_TEXT // 10]}... ({len(text)} characters)"
 
 
 def _number(value: float) -> str:

@@ -1,12 +1,16 @@
 """The workstation's commands, as somebody uses them."""
 
 import csv
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ModelInputError, ParityError
 from edgehip.model import bundled_models, load_model
@@ -14,10 +18,15 @@ from edgehip.model_report import describe
 from edgehip_export import parity
 from edgehip_export.answers import answers
 from edgehip_export.commands import evaluate, export, import_, train
+from edgehip_export.export import export_onnx
 from edgehip_export.parity import normal_strides, normalised_error
-from tests.export_cohort import SIXTY, write_cohort
+from edgehip_export.progress_bar import ProgressBar
+from edgehip_export.split import hold_out
+from edgehip_export.trained import load_trained
+from tests.export_cohort import SIXTY, cohort_arrays, write_cohort
 from tests.small_disk import room_for
 from tests.test_export_checkpoint import synthetic
+from tests.test_export_engines import CARD, Tiny
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +46,28 @@ def refused(command: object, error: type[EdgehipError], *words: object) -> str:
     return str(result.exception)
 
 
+def test_an_interrupt_is_told_on_a_line_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(bar: ProgressBar, _: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ProgressBar, "show", interrupted)
+    cohort = write_cohort(tmp_path / "cohort.npz", people=SIXTY[:10])
+    result = run(train, "lstm", cohort, "-o", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "\ninterrupted: the same command goes on from here" in result.output
+    monkeypatch.undo()
+    result = run(train, "lstm", cohort, "-o", tmp_path / "run", "--most-epochs", 1)
+    assert "most_epochs 300 there, 1 here" in str(result.exception)
+
+
+def figures(result: Result, name: str) -> list[str]:
+    """Return RMSE, MAE and R² of a line of the printed table."""
+    lines = [line for line in result.output.splitlines() if line.startswith(f"{name} ")]
+    return lines[0].split()[-3:]
+
+
 @pytest.fixture
 def moments(tmp_path: Path) -> Path:
     return synthetic(tmp_path / "jm.pt")
@@ -50,12 +81,12 @@ def test_data_set_to_trained_to_evaluated(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "30 strides of 10 people, moments, not the release (https://doi.org/" in result.output
     assert "speed,n_trials,n_subjects" in result.output
-    result = run(evaluate, run_folder / "model.pt", cohort, "-o", tmp_path / "on-test")
+    trained = result
+    result = run(evaluate, run_folder, cohort, "-o", tmp_path / "on-test")
     assert "6 strides of 2 held-out people" in result.output
-    pooled, subject, stored_pooled, stored_subject = (
-        line.split()[-3:] for line in result.output.splitlines()[2:6]
-    )
-    assert (pooled, subject) == (stored_pooled, stored_subject)
+    for name in ("pooled", "subject-mean"):
+        assert figures(result, name) == figures(result, f"stored, {name}")
+        assert figures(result, name) == figures(trained, name)
     others = write_cohort(tmp_path / "others.npz", people=["P1", "P2", "P3"], seed=7)
     result = run(evaluate, run_folder / "model.pt", others, "-o", tmp_path / "external")
     assert "9 strides of 3 people" in result.output
@@ -67,10 +98,137 @@ def test_data_set_to_trained_to_evaluated(tmp_path: Path) -> None:
     assert [row["output"] for row in rows] == ["hip_flexion", "hip_adduction", "hip_rotation"]
 
 
+@pytest.fixture(scope="module")
+def twenty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a cohort of twenty people and a model that was trained on sixteen of them."""
+    folder = tmp_path_factory.mktemp("twenty")
+    cohort = write_cohort(folder / "cohort.npz", people=SIXTY[:20])
+    result = run(train, "lstm", cohort, "-o", folder / "run", "--most-epochs", 1)
+    assert result.exit_code == 0, result.output
+    return cohort, folder / "run" / "model.pt"
+
+
+def part(cohort: Path, path: Path, kept: NDArray[Any], **changes: NDArray[Any]) -> Path:
+    """Write some strides of a cohort, with other values."""
+    arrays = dict(np.load(cohort)) | changes
+    strides = len(arrays["X"])
+    np.savez(path, **{k: v[kept] if len(v) == strides else v for k, v in arrays.items()})
+    return path
+
+
+def test_people_are_known_by_their_strides_not_by_their_ids(
+    tmp_path: Path, twenty: tuple[Path, Path]
+) -> None:
+    cohort, model = twenty
+    out = ("-o", tmp_path / "out")
+    who = np.load(cohort)["subject_id"]
+    tested = load_trained(model).networks[0].provenance["test_subjects"]
+    everybody, first = np.ones(len(who), bool), np.r_[True, who[1:] != who[:-1]]
+    renamed = part(cohort, tmp_path / "renamed.npz", everybody, subject_id=np.char.add(who, "x"))
+    for path, whom, missing in (
+        (renamed, "12 strides of 4 held-out people", False),
+        (part(cohort, tmp_path / "few.npz", first), "4 strides of 4 held-out people", False),
+        (part(cohort, tmp_path / "9.npz", who != tested[0]), "9 strides of 3 held-out", True),
+    ):
+        result = run(evaluate, model, path, *out)
+        assert whom in result.output
+        assert "left out: 16 others, 16 of them trained the model" in result.output
+        assert ("missing: 1 of the 4 people held out" in result.output) is missing
+        assert ("stored" in result.output) is not missing
+    others = write_cohort(tmp_path / "same-ids.npz", people=SIXTY[:20], seed=9)
+    result = run(evaluate, model, others, *out)
+    assert "60 strides of 20 people\n" in result.output
+    assert "stored" not in result.output
+    trained = part(cohort, tmp_path / "trained.npz", ~np.isin(who, tested))
+    message = "was trained on every one of its 16 people: give others"
+    assert message in refused(evaluate, DatasetError, model, trained, *out)
+    assert message in refused(export, DatasetError, model, *out, "--strides", trained)
+
+
+def test_the_folder_of_an_evaluation_says_what_was_evaluated(
+    tmp_path: Path, twenty: tuple[Path, Path]
+) -> None:
+    cohort, model = twenty
+    run(evaluate, model, cohort, "-o", tmp_path)
+    about = json.loads((tmp_path / "metrics.json").read_text())
+    provenance = load_trained(model).networks[0].provenance
+    assert about["model"]["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
+    assert about["cohort"]["sha256"] == hashlib.sha256(cohort.read_bytes()).hexdigest()
+    assert about["cohort"]["people"] == sorted(provenance["test_subjects"])
+    assert about["held_out_only"] is True
+    assert len(about["trained_the_model"]) == 16
+    assert about["errors"]["stored, pooled"]["R2"] == provenance["test_metrics_overall"]["R2"]
+    assert about["errors"]["pooled"]["RMSE"] == pytest.approx(
+        provenance["test_metrics_overall"]["RMSE"], rel=1e-5
+    )
+    with (tmp_path / "peaks.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["strides"] for row in rows] == ["12"] * 3
+    for row in rows:
+        assert float(row["lower_limit"]) < float(row["bias"]) < float(row["upper_limit"])
+
+
+def test_names_with_signs_of_formulas_are_drawn(tmp_path: Path, moments: Path) -> None:
+    cohort = write_cohort(tmp_path / "a$x_$b^{.npz", people=["A"], strides_each=2)
+    result = run(evaluate, moments, cohort, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    with (tmp_path / "out" / "peaks.csv").open() as file:
+        assert {row["lower_limit"] for row in csv.DictReader(file)} == {""}
+
+
+def test_a_long_title_stays_in_the_picture(
+    tmp_path: Path, moments: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def look(figure: Figure, *_: object, **__: object) -> None:
+        figure.draw_without_rendering()
+        title = figure.texts[0].get_window_extent()
+        seen.append(title.width < figure.bbox.width)
+
+    monkeypatch.setattr(Figure, "savefig", look)
+    cohort = write_cohort(tmp_path / f"{'HOSPITAL_' * 20}.npz", people=["A"])
+    run(evaluate, moments, cohort, "-o", tmp_path / "out")
+    assert seen == [True, True]
+
+
+def test_a_person_whose_reference_does_not_vary_leaves_the_others_a_mean(
+    tmp_path: Path, moments: Path
+) -> None:
+    arrays = cohort_arrays(people=["A", "B", "C"])
+    arrays["Y"][:3] = 70.0
+    cohort = write_cohort(tmp_path / "c.npz", people=["A", "B", "C"], Y=arrays["Y"])
+    result = run(evaluate, moments, cohort, "-o", tmp_path)
+    assert "(R² without 1 whose reference does not vary)" in result.output
+    with (tmp_path / "metrics_per_output.csv").open() as file:
+        for row in csv.DictReader(file):
+            assert np.isfinite(float(row["subject_mean_R2"]))
+            assert row["subject_mean_R2_people"] == "2"
+    plain = json.loads((tmp_path / "metrics.json").read_text(), parse_constant=pytest.fail)
+    assert plain["errors"]["subject-mean"]["R2_undefined_people"] == 1
+
+
+def test_a_checkpoint_without_strides_goes_by_ids_and_says_so(tmp_path: Path) -> None:
+    model = synthetic(tmp_path / "jm.pt", test_subjects=list(hold_out(SIXTY)))
+    cohort = write_cohort(tmp_path / "cohort.npz", people=SIXTY[:8], strides_each=1)
+    trained = part(cohort, tmp_path / "six.npz", np.arange(8) < 5)
+    for path, whom, held_out in (
+        (cohort, "2 strides of 2 held-out people", True),
+        (trained, "5 strides of 5 people", False),
+    ):
+        result = run(evaluate, model, path, "-o", tmp_path / "out")
+        assert whom in result.output
+        assert "told by their ids alone" in result.output
+        assert ("missing: 10 of the 12" in result.output) is held_out
+        assert ("5 of them have ids of people who trained" in result.output) is not held_out
+
+
 def test_checkpoints_to_files_that_can_be_evaluated(tmp_path: Path, moments: Path) -> None:
     forces = synthetic(tmp_path / "mf.pt", target="forces")
     result = run(import_, forces, moments, "-o", tmp_path / "both.pt")
     assert "gait2hip60-lstm, moments and forces" in result.output
+    line = refused(import_, ModelFileError, tmp_path / "both.pt", "-o", tmp_path / "again.pt")
+    assert "is a model of edgehip already: evaluate and export take it as it is" in line
     strides = [
         write_cohort(tmp_path / f"{t}.npz", target=t, people=SIXTY[:2], strides_each=1)
         for t in ("moments", "forces")
@@ -81,12 +239,13 @@ def test_checkpoints_to_files_that_can_be_evaluated(tmp_path: Path, moments: Pat
     )
     assert result.exit_code == 0, result.output
     names = [f"gait2hip60-lstm-step-{p}.{f}" for f in ("onnx", "tflite") for p in ("fp32", "int8")]
-    assert [line.split()[0] for line in result.output.splitlines()[1:5]] == names
-    figures = []
+    assert [line.split()[-1] for line in result.output.splitlines()[1:5]] == names
+    assert "'edgehip stream' knows it only later, and runs cycle forms" in result.output
+    found = []
     for name in ("both.pt", f"files/{names[0]}", f"files/{names[2]}"):
         result = run(evaluate, tmp_path / name, strides[0], "-o", tmp_path / "evaluated")
-        figures.append(result.output.splitlines()[2])
-    assert figures[0] == figures[1] == figures[2]
+        found.append(figures(result, "pooled"))
+    assert found[0] == found[1] == found[2]
 
 
 def test_trained_models_of_two_targets_make_one(tmp_path: Path) -> None:
@@ -98,6 +257,12 @@ def test_trained_models_of_two_targets_make_one(tmp_path: Path) -> None:
     assert run(export, *models, *words).exit_code == 0
     card = load_model(tmp_path / "lstm-step-fp32.onnx").card
     assert [t.name for t in card.outputs[:2]] == ["moments_nm_per_kg", "forces_n_per_kg"]
+    assert max(map(len, describe(card).splitlines())) < 400
+    named = (*words, "--name", "mine")
+    assert run(export, models[0], *named).exit_code == 0
+    assert "mine-step-fp32.onnx: was made of another model" in refused(
+        export, ModelFileError, models[1], *named
+    )
     assert "2 networks are for moments" in refused(
         export, ModelFileError, models[1], models[1], *words
     )
@@ -122,6 +287,9 @@ def test_bad_input_is_one_line(tmp_path: Path, moments: Path) -> None:
     assert "must end in .pt" in run(import_, moments, *out).output
     assert "cannot be exported together" in run(export, "hip-cycle", moments, *out).output
     assert "is not a PyTorch checkpoint" in refused(export, ModelFileError, text, *out)
+    for command, words in ((evaluate, (good,)), (export, ())):
+        line = refused(command, ModelFileError, tmp_path, *words, *out)
+        assert "is a folder without model.pt" in line
     assert "looks like radians" in refused(evaluate, DatasetError, moments, radians, *out)
     assert "gives no forces" in refused(evaluate, ModelFileError, moments, good, *out)
     assert "looks like radians" in refused(train, DatasetError, "lstm", radians, *out)
@@ -138,6 +306,8 @@ def test_bad_input_is_one_line(tmp_path: Path, moments: Path) -> None:
         (["hip-cycle", "--form", "step"], "--form: does nothing with a model file"),
         (["hip-cycle", "--stride-s", 1.2], "--stride-s: does nothing with a model file"),
         (["x.pt", "--stride-s", 1.2], "--stride-s: does nothing without --form step"),
+        (["hip-cycle", "hip-sample", "--name", "a"], "one name cannot be that of several"),
+        (["hip-cycle", "--name", "a/b"], "'a/b' cannot be the name of a file"),
         (["x.pt", "--form", "step", "--stride-s", 0], "0.0 is not in the range"),
         (["x.pt", "--any-error", "--error-limit", 1], "--error-limit: does nothing with --any-e"),
     ],
@@ -168,6 +338,9 @@ def test_bundled_model_is_evaluated_by_its_name(tmp_path: Path) -> None:
     cohort = write_cohort(tmp_path / "cohort.npz", people=SIXTY[:2], strides_each=1)
     result = run(evaluate, "hip-cycle", cohort, "-o", tmp_path / "out")
     assert "hip-cycle: 2 strides of 2 people" in result.output
+    assert "not of new people if yours are among them" in result.output
+    own = load_model("hip-cycle").card.metrics["by_laboratory"]["fukuchi_tm"]["moments"]
+    assert figures(result, "left out, fukuchi_tm") == [f"{x:.4f}" for x in own.values()]
     labels = {"speed_label": np.array(["uphill", "uphill"])}
     other = write_cohort(tmp_path / "other.npz", people=SIXTY[:2], strides_each=1, **labels)
     told = write_cohort(
@@ -192,6 +365,32 @@ def test_a_bundled_model_is_brought_to_other_precisions(bundled: Path, tmp_path:
         assert small.card.metrics["parity"]["size_ratio"] < most_size
         found = answers(small.engine.run, small.card, stride)
         assert max(normalised_error(found[n], right[n]) for n in right) < most_error
+
+
+def test_a_file_is_compared_with_all_it_wants_to_know(tmp_path: Path) -> None:
+    export_onnx(Tiny(), CARD, tmp_path / "tiny.onnx")
+    tiny, strides = load_model(tmp_path / "tiny.onnx"), normal_strides(4)
+    known = {
+        "body_height_m": np.linspace(0.6, 2.5, 4, dtype=np.float32),
+        "stride_s": np.linspace(0.7, 1.5, 4, dtype=np.float32),
+    }
+    forces = answers(tiny.engine.run, tiny.card, strides, known)["forces_n_per_kg"]
+    arrays = cohort_arrays(people=SIXTY[:4], strides_each=1, target="forces") | {
+        "X": strides,
+        "Y": forces * 290,
+        "weight_kg": np.full(4, 290.0),
+        "height_m": known["body_height_m"],
+        "speed_label": np.full(4, "uphill"),
+    }
+    cohort = write_cohort(tmp_path / "untold.npz", **arrays)
+    words = (tmp_path / "tiny.onnx", "--to", "onnx", "--precision", "fp16", "-o", tmp_path / "out")
+    line = refused(export, ModelInputError, *words, "--strides", cohort)
+    assert "untold.npz has neither a key stride_s nor the cadence labels" in line
+    told = write_cohort(tmp_path / "told.npz", **arrays, stride_s=known["stride_s"])
+    assert run(export, *words, "--strides", told).exit_code == 0
+    report = json.loads((tmp_path / "out" / "tiny.parity.json").read_text())
+    accuracy = report["tiny-fp16.onnx"]["parity"]["accuracy"]["forces_n_per_kg"]
+    assert accuracy["r2_of_source"] > 0.9999
 
 
 def test_what_is_not_offered_is_said_and_the_rest_written(tmp_path: Path) -> None:

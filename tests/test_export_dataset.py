@@ -11,6 +11,7 @@ import pytest
 from benchmarks.npz_bombs import HOSTILE
 from edgehip.channels import ANGLES
 from edgehip.errors import DatasetError
+from edgehip_export import npz
 from edgehip_export.dataset import COLUMNS, read_cohort
 from edgehip_export.npz import read_npz, texts
 from edgehip_export.split import folds, hold_out
@@ -86,13 +87,33 @@ def test_what_would_fill_a_memory_is_refused_before_it_does(tmp_path: Path, what
     assert path.stat().st_size < 1_200_000
     tracemalloc.start()
     try:
-        with pytest.raises(DatasetError, match=r"plain arrays|holds a text of") as caught:
+        with pytest.raises(
+            DatasetError, match=r"plain arrays|holds a text of|would unpack|GiB"
+        ) as caught:
             texts(read_npz(path)["X"])
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert "\n" not in str(caught.value)
     assert most < 32e6
+
+
+def test_a_large_cohort_is_read_and_what_is_not_used_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(npz, "ANYWAY_BYTES", 1 << 10)
+    path = write_cohort(
+        tmp_path / "double.npz",
+        X=cohort_arrays()["X"].astype(np.float64),
+        raw=np.zeros(1 << 18),
+        notes=np.array([Bomb(tmp_path / "crater")], dtype=object),
+    )
+    assert len(read_cohort(path)) == 24
+    assert not (tmp_path / "crater").exists()
+    monkeypatch.setattr(npz, "MOST_BYTES", 1 << 18)
+    with pytest.raises(DatasetError, match=r"arrays take .* GiB, .*float32, or give a part") as it:
+        read_cohort(path)
+    assert "is not a" not in str(it.value)
 
 
 def bad_nan() -> Any:
@@ -118,6 +139,20 @@ def bad_nan() -> Any:
         ({"out_cols": np.array([*COLUMNS["moments"][:2], "c"])}, "lacks hip_rotation_r_moment"),
         ({"weight_kg": np.full(24, 700.0)}, "body mass in kg lies between"),
         ({"weight_kg": np.full(24, np.nan)}, "body mass in kg lies between"),
+        ({"height_m": np.full(24, np.nan)}, r"height_m .* 24 of 24 strides, first nan in stride 0"),
+        ({"height_m": np.full(24, 170.0)}, r"body height in metres .*between 0\.5 and 2\.6"),
+        ({"stride_s": np.full(24, 1100.0)}, r"first 1100 .*in seconds \(milliseconds / 1000"),
+        ({"stride_s": np.r_[np.ones(9), np.nan, np.ones(14)]}, r"nan in stride 9 \(subject H04\)"),
+        ({"stride_s": np.zeros(24)}, r"lies between 0\.3 and 5"),
+        ({"stride_s": -np.ones(24)}, r"lies between 0\.3 and 5"),
+        ({"X": cohort_arrays()["X"] * 1e30}, r"reaches .* a joint's angle lies within 360 degrees"),
+        ({"X": cohort_arrays()["X"] * np.float64(1e300)}, "NaN or infinite"),
+        ({"X": cohort_arrays()["X"] * 1j}, "X holds complex64 values, it must hold real numbers"),
+        ({"Y": cohort_arrays()["Y"] * 1000}, r"peak at .* Nm/kg, .*in Nm \(Nmm / 1000\)"),
+        (
+            {"target": "forces", "Y": cohort_arrays(target="forces")["Y"] * 100},
+            "more than the 200 N/kg of any walking hip",
+        ),
         ({"Y": cohort_arrays()["Y"] / 70}, "already divided by body mass.*multiply it by"),
         ({"speed_label": np.array("slow")}, r"speed_label is of shape \(\)"),
     ],

@@ -1,6 +1,7 @@
 """Exported files do what their source does, in every form and precision, or are not written."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +11,7 @@ import torch
 
 from edgehip.errors import ModelFileError
 from edgehip.model import load_model
+from edgehip.model_card import write_model
 from edgehip_export import parity
 from edgehip_export.answers import answers
 from edgehip_export.checkpoint import import_checkpoints
@@ -18,7 +20,7 @@ from edgehip_export.export_model import Labelled, Limits, export_graphs, export_
 from edgehip_export.forms import cycle_form, step_form
 from edgehip_export.networks import CausalNetwork, unroll
 from edgehip_export.parity import normal_strides, normalised_error
-from edgehip_export.quantize import PRECISIONS, Precision
+from edgehip_export.quantize import PRECISIONS, Inputs, Precision
 from edgehip_export.strides import resample
 from edgehip_export.trained import TrainedModel
 from tests.test_export_checkpoint import synthetic
@@ -96,7 +98,7 @@ def test_a_report_says_what_is_there(tmp_path: Path) -> None:
             raise KeyboardInterrupt
         return graph
 
-    (tmp_path / "made-transformer-int8.onnx").write_bytes(b"of another run")
+    write_model(tmp_path / "made-transformer-int8.onnx", graph, card)  # of another run
     strict = Limits(dict.fromkeys(PRECISIONS, 0.0))
     files = export_graphs(
         [("onnx", interrupted)],
@@ -197,6 +199,37 @@ def test_file_beyond_its_limit_is_not_written(tmp_path: Path) -> None:
         assert exported.path.exists() is written
         assert (exported.refusal is None) is written
     assert "is above 0.00%, the limit for int8" in str(strict.refusal("int8", exported.parity))  # type: ignore[arg-type]
+
+
+def test_a_file_of_another_model_is_not_replaced(tmp_path: Path) -> None:
+    one, other = (model(tmp_path, "lstm", "moments") for _ in range(2))
+    (exported,) = export_model(one, tmp_path, ["onnx"], forms=["step"], labelled=FEW)
+    before = exported.path.read_bytes()
+    with pytest.raises(ModelFileError, match=r"made of another model that is also called .*--name"):
+        export_model(other, tmp_path, ["onnx"], ["int8"], ["step"], labelled=FEW)
+    assert exported.path.read_bytes() == before
+    (again,) = export_model(one, tmp_path, ["onnx"], forms=["step"], stride_s=1.3, labelled=FEW)
+    assert load_model(again.path).card.rate_hz == pytest.approx(180 / 1.3)
+
+
+def test_what_is_judged_does_not_calibrate(tmp_path: Path) -> None:
+    module, card = cycle_form(model(tmp_path, "transformer", "moments"))
+    graph = onnx_graph(module, card)
+    seen = []
+
+    def noting(_: Precision, calibration: Sequence[Inputs]) -> bytes:
+        if calibration:
+            seen.append(np.concatenate([inputs[0] for inputs in calibration]))
+        return graph
+
+    for labelled in (FEW, Labelled.made_up(), Labelled(STRIDES + 5)):
+        source = answers(lambda *x: run_module(module, *x), card, labelled.strides_deg)
+        files = export_graphs(
+            [("onnx", noting)], card, tmp_path, ["int8-static"], labelled, source, None, None
+        )
+        assert [exported.refusal for exported in files] == [None]
+        assert not np.isin(seen[-1][:, 0, 0], labelled.strides_deg[:, 0, 0]).any()
+    np.testing.assert_array_equal(seen[2], seen[0])
 
 
 def test_loss_of_accuracy_on_labelled_strides_is_measured_and_limited(tmp_path: Path) -> None:

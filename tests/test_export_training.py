@@ -2,19 +2,24 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from edgehip.channels import ANGLES
 from edgehip.errors import DatasetError, TrainingError
 from edgehip_export.dataset import Cohort, read_cohort
+from edgehip_export.file_digest import file_sha256
 from edgehip_export.fit import Recipe
 from edgehip_export.metrics import Errors, by_cadence, per_output, subject_mean
+from edgehip_export.progress_bar import ProgressBar
+from edgehip_export.safe_load import load_tensors
 from edgehip_export.train import Progress, Protocol, train
 from edgehip_export.trained import TrainedModel, load_trained
-from tests.export_cohort import SIXTY, write_cohort
+from tests.export_cohort import SIXTY, cohort_arrays, write_cohort
 from tests.shared_data import SHARED, needs_shared_data
 
 QUICK = Protocol(Recipe(most_epochs=3, batch=8), folds=2)
@@ -52,6 +57,10 @@ def test_defaults_are_the_published_protocol() -> None:
 
 class Stop(BaseException):
     """As an interrupt from the keyboard."""
+
+
+def stopping(_: Progress) -> None:
+    raise Stop
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 8])
@@ -100,20 +109,96 @@ def test_scaled_targets_come_out_in_their_own_units(tmp_path: Path) -> None:
         Recipe(most_epochs=40, batch=8, learning_rate=1e-2), folds=2, scale_targets=True
     )
     model = train(cohort, "lstm", tmp_path / "run", protocol, SMALL)
-    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "run" / "test_metrics.json").read_text())
     assert metrics["test_metrics_overall"]["R2"] > 0.5
     assert model.networks[0].target_sd.min() > 1.0
 
 
 def test_folder_of_another_run_is_left_alone(tmp_path: Path, cohort: Cohort) -> None:
     train(cohort, "lstm", tmp_path / "run", QUICK, SMALL)
-    with pytest.raises(TrainingError, match="another family, sizes: give another folder"):
+    with pytest.raises(TrainingError, match="family lstm there, transformer here, hidden 8 there"):
         train(cohort, "transformer", tmp_path / "run", QUICK)
+    longer = replace(QUICK, recipe=replace(QUICK.recipe, most_epochs=4))
+    message = r"holds another run \(most_epochs 3 there, 4 here\): give another folder"
+    with pytest.raises(TrainingError, match=message):
+        train(cohort, "lstm", tmp_path / "run", longer, SMALL)
+
+
+def test_a_state_that_is_not_this_runs_says_the_way_out(tmp_path: Path, cohort: Cohort) -> None:
+    with pytest.raises(Stop):
+        train(cohort, "lstm", tmp_path / "run", QUICK, SMALL, on_epoch=stopping)
+    state = tmp_path / "run" / "state.pt"
+    whole = state.read_bytes()
+    other = dict(load_tensors(state)) | {"fit": {"network": {}}}
+    for spoil in (
+        lambda: state.write_bytes(whole[: len(whole) // 2]),
+        lambda: torch.save({"something": "else"}, state),
+        lambda: torch.save(other, state),
+        lambda: torch.save(other | {"stage": 2}, state),
+    ):
+        spoil()
+        message = r"state\.pt: is damaged, or not this run's: remove it to start the run anew"
+        with pytest.raises(TrainingError, match=message):
+            train(cohort, "lstm", tmp_path / "run", QUICK, SMALL)
+
+
+def test_a_finished_run_writes_its_tables_again(tmp_path: Path, cohort: Cohort) -> None:
+    train(cohort, "lstm", tmp_path / "run", QUICK, SMALL)
+    table = tmp_path / "run" / "test_metrics_by_cadence.csv"
+    before = table.read_text()
+    table.unlink()
+    train(cohort, "lstm", tmp_path / "run", QUICK, SMALL)
+    assert table.read_text() == before
+
+
+def test_only_the_release_is_cited_as_the_data(tmp_path: Path, cohort: Cohort) -> None:
+    model = train(cohort, "lstm", tmp_path / "run", QUICK, SMALL)
+    provenance = model.networks[0].provenance
+    assert provenance["data"] == "15 strides of 5 people of cohort.npz"
+    assert provenance["cohort"] == {"file": "cohort.npz", "sha256": file_sha256(cohort.path)}
+    assert "citation" not in provenance
+    assert "Gait2Hip-60" in provenance["protocol"]["as_in"]
+
+
+def test_the_bar_goes_on_where_the_run_does(
+    tmp_path: Path, cohort: Cohort, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run() -> str:
+        bar = ProgressBar()
+
+        def show(progress: Progress) -> None:
+            bar.show(progress)
+            if progress.number == 2 and len(progress.fit.history) == 2:
+                raise Stop
+
+        try:
+            train(cohort, "lstm", tmp_path / "run", QUICK, SMALL, on_stage=bar.begin, on_epoch=show)
+        except Stop:
+            pass
+        finally:
+            bar.close()
+        shown = capsys.readouterr()
+        return shown.out + shown.err
+
+    assert "goes on" not in run()
+    shown = run()
+    assert shown.count("goes on at fold 2, epoch 3") == 1
+    assert "fold 2 (2/3):  67%" in shown
+    assert "final fit (3/3): 100%" in shown
 
 
 def test_too_few_people_are_named(tmp_path: Path, cohort: Cohort) -> None:
     with pytest.raises(DatasetError, match="5 people are too few for a test and 5 folds"):
         train(cohort.of_people(SIXTY[:5]), "lstm", tmp_path / "run")
+
+
+def test_an_angle_that_never_moves_is_named(tmp_path: Path) -> None:
+    angles = cohort_arrays(people=SIXTY[:6])["X"]
+    angles[:, :, 2] = np.repeat(np.linspace(-5, 5, 18), 180).reshape(18, 180)
+    path = write_cohort(tmp_path / "locked.npz", people=SIXTY[:6], X=angles)
+    with pytest.raises(DatasetError, match=f"locked.npz: {ANGLES[2]} never moves"):
+        train(read_cohort(path), "lstm", tmp_path / "run", QUICK, SMALL)
+    assert not (tmp_path / "run").exists()
 
 
 def test_early_stopping_keeps_the_best_epoch(tmp_path: Path, cohort: Cohort) -> None:
@@ -170,3 +255,10 @@ def test_cadence_rows_count_what_they_hold(cohort: Cohort) -> None:
         ("med", 6, 6),
         ("slow", 6, 6),
     ]
+
+
+def test_a_cadence_may_be_called_overall(cohort: Cohort) -> None:
+    labels = np.where(cohort.cadences == "slow", "overall", cohort.cadences)
+    rows = by_cadence(cohort.per_kg, cohort.per_kg * 0.9, cohort.subjects, labels)
+    counts = [(row["speed"], row["n_trials"]) for row in rows]
+    assert counts == [("overall", 18), ("fast", 6), ("med", 6), ("overall (label)", 6)]

@@ -46,9 +46,15 @@ class CycleEstimator:
     ) -> None:
         card = model.card
         if card.kind != "cycle":
+            what = "give it as --sample-model"
+            if card.resets_at_contact:
+                what = (
+                    "whose state must be reset at the very instant of initial contact, so no "
+                    "stream can run it: export its whole-cycle form (--form cycle)"
+                )
             raise ModelInputError(
-                f"{model.path}: is a model of kind '{card.kind}'; whole-cycle estimates need one "
-                "of kind 'cycle'"
+                f"{model.path}: is a model of kind '{card.kind}', {what}; whole-cycle estimates "
+                "need one of kind 'cycle'"
             )
         if card.input("body_height_m") is not None and body_height_m is None:
             raise ModelInputError(f"{model.path}: wants the body's height: give --body-height")

@@ -72,8 +72,8 @@ class SampleEstimator:
         card = model.card
         if card.kind != "sample":
             raise ModelInputError(
-                f"{model.path}: is a model of kind '{card.kind}'; per-sample estimates need one "
-                "of kind 'sample'"
+                f"{model.path}: is a model of kind '{card.kind}', give it as --model; per-sample "
+                "estimates need one of kind 'sample'"
             )
         if card.resets_at_contact:
             raise ModelInputError(

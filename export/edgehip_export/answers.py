@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgehip.errors import ModelInputError
 from edgehip.model_card import ModelCard
+from edgehip_export.dataset import CADENCE_SPM
 from edgehip_export.strides import close_cycles, resample
 
 Floats = NDArray[np.float32]
@@ -76,6 +79,23 @@ def needs_duration(card: ModelCard) -> bool:
     """Return whether a model cannot be asked about a stride without knowing how long it took."""
     lives_in_time = card.kind == "sample" and not card.resets_at_contact
     return lives_in_time or card.input("stride_s") is not None
+
+
+def require_duration(
+    card: ModelCard, path: str | Path, stride_s: Floats | None, strides: str
+) -> None:
+    """Refuse a model that must know how long strides took, where nothing says it.
+
+    Raises
+    ------
+    ModelInputError
+        With the names of both, ``path`` and ``strides``.
+    """
+    if stride_s is None and needs_duration(card):
+        raise ModelInputError(
+            f"{path}: wants each stride's duration, and {strides} has neither a key stride_s nor "
+            f"the cadence labels {', '.join(CADENCE_SPM)}"
+        )
 
 
 def _ask(

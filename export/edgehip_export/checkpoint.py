@@ -9,7 +9,7 @@ import torch
 
 from edgehip.channels import ANGLES
 from edgehip.errors import ModelFileError
-from edgehip_export.dataset import COLUMNS
+from edgehip_export.dataset import COLUMNS, RELEASED_IDS
 from edgehip_export.safe_load import load_tensors
 from edgehip_export.trained import (
     CHANNELS,
@@ -54,6 +54,10 @@ def import_checkpoint(path: str | Path) -> TrainedNetwork:
         If the file is not one, would run code, or its columns are not the data set's.
     """
     content = load_tensors(path)
+    if "edgehip" in content:
+        raise ModelFileError(
+            f"{path}: is a model of edgehip already: evaluate and export take it as it is"
+        )
     try:
         angles = tuple(content["in_cols"])
         outputs = tuple(content["out_cols"])
@@ -111,6 +115,9 @@ def _provenance(content: Any, path: Path) -> dict[str, Any]:
         )
         if key in content
     }
+    tested = kept.get("test_subjects")
+    if isinstance(tested, list):
+        kept["training_subjects"] = [person for person in RELEASED_IDS if person not in tested]
     return {
         "data": "Gait2Hip-60 (doi.org/10.5281/zenodo.20175768)",
         "citation": "Zhang et al., Gait2Hip-60, arXiv 2605.30374",

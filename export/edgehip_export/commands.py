@@ -1,19 +1,24 @@
 """The workstation's commands: ``edgehip train``, ``evaluate``, ``import`` and ``export``."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 
 from edgehip.commands.idle import refuse_idle
 from edgehip.commands.numbers import FiniteRange
 from edgehip.commands.paths import NamedPath
 from edgehip.errors import DatasetError, ParityError
 from edgehip.model_card import Format
+from edgehip_export.acquaintance import meet
 from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.dataset import DATA_SET, read_cohort
-from edgehip_export.evaluate import Evaluation
+from edgehip_export.error_report import print_errors
 from edgehip_export.evaluate import evaluate as evaluate_model
+from edgehip_export.evaluate import stored_errors
 from edgehip_export.export_file import export_file, is_model_file
 from edgehip_export.export_model import (
     FORMATS,
@@ -27,18 +32,32 @@ from edgehip_export.export_report import LEGEND, ExportReport
 from edgehip_export.fit import Recipe
 from edgehip_export.forms import TYPICAL_STRIDE_S
 from edgehip_export.many_option import ManyOption
-from edgehip_export.metrics import Errors
+from edgehip_export.metrics import Errors, Row
 from edgehip_export.networks import FAMILIES
 from edgehip_export.progress_bar import ProgressBar
 from edgehip_export.quantize import PRECISIONS, Precision
+from edgehip_export.run_folder import model_file
 from edgehip_export.sources import open_trained
 from edgehip_export.train import Protocol
 from edgehip_export.train import train as train_model
-from edgehip_export.trained import save_trained
+from edgehip_export.trained import Target, save_trained
 
 RECIPE = Recipe()
 FILE = NamedPath(dir_okay=False)
 FOLDER = NamedPath(file_okay=False)
+STEPS_NOTE = (
+    "step forms are for callers that put the state back to zero at the very instant of initial "
+    "contact; 'edgehip stream' knows it only later, and runs cycle forms"
+)
+
+
+def _file_name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
+    """Return a model's name, if files can be called so."""
+    if name is not None and (
+        not name or name.startswith(".") or not name.isprintable() or set(name) & set("/\\:")
+    ):
+        raise click.BadParameter(f"{name!r} cannot be the name of a file")
+    return name
 
 
 @click.command()
@@ -80,14 +99,24 @@ def train(
     protocol = Protocol(recipe, scale_targets=scale_targets)
     bar = ProgressBar()
     try:
-        train_model(strides, family, output, protocol, device=device, on_epoch=bar.show)
+        model = train_model(
+            strides,
+            family,
+            output,
+            protocol,
+            device=device,
+            on_stage=bar.begin,
+            on_epoch=bar.show,
+        )
     except KeyboardInterrupt as interrupt:
+        bar.close()
         click.echo(f"interrupted: the same command goes on from here ({output})", err=True)
         raise click.Abort from interrupt
     finally:
         bar.close()
     for line in (output / "test_metrics_by_cadence.csv").read_text().splitlines():
         click.echo(line)
+    print_errors(stored_errors(model.networks[0].provenance).items())
     click.echo(f"{output / 'model.pt'}: trained")
 
 
@@ -98,23 +127,28 @@ def train(
 def evaluate(model: str, cohort: Path, output: Path) -> None:
     """Evaluate MODEL on COHORT, an NPZ file of Gait2Hip-60's shape.
 
-    MODEL is a trained model, a released checkpoint, an exported file, or a bundled model's name.
-    Where COHORT is the data set a model was trained on, its held-out people alone are taken; any
-    other cohort is external and taken whole.
+    MODEL is a trained model or its run's folder, a released checkpoint, an exported file, or a
+    bundled model's name.
+    Where COHORT holds people the model was tested on, these alone are taken, and people it was
+    trained on never: a trained model knows both by their strides.
     """
     found = evaluate_model(model, read_cohort(cohort), output)
     click.echo(
         f"{found.name}: {found.strides} strides of {found.people} "
-        f"{'held-out people' if found.held_out_only else 'people'}"
+        f"{'held-out people' if found.known.held_out else 'people'}"
     )
-    _print_errors(found)
+    for note in found.notes():
+        click.echo(f"  {note}")
+    print_errors([*found.rows(), *_cadences(found.cadences)])
     click.echo(f"tables and plots: {output}")
 
 
 @click.command("import")
 @click.argument("checkpoints", type=FILE, nargs=-1, required=True)
 @click.option("-o", "--output", type=FILE, required=True, help="The model, ending in .pt.")
-@click.option("--name", help="The model's name.")
+@click.option(
+    "--name", callback=_file_name, help="The model's name, by default after its networks."
+)
 def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> None:
     """Import released CHECKPOINTS of Gait2Hip-60 as one model.
 
@@ -131,7 +165,7 @@ def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> No
 
 
 @click.command()
-@click.argument("models", type=FILE, nargs=-1, required=True)
+@click.argument("models", type=NamedPath(), nargs=-1, required=True)
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder for the files.")
 @click.option(
     "--to",
@@ -155,7 +189,8 @@ def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> No
     cls=ManyOption,
     type=click.Choice(FORMS),
     default=["cycle"],
-    help="A whole gait cycle a call (default), or one sample with its state.",
+    help="A whole gait cycle a call (default), or one sample with its state, which 'edgehip "
+    "stream' cannot run: it does not know the instant of initial contact when it comes.",
 )
 @click.option(
     "--stride-s",
@@ -163,6 +198,9 @@ def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> No
     default=TYPICAL_STRIDE_S,
     show_default=True,
     help="Stride a step form is for.",
+)
+@click.option(
+    "--name", callback=_file_name, help="What the files are called, by default the model."
 )
 @click.option("--strides", cls=ManyOption, type=FILE, help="Held-out NPZ file(s) to compare on.")
 @click.option(
@@ -178,6 +216,7 @@ def export(
     precisions: tuple[Precision, ...],
     forms: tuple[Form, ...],
     stride_s: float,
+    name: str | None,
     strides: tuple[Path, ...],
     error_limit: float | None,
     any_error: bool,
@@ -188,9 +227,12 @@ def export(
     Files (.onnx or .tflite) of fp32 and bundled models, by their names, are brought to other
     precisions and compared with themselves.
     """
+    models = tuple(model_file(model) for model in models)
     files = all(is_model_file(model) for model in models)
     if not files and any(is_model_file(model) for model in models):
         raise click.UsageError("model files and checkpoints cannot be exported together")
+    if files and name is not None and len(models) > 1:
+        raise click.UsageError("--name: one name cannot be that of several model files")
     steps = "step" in forms
     refuse_idle(
         ("forms", "--form", not files, "with a model file, which stays of its form"),
@@ -205,7 +247,7 @@ def export(
         limits = None
     report = ExportReport()
     if files:
-        labelled = _labelled(strides, set()) if strides else None
+        labelled = _labelled(strides, {}) if strides else None
         done = [
             exported
             for model in models
@@ -214,6 +256,7 @@ def export(
                 output,
                 formats,
                 precisions,
+                name=name,
                 labelled=labelled,
                 limits=limits,
                 on_file=report,
@@ -221,7 +264,8 @@ def export(
         ]
     else:
         trained = open_trained(models)
-        held_out = set(trained.networks[0].provenance.get("test_subjects", ()))
+        trained = replace(trained, name=name or trained.name)
+        provenance = {network.target: network.provenance for network in trained.networks}
         done = export_model(
             trained,
             output,
@@ -229,11 +273,13 @@ def export(
             precisions,
             forms,
             stride_s=stride_s,
-            labelled=_labelled(strides, held_out) if strides else None,
+            labelled=_labelled(strides, provenance) if strides else None,
             limits=limits,
             on_file=report,
         )
     click.echo(LEGEND)
+    if steps:
+        click.echo(STEPS_NOTE)
     if refused := [exported for exported in done if exported.refusal is not None]:
         first = refused[0]
         advice = " (--error-limit and --any-error change that)" if first.parity else ""
@@ -243,41 +289,28 @@ def export(
         )
 
 
-def _labelled(paths: tuple[Path, ...], held_out: set[str]) -> Labelled:
+def _labelled(paths: tuple[Path, ...], provenance: Mapping[Target, dict[str, Any]]) -> Labelled:
     """Return the strides of one or two cohorts: the same strides labelled in two ways.
 
-    Where all of the people held out from training are there, theirs alone.
+    Only those that every network may be judged on, by its provenance.
     """
     cohorts = [read_cohort(path) for path in paths]
-    if held_out and all(held_out <= set(cohort.people()) for cohort in cohorts):
-        cohorts = [cohort.of_people(sorted(held_out)) for cohort in cohorts]
     first = cohorts[0]
     for cohort in cohorts[1:]:
         if cohort.angles_deg.shape != first.angles_deg.shape or bool(
             (cohort.angles_deg != first.angles_deg).any()
         ):
             raise DatasetError(f"{cohort.path}: holds other strides than {first.path}: give one")
+    for own in provenance.values():
+        people = meet(own, cohorts[0]).judge(cohorts[0]).people()
+        judged = np.isin(cohorts[0].subjects, people)
+        cohorts = [cohort.of(judged) for cohort in cohorts]
     per_kg = {cohort.target: cohort.per_kg for cohort in cohorts}
-    return Labelled(first.angles_deg, per_kg, first.stride_s)
+    first = cohorts[0]
+    return Labelled(first.angles_deg, per_kg, first.stride_s, first.body_height_m, first.path)
 
 
-def _print_errors(found: Evaluation) -> None:
-    line = "{:<26}{:>9}{:>9}{:>9}"
-    click.echo(line.format("", "RMSE", "MAE", "R²"))
-
-    def show(name: str, errors: Errors) -> None:
-        figures = (f"{x:.4f}" for x in (errors.rmse, errors.mae, errors.r2))
-        click.echo(line.format(name, *figures))
-
-    show("pooled", found.pooled)
-    show("subject-mean", found.subject_mean)
-    for title, key in (
-        ("stored, pooled", "test_metrics_overall"),
-        ("stored, subject-mean", "test_metrics_subject_mean"),
-    ):
-        if key in found.stored:
-            stored = found.stored[key]
-            show(title, Errors(stored["RMSE"], stored["MAE"], stored["R2"]))
-    for row in found.cadences[1:]:
-        figures = (f"{row[f'subject_mean_{name}']:.4f}" for name in ("RMSE", "MAE", "R2"))
-        click.echo(line.format(f"subject-mean, {row['speed']}", *figures))
+def _cadences(rows: Sequence[Row]) -> Iterator[tuple[str, Errors]]:
+    for row in rows[1:]:
+        errors = {name: float(row[f"subject_mean_{name}"]) for name in ("RMSE", "MAE", "R2")}
+        yield f"subject-mean, {row['speed']}", Errors.of(errors)

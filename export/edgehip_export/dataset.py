@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
 from edgehip.errors import DatasetError
+from edgehip_export.file_digest import file_sha256
 from edgehip_export.npz import read_npz, texts
 from edgehip_export.trained import SAMPLES_PER_CYCLE, Target
 
@@ -38,7 +39,7 @@ COLUMNS: Final[dict[Target, tuple[str, ...]]] = {
 """The data set's own names of its output columns, in the order of our channels."""
 
 RELEASED_STRIDES: Final = 713
-RELEASED_PEOPLE: Final = 60
+RELEASED_IDS: Final = tuple(f"H{number:02d}" for number in range(1, 61))
 
 CADENCE_SPM: Final = {"slow": 78.0, "med": 115.0, "fast": 135.0}
 """The metronome's steps per minute for each label of the data set."""
@@ -46,11 +47,22 @@ CADENCE_SPM: Final = {"slow": 78.0, "med": 115.0, "fast": 135.0}
 LEAST_KNEE_RANGE: Final = 3.0
 """A walking knee moves by tens of degrees in a stride, and by one radian."""
 
-MOST_PER_KG: Final[dict[Target, float]] = {"moments": 5.0, "forces": 100.0}
+LEAST_PEAK: Final[dict[Target, float]] = {"moments": 5.0, "forces": 100.0}
 """Peaks below this are Nm/kg or N/kg: no walking hip stays below 5 Nm, or all its muscles below
 100 N."""
 
-MASS_RANGE_KG: Final = (5.0, 300.0)
+BEYOND_PER_KG: Final[dict[Target, float]] = {"moments": 10.0, "forces": 200.0}
+"""Divided by body mass, a peak above this is no walking hip's: Nmm, perhaps."""
+
+MOST_ANGLE_DEG: Final = 360.0
+
+SPANS: Final = {
+    "weight_kg": (5.0, 300.0, "body mass in kg"),
+    "height_m": (0.5, 2.6, "body height in metres (centimetres / 100)"),
+    "stride_s": (0.3, 5.0, "a stride's duration in seconds (milliseconds / 1000)"),
+}
+"""Least and most of what there is one number of per stride, and what it is; the height's are those
+of ``edgehip stream --body-height``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +84,8 @@ class Cohort:
     stride_s
         (N,) from the optional key of this name, or else from the data set's cadence labels; None
         where neither tells.
-    path
-        Where it came from.
+    path, sha256
+        The file it came from.
     """
 
     angles_deg: Floats
@@ -85,6 +97,7 @@ class Cohort:
     body_height_m: Floats
     stride_s: Floats | None
     path: str
+    sha256: str
 
     def __len__(self) -> int:
         return len(self.angles_deg)
@@ -105,6 +118,7 @@ class Cohort:
             self.body_height_m[chosen],
             None if self.stride_s is None else self.stride_s[chosen],
             self.path,
+            self.sha256,
         )
 
     def of_people(self, people: Sequence[str]) -> "Cohort":
@@ -112,8 +126,8 @@ class Cohort:
         return self.of(np.isin(self.subjects, list(people)))
 
     def is_release(self) -> bool:
-        """Return whether it has as many strides and people as the released data set."""
-        return len(self) == RELEASED_STRIDES and len(self.people()) == RELEASED_PEOPLE
+        """Return whether it has the people of the released data set, and as many strides."""
+        return len(self) == RELEASED_STRIDES and self.people() == RELEASED_IDS
 
 
 def read_cohort(path: str | Path) -> Cohort:
@@ -125,20 +139,20 @@ def read_cohort(path: str | Path) -> Cohort:
     ------
     DatasetError
         If the file is anything else: keys or columns missing, shapes that do not fit, NaN, angles
-        in radians, targets already divided by body mass.
+        in radians, targets already divided by body mass, durations in milliseconds.
     """
     if not Path(path).is_file():
         raise DatasetError(
             f"{path}: no such file; Gait2Hip_JM60.npz and Gait2Hip_MF60.npz come from {DATA_SET}"
         )
-    arrays = read_npz(path)
+    arrays = read_npz(path, (*KEYS, "stride_s"))
     try:
-        return _cohort(arrays, str(path))
+        return _cohort(arrays, str(path), file_sha256(path))
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
 
 
-def _cohort(arrays: dict[str, NDArray[Any]], path: str) -> Cohort:
+def _cohort(arrays: dict[str, NDArray[Any]], path: str, sha256: str) -> Cohort:
     if missing := [key for key in KEYS if key not in arrays]:
         raise DatasetError(
             f"lacks {', '.join(missing)}; a Gait2Hip-60 file has {', '.join(KEYS)} ({DATA_SET})"
@@ -156,7 +170,8 @@ def _cohort(arrays: dict[str, NDArray[Any]], path: str) -> Cohort:
         if key in arrays and arrays[key].shape != (strides,):
             raise DatasetError(f"{key} is of shape {arrays[key].shape}, it must be ({strides},)")
     subjects = np.array(texts(arrays["subject_id"]))
-    mass = _numbers(arrays["weight_kg"], "weight_kg")
+    mass = _number_each(arrays, "weight_kg", subjects)
+    stride_s = _number_each(arrays, "stride_s", subjects) if "stride_s" in arrays else None
     _check_finite(angles_deg, "X", ANGLES, subjects)
     _check_finite(values, "Y", COLUMNS[target], subjects)
     _check_units(angles_deg, values, target, mass)
@@ -167,24 +182,41 @@ def _cohort(arrays: dict[str, NDArray[Any]], path: str) -> Cohort:
         subjects,
         np.array(texts(arrays["speed_label"])),
         mass,
-        _numbers(arrays["height_m"], "height_m"),
-        _stride_s(arrays),
+        _number_each(arrays, "height_m", subjects),
+        _of_cadences(texts(arrays["speed_label"])) if stride_s is None else stride_s,
         path,
+        sha256,
     )
 
 
-def _stride_s(arrays: dict[str, NDArray[Any]]) -> Floats | None:
-    if "stride_s" in arrays:
-        return _numbers(arrays["stride_s"], "stride_s")
-    labels = texts(arrays["speed_label"])
+def _number_each(arrays: dict[str, NDArray[Any]], key: str, subjects: NDArray[np.str_]) -> Floats:
+    """Return one number per stride, all of them possible ones."""
+    values = _numbers(arrays[key], key)
+    low, high, what = SPANS[key]
+    beyond = np.flatnonzero(~((values >= low) & (values <= high)))  # NaN as well
+    if len(beyond):
+        first = beyond[0]
+        raise DatasetError(
+            f"{key} cannot be right in {len(beyond)} of {len(values)} strides, first "
+            f"{values[first]:.4g} in stride {first} (subject {subjects[first]}): {what} lies "
+            f"between {low:g} and {high:g}"
+        )
+    return values
+
+
+def _of_cadences(labels: tuple[str, ...]) -> Floats | None:
+    """Return the strides' durations, if these are the data set's labels."""
     if not set(labels) <= set(CADENCE_SPM):
         return None
     return np.array([120.0 / CADENCE_SPM[label] for label in labels], dtype=np.float32)
 
 
 def _numbers(array: NDArray[Any], key: str) -> Floats:
+    if array.dtype.kind in "cmM":
+        raise DatasetError(f"{key} holds {array.dtype} values, it must hold real numbers")
     try:
-        return array.astype(np.float32)
+        with np.errstate(over="ignore"):  # infinite then, which is refused
+            return array.astype(np.float32)
     except (TypeError, ValueError) as error:
         raise DatasetError(f"{key} holds something other than numbers ({error})") from error
 
@@ -245,15 +277,24 @@ def _check_units(angles: Floats, values: Floats, target: Target, mass: Floats) -
             f"the knees move by {knee_range:.2g} in a stride: X looks like radians, it must be "
             "degrees: multiply it by 180 / pi"
         )
-    low, high = MASS_RANGE_KG
-    if not bool(((mass >= low) & (mass <= high)).all()):
+    most = np.abs(angles).max(axis=(0, 1))
+    if most.max() > MOST_ANGLE_DEG:
         raise DatasetError(
-            f"weight_kg spans {mass.min():.4g} to {mass.max():.4g}: body mass in kg lies between "
-            f"{low:g} and {high:g}"
+            f"{ANGLES[int(most.argmax())]} reaches {most.max():.4g} degrees: a joint's angle lies "
+            f"within {MOST_ANGLE_DEG:g} degrees"
         )
-    peak = float(np.median(np.abs(values).max(axis=(1, 2))))
-    if peak < MOST_PER_KG[target]:
+    peaks = np.abs(values).max(axis=(1, 2))
+    unit = "Nm" if target == "moments" else "N"
+    peak = float(np.median(peaks))
+    if peak < LEAST_PEAK[target]:
         raise DatasetError(
             f"the {target} peak at {peak:.3g}: Y looks already divided by body mass, it must be in "
-            f"{'Nm' if target == 'moments' else 'N'}: multiply it by weight_kg"
+            f"{unit}: multiply it by weight_kg"
+        )
+    peak_per_kg = float(np.median(peaks / mass))
+    if peak_per_kg > BEYOND_PER_KG[target]:
+        raise DatasetError(
+            f"the {target} peak at {peak_per_kg:.3g} {unit}/kg, more than the "
+            f"{BEYOND_PER_KG[target]:g} {unit}/kg of any walking hip: Y must be in {unit}"
+            + (" (Nmm / 1000)" if target == "moments" else "")
         )

@@ -1,15 +1,15 @@
 """A float32 model file in other precisions: for models of which the files are all there is."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgehip.errors import ModelFileError
 from edgehip.model import bundled_models, load_model
 from edgehip.model_card import Format, read_model, without_card
-from edgehip_export.answers import answers
+from edgehip_export.answers import answers, require_duration
 from edgehip_export.compact import name_tensors
 from edgehip_export.export_model import Exported, GraphIn, Labelled, Limits, export_graphs
-from edgehip_export.parity import normal_strides
 from edgehip_export.quantize import Precision, quantize_onnx, quantize_tflite
 
 MODEL_FILES = (".onnx", ".tflite")
@@ -27,21 +27,26 @@ def export_file(
     formats: Sequence[Format],
     precisions: Sequence[Precision],
     *,
+    name: str | None = None,
     labelled: Labelled | None = None,
     limits: Limits | None = None,
     on_file: Callable[[Exported], None] = lambda exported: None,
 ) -> list[Exported]:
     """Write a model file, or a bundled model, in other precisions; compare each with the file.
 
-    Parameters as :func:`edgehip_export.export_model.export_model`. A bundled model is there in
-    every format; a file stays in its own.
+    The files are called ``name``, or as the model. Other parameters as
+    :func:`edgehip_export.export_model.export_model`. A bundled model is there in every format; a
+    file stays in its own.
 
     Raises
     ------
     ModelFileError
-        If there is no such model, it is not of float32, or it cannot be quantized.
+        If there is no such model, it is not of float32, it cannot be quantized, or the folder holds
+        files of this name that another model was made into.
+    ModelInputError
+        If it must know how long strides take, and ``labelled`` does not tell.
     """
-    labelled = labelled or Labelled(normal_strides())
+    labelled = labelled or Labelled.made_up()
     done = []
     for path in _files(source, formats):
         model = load_model(path, trusted=False)
@@ -49,12 +54,13 @@ def export_file(
             raise ModelFileError(
                 f"{path}: is of {model.card.precision} already: give the file of fp32"
             )
+        require_duration(model.card, path, labelled.stride_s, labelled.name)
         _, content, format = read_model(path)
         reference = answers(model.engine.run, model.card, labelled.strides_deg, labelled.others)
         graph_in = _graph_in(without_card(content, str(path)), format)
         for exported in export_graphs(
             [(format, graph_in)],
-            model.card,
+            replace(model.card, name=name or model.card.name),
             folder,
             precisions,
             labelled,

@@ -1,24 +1,26 @@
 """A module or a trained model to files in several formats and precisions, each with its parity."""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import numpy as np
 from torch import nn
 
 from edgehip.backends import load_engine
 from edgehip.errors import ModelFileError
-from edgehip.model_card import Format, ModelCard, write_model
+from edgehip.model_card import Format, ModelCard, read_model, write_model
 from edgehip.whole_file import write_file
 from edgehip_export.answers import Floats, answers, inputs_of
 from edgehip_export.export import onnx_graph, run_module, tflite_graph
 from edgehip_export.forms import OUTPUTS, TYPICAL_STRIDE_S, CycleForm, cycle_form, step_form
 from edgehip_export.networks import Mamba
-from edgehip_export.parity import Parity, measure, normal_strides
-from edgehip_export.quantize import Inputs, Precision, quantize_onnx, quantize_tflite
+from edgehip_export.parity import Parity, calibration_strides, measure, normal_strides
+from edgehip_export.quantize import PRECISIONS, Inputs, Precision, quantize_onnx, quantize_tflite
 from edgehip_export.trained import SAMPLES_PER_CYCLE, Target, TrainedModel
 from edgehip_export.while_graph import loop_over_samples
 
@@ -65,17 +67,27 @@ class Limits:
 class Labelled:
     """Strides (N, 180, 10) in degrees, and what is known of the hip in them, per target.
 
-    ``stride_s`` (N,) is how long they took, in seconds; without it they are typical ones.
+    ``stride_s`` (N,) is how long they took, in seconds, and ``body_height_m`` (N,) how tall their
+    people are, where these are known; ``name`` is what to call them in a message.
     """
 
     strides_deg: Floats
     per_kg: dict[Target, Floats] = field(default_factory=dict)
     stride_s: Floats | None = None
+    body_height_m: Floats | None = None
+    name: str = "the labelled strides"
+
+    @classmethod
+    def made_up(cls) -> "Labelled":
+        """Return strides of nobody, of typical duration, without labels."""
+        strides = normal_strides()
+        return cls(strides, stride_s=np.full(len(strides), TYPICAL_STRIDE_S, np.float32))
 
     @property
     def others(self) -> dict[str, Floats]:
         """What a model may want beyond angles."""
-        return {} if self.stride_s is None else {"stride_s": self.stride_s}
+        known = {"stride_s": self.stride_s, "body_height_m": self.body_height_m}
+        return {name: values for name, values in known.items() if values is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +137,8 @@ def export_model(
     Raises
     ------
     ModelFileError
-        If a network has no such form, or cannot be converted.
+        If a network has no such form, cannot be converted, or the folder holds files of this name
+        that another model was made into.
     """
     chosen = [cycle_form(model) if f == "cycle" else step_form(model, stride_s) for f in forms]
     done = []
@@ -156,9 +169,10 @@ def export_module(
     Raises
     ------
     ModelFileError
-        If the module does not fit its card, or cannot be converted.
+        If the module does not fit its card, cannot be converted, or the folder holds files of this
+        name that another model was made into.
     """
-    labelled = labelled or Labelled(normal_strides())
+    labelled = labelled or Labelled.made_up()
     source = answers(
         lambda *inputs: run_module(module, *inputs), card, labelled.strides_deg, labelled.others
     )
@@ -197,11 +211,18 @@ def export_graphs(
     source
         The right answers to the labelled strides, see :func:`edgehip_export.answers.answers`.
     no_static
-        Why there is no ``int8-static``, if there is none.
+        Why there is no ``int8-static``, if there is none. It is calibrated on made-up strides,
+        never on those it is judged on.
+
+    Raises
+    ------
+    ModelFileError
+        If the folder holds files of this name that another model was made into.
     """
+    _check_same_model(folder, card)
     folder.mkdir(parents=True, exist_ok=True)
     reference: dict[str, Floats] = {OUTPUTS[t]: values for t, values in labelled.per_kg.items()}
-    calibration = [inputs_of(card, stride[None]) for stride in labelled.strides_deg]
+    calibration = [inputs_of(card, stride[None]) for stride in calibration_strides()]
     note = folder / f"{card.name}.parity.json"
     try:
         report = dict(json.loads(note.read_bytes())) if note.exists() else {}
@@ -244,6 +265,23 @@ def export_graphs(
                 yield exported
     finally:
         write_file(note, (json.dumps(report, indent=2) + "\n").encode())
+
+
+def _check_same_model(folder: Path, card: ModelCard) -> None:
+    """Refuse to replace a file of another model: of other weights, or of nobody knows what."""
+    for format, precision in itertools.product(FORMATS, PRECISIONS):
+        path = folder / f"{card.name}-{precision}.{format}"
+        if path.exists() and _origin(read_model(path)[0]) != _origin(card):
+            raise ModelFileError(
+                f"{path}: was made of another model that is also called {card.name}: give --name, "
+                "or another folder"
+            )
+
+
+def _origin(card: ModelCard) -> str:
+    """Return what two cards share if they are of one model."""
+    own = {name: value for name, value in card.metrics.items() if name != "parity"}
+    return json.dumps([card.training, own], sort_keys=True)
 
 
 def _onnx(module: nn.Module, card: ModelCard) -> GraphIn:

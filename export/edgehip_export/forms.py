@@ -165,5 +165,8 @@ def _common(model: TrainedModel) -> dict[str, object]:
         "side": "r",
         "licence": str(model.networks[0].provenance.get("licence", "see the training data")),
         "ranges": {"angles_deg": RangeCard(tuple(low.tolist()), tuple(high.tolist()))},
-        "training": {network.target: network.provenance for network in model.networks},
+        "training": {
+            network.target: network.provenance | {"weights_sha256": network.weights_sha256()}
+            for network in model.networks
+        },
     }

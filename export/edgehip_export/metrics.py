@@ -20,15 +20,21 @@ from edgehip.whole_file import write_file
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.str_]
 Row = dict[str, str | int | float]
+OVERALL = "overall"
 
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """How far estimates are from their reference, in the reference's unit."""
+    """How far estimates are from their reference, in the reference's unit.
+
+    R² is NaN where the reference does not vary; a mean leaves such out, and ``r2_undefined`` says
+    how many.
+    """
 
     rmse: float
     mae: float
     r2: float
+    r2_undefined: int = 0
 
     @classmethod
     def between(cls, reference: Floats, estimate: Floats) -> "Errors":
@@ -46,11 +52,18 @@ class Errors:
     @classmethod
     def mean(cls, many: Sequence["Errors"]) -> "Errors":
         """Return the mean of each figure."""
+        defined = [errors.r2 for errors in many if not np.isnan(errors.r2)]
         return cls(
             rmse=float(np.mean([errors.rmse for errors in many])),
             mae=float(np.mean([errors.mae for errors in many])),
-            r2=float(np.mean([errors.r2 for errors in many])),
+            r2=float(np.mean(defined)) if defined else float("nan"),
+            r2_undefined=len(many) - len(defined),
         )
+
+    @classmethod
+    def of(cls, row: Mapping[str, float]) -> "Errors":
+        """Return what :meth:`row` returned."""
+        return cls(float(row["RMSE"]), float(row["MAE"]), float(row["R2"]))
 
     def row(self, prefix: str = "") -> dict[str, float]:
         """Return the figures under the published column names."""
@@ -75,8 +88,11 @@ def by_cadence(
 ) -> list[Row]:
     """Return the published table: subject-mean errors over all strides and per cadence label."""
     rows = []
-    for label in ("overall", *(str(cadence) for cadence in np.unique(cadences))):
-        chosen = cadences == label if label != "overall" else np.ones(len(cadences), dtype=bool)
+    parts = {OVERALL: np.ones(len(cadences), dtype=bool)}
+    for cadence in np.unique(cadences):
+        label = f"{cadence} (label)" if cadence == OVERALL else str(cadence)
+        parts[label] = cadences == cadence
+    for label, chosen in parts.items():
         errors = subject_mean(reference[chosen], estimate[chosen], subjects[chosen])
         row: Row = {
             "speed": label,
@@ -96,7 +112,9 @@ def per_output(reference: Floats, estimate: Floats, subjects: Labels) -> list[Ro
         truth, answer = reference[..., index], estimate[..., index]
         row: Row = {"output": name}
         row |= Errors.between(truth, answer).row()
-        row |= subject_mean(truth, answer, subjects).row("subject_mean_")
+        mean = subject_mean(truth, answer, subjects)
+        row |= mean.row("subject_mean_")
+        row["subject_mean_R2_people"] = len(np.unique(subjects)) - mean.r2_undefined
         rows.append(row)
     return rows
 

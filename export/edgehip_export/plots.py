@@ -1,14 +1,17 @@
 """Pictures of an evaluation: curves over the gait cycle, and agreement of their peaks."""
 
 import io
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgehip.errors import MissingExtraError
 from edgehip.whole_file import write_file
 from edgehip_export.answers import Floats
+from edgehip_export.peaks import Peaks
 from edgehip_export.trained import CHANNELS, Target
 
 if TYPE_CHECKING:
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 UNITS: dict[Target, str] = {"moments": "Nm/kg", "forces": "N/kg"}
 REFERENCE, ESTIMATE = "0.25", "tab:red"
-LIMITS_OF_AGREEMENT = 1.96
+LETTERS_PER_INCH = 8
 
 
 def plot_curves(
@@ -44,44 +47,46 @@ def plot_curves(
         axes.set_xlim(0, 100)
 
     labels = ("gait cycle (%)", UNITS[target])
-    _panels(path, target, f"{title}: mean ± SD of {len(reference)} strides", labels, draw)
+    about = f"{title}: mean ± SD of {len(reference)} strides"
+    _panels(path, CHANNELS[target], about, labels, draw)
 
 
-def plot_peaks(path: Path, target: Target, reference: Floats, estimate: Floats, title: str) -> None:
-    """Draw the difference of peaks over their mean (Bland & Altman, Lancet 327:307, 1986).
-
-    The peak of an output is its maximum, or its minimum where that is the larger on average in the
-    reference.
-    """
+def plot_peaks(path: Path, target: Target, agreement: Sequence[Peaks], title: str) -> None:
+    """Draw the difference of peaks over their mean, with bias and limits of agreement."""
 
     def draw(axes: "Axes", index: int) -> None:
-        truth, answer = _peaks(reference[..., index], estimate[..., index])
-        difference = answer - truth
-        bias, sd = float(difference.mean()), float(difference.std(ddof=min(1, len(truth) - 1)))
-        axes.plot((truth + answer) / 2, difference, ".", color="tab:blue", ms=4, alpha=0.6)
-        axes.axhline(bias, color=ESTIMATE, lw=1.2)
-        for sign in (-1, 1):
-            axes.axhline(bias + sign * LIMITS_OF_AGREEMENT * sd, color=ESTIMATE, lw=0.9, ls="--")
+        each = agreement[index]
+        difference = each.estimate - each.reference
+        mean = (each.estimate + each.reference) / 2
+        axes.plot(mean, difference, ".", color="tab:blue", ms=4, alpha=0.6, label="a stride")
+        axes.axhline(each.bias, color=ESTIMATE, lw=1.2, label="bias")
+        said = f"bias {each.bias:+.2g}"
+        if each.limits is not None:
+            for limit, label in zip(each.limits, ("95 % limits of agreement", None), strict=True):
+                axes.axhline(limit, color=ESTIMATE, lw=0.9, ls="--", label=label)
+            said += f", limits {each.limits[0]:+.2g} to {each.limits[1]:+.2g}"
         axes.axhline(0, color="0.8", lw=0.6, zorder=0)
+        axes.margins(y=0.15)
+        axes.text(0.02, 0.98, said, transform=axes.transAxes, va="top", fontsize=7)
 
     unit = UNITS[target]
     labels = (f"mean of peaks ({unit})", f"estimate - reference ({unit})")
-    _panels(path, target, f"{title}: peaks, bias and 95 % limits of agreement", labels, draw)
+    names = [f"{each.output} ({each.extreme})" for each in agreement]
+    strides = len(agreement[0].reference)
+    _panels(path, names, f"{title}: peaks of {strides} strides", labels, draw)
 
 
-def _peaks(reference: Floats, estimate: Floats) -> tuple[Floats, Floats]:
-    """Return the peak of every stride (N,)."""
-    if reference.max(axis=1).mean() >= -reference.min(axis=1).mean():
-        return reference.max(axis=1), estimate.max(axis=1)
-    return reference.min(axis=1), estimate.min(axis=1)
-
-
-def _panels(path: Path, target: Target, title: str, labels: tuple[str, str], draw: Any) -> None:
+def _panels(
+    path: Path,
+    names: Sequence[str],
+    title: str,
+    labels: tuple[str, str],
+    draw: Callable[["Axes", int], None],
+) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("matplotlib", "export", "a plot") from error
-    names = CHANNELS[target]
     columns = min(len(names), 5)
     rows = -(-len(names) // columns)
     size = (3.6 * columns, 2.9 * rows + 0.5) if rows == 1 else (2.9 * columns, 2.3 * rows + 0.6)
@@ -98,9 +103,16 @@ def _panels(path: Path, target: Target, title: str, labels: tuple[str, str], dra
             axes.set_xlabel(labels[0], fontsize=9)
         if index % columns == 0:
             axes.set_ylabel(labels[1], fontsize=9)
-        if axes.get_legend_handles_labels()[0] and index == 0:
-            axes.legend(fontsize=8, frameon=False)
-    figure.suptitle(title, fontsize=11)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=120, format="png")
-    write_file(path, drawn.getvalue())
+    drawn, marks = grid.flat[0].get_legend_handles_labels()
+    if len(names) < len(grid.flat):
+        grid.flat[-1].legend(drawn, marks, loc="center", fontsize=9, frameon=False)
+    else:
+        figure.legend(
+            drawn, marks, loc="outside lower center", ncols=len(marks), fontsize=9, frameon=False
+        )
+    width = int(size[0] * LETTERS_PER_INCH)
+    # As it is: file names may have dollar signs, which would begin a formula.
+    figure.suptitle("\n".join(textwrap.wrap(title, width)), fontsize=11, parse_math=False)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=120, format="png")
+    write_file(path, picture.getvalue())

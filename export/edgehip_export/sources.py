@@ -1,20 +1,23 @@
 """Anything that can be evaluated or exported: trained models, released checkpoints, model files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from edgehip.errors import ModelFileError, ModelInputError
+from edgehip.errors import ModelFileError
 from edgehip.model import Model, load_model
-from edgehip_export.answers import Floats, answers, needs_duration
+from edgehip.model_card import ModelCard
+from edgehip_export.answers import Floats, answers, require_duration
 from edgehip_export.checkpoint import import_checkpoints
-from edgehip_export.dataset import CADENCE_SPM, Cohort
+from edgehip_export.dataset import Cohort
 from edgehip_export.export_file import is_model_file
 from edgehip_export.fit import predict
 from edgehip_export.forms import OUTPUTS
+from edgehip_export.metrics import Errors
+from edgehip_export.run_folder import model_file
 from edgehip_export.safe_load import load_tensors
 from edgehip_export.trained import Target, TrainedModel, load_trained
 
@@ -25,17 +28,22 @@ class Estimate:
 
     Parameters
     ----------
-    name
-        The model's.
+    name, path
+        The model's, and the file it came from.
     per_kg
         (N, 180, D).
     provenance
         Plain values, see :class:`edgehip_export.trained.TrainedNetwork`.
+    left_out
+        Of a model that was trained on several sources: its errors on people of each, who were left
+        out then.
     """
 
     name: str
+    path: str
     per_kg: Floats
     provenance: dict[str, Any]
+    left_out: dict[str, Errors] = field(default_factory=dict)
 
 
 def open_trained(paths: Sequence[str | Path]) -> TrainedModel:
@@ -60,7 +68,7 @@ def open_trained(paths: Sequence[str | Path]) -> TrainedModel:
 
 
 def estimate(path: str | Path, cohort: Cohort) -> Estimate:
-    """Return what any model says of a cohort: a file, or a bundled model by its name.
+    """Return what any model says of a cohort: a file, a run's folder, or a bundled model's name.
 
     Raises
     ------
@@ -70,32 +78,50 @@ def estimate(path: str | Path, cohort: Cohort) -> Estimate:
         If the model wants something the cohort does not tell.
     """
     target = cohort.target
+    path = model_file(Path(path))
     if is_model_file(path):
         model = load_model(path, trusted=False)
         if (name := OUTPUTS[target]) not in (tensor.name for tensor in model.card.outputs):
             raise _lacks(path, target)
         others = _others(model, cohort)
         per_kg = answers(model.engine.run, model.card, cohort.angles_deg, others)[name]
-        return Estimate(Path(path).stem, per_kg, model.card.training.get(target, {}))
+        own = model.card.training.get(target)
+        return Estimate(
+            Path(path).stem,
+            model.path,
+            per_kg,
+            own if isinstance(own, dict) else {},
+            _left_out(model.card, target),
+        )
     trained = open_trained([path])
     network = next((n for n in trained.networks if n.target == target), None)
     if network is None:
         raise _lacks(path, target)
     per_kg = predict(network.module(), torch.from_numpy(cohort.angles_deg))
-    return Estimate(trained.name, per_kg, network.provenance)
+    return Estimate(trained.name, str(path), per_kg, network.provenance)
 
 
 def _others(model: Model, cohort: Cohort) -> dict[str, Floats]:
     """Return what the model wants beyond angles."""
+    require_duration(model.card, model.path, cohort.stride_s, cohort.path)
     others = {"body_height_m": cohort.body_height_m}
-    if cohort.stride_s is not None:
-        others["stride_s"] = cohort.stride_s
-    elif needs_duration(model.card):
-        raise ModelInputError(
-            f"{model.path}: wants each stride's duration, and {cohort.path} has neither a key "
-            f"stride_s nor the cadence labels {', '.join(CADENCE_SPM)}"
-        )
-    return others
+    return others if cohort.stride_s is None else others | {"stride_s": cohort.stride_s}
+
+
+def _left_out(card: ModelCard, target: Target) -> dict[str, Errors]:
+    """Return what a card says of people left out, per laboratory; nothing if it says it otherwise.
+
+    Cards of other makers hold anything there.
+    """
+    try:
+        by_laboratory = card.metrics["by_laboratory"]
+        return {
+            str(name): Errors.of(found[target])
+            for name, found in by_laboratory.items()
+            if target in found
+        }
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return {}
 
 
 def _lacks(path: str | Path, target: Target) -> ModelFileError:

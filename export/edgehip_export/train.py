@@ -13,7 +13,9 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from edgehip.channels import ANGLES
 from edgehip.errors import DatasetError, TrainingError
+from edgehip_export.acquaintance import remember
 from edgehip_export.dataset import DATA_SET, Cohort
 from edgehip_export.fit import Fit, Pair, Recipe, predict
 from edgehip_export.metrics import Errors, Row, by_cadence, per_output, subject_mean, write_table
@@ -24,6 +26,16 @@ from edgehip_export.trained import TrainedModel, TrainedNetwork, load_trained, s
 
 LEAST_SD: Final = 1e-8
 """Added to every SD, as published."""
+
+TEST_FILES: Final = (
+    "test_metrics.json",
+    "test_metrics_by_cadence.csv",
+    "test_metrics_per_output.csv",
+)
+
+LEAST_MOVEMENT_DEG: Final = 0.1
+"""An angle that moves by less in most strides is locked, or was not measured: divided by the SD of
+its rounding errors, anybody else's would be enormous."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +62,7 @@ class Protocol:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands: stage ``number`` of ``of``, after an epoch of it."""
+    """Where a run stands: in stage ``number`` of ``of``, after as many epochs as ``fit`` has."""
 
     stage: str
     number: int
@@ -91,27 +103,34 @@ def train(
     protocol: Protocol | None = None,
     sizes: dict[str, Any] | None = None,
     device: str = "cpu",
+    on_stage: Callable[[Progress], None] = lambda progress: None,
     on_epoch: Callable[[Progress], None] = lambda progress: None,
 ) -> TrainedModel:
     """Return a network trained by the protocol; write everything about it to ``folder``.
 
     A folder that holds an unfinished run of the same configuration is gone on with; one that
-    holds a finished one is read.
+    holds a finished one is read, and tables that it lacks are written again. ``on_stage`` is told
+    of every stage before the first epoch that is left of it, ``on_epoch`` of every epoch.
 
     Raises
     ------
     TrainingError
-        If the folder holds a run of another configuration, or there is no such device.
+        If the folder holds a run of another configuration or a damaged one, or there is no such
+        device.
     DatasetError
-        If there are too few people to split.
+        If there are too few people to split, or an angle never moves.
     """
     if device != "cpu" and not torch.cuda.is_available():
         raise TrainingError(f"PyTorch finds no {device} device here: train on cpu")
-    run = _Run(cohort, family, folder, protocol or Protocol(), sizes or {}, device, on_epoch)
+    run = _Run(cohort, family, folder, protocol or Protocol(), sizes or {}, device)
+    run.on_stage, run.on_epoch = on_stage, on_epoch
     return run.model()
 
 
 class _Run:
+    on_stage: Callable[[Progress], None]
+    on_epoch: Callable[[Progress], None]
+
     def __init__(
         self,
         cohort: Cohort,
@@ -120,10 +139,8 @@ class _Run:
         protocol: Protocol,
         sizes: dict[str, Any],
         device: str,
-        on_epoch: Callable[[Progress], None],
     ) -> None:
         self.family, self.sizes, self.protocol, self.device = family, sizes, protocol, device
-        self.on_epoch = on_epoch
         self.held_out = hold_out(cohort.subjects, protocol.test_share, protocol.split_seed)
         self.test = cohort.of_people(self.held_out)
         self.pool = cohort.of_people([p for p in cohort.people() if p not in self.held_out])
@@ -132,7 +149,8 @@ class _Run:
                 f"{cohort.path}: {len(cohort.people())} people are too few for a test and "
                 f"{protocol.folds} folds"
             )
-        self.source = f"Gait2Hip-60 ({DATA_SET})" if cohort.is_release() else "another data set"
+        _check_movement(self.pool)
+        self.is_release = cohort.is_release()
         config = {
             "family": family,
             "sizes": sizes,
@@ -145,13 +163,22 @@ class _Run:
         }
         self.folder = RunFolder(folder, config)
         state = self.folder.load_state() or {"stage": 0, "rows": [], "fit": None}
-        self.stage: int = state["stage"]
-        self.rows: list[Row] = state["rows"]
-        self.fit_state: dict[str, Any] | None = state["fit"]
+        try:
+            self.stage = int(state["stage"])
+            self.rows: list[Row] = list(state["rows"])
+            self.fit_state: dict[str, Any] | None = state["fit"]
+            best = [int(row["best_epoch"]) for row in self.rows]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self.folder.damaged_state() from error
+        if len(best) != self.stage:
+            raise self.folder.damaged_state()
 
     def model(self) -> TrainedModel:
         if self.folder.model.exists():
-            return load_trained(self.folder.model)
+            model = load_trained(self.folder.model)
+            if not all((self.folder.path / name).exists() for name in TEST_FILES):
+                self._test(model.networks[0])
+            return model
         for number, (training, validation) in enumerate(
             folds(self.pool.subjects, self.protocol.folds)
         ):
@@ -182,12 +209,17 @@ class _Run:
             self.device,
         )
         if self.fit_state is not None:
-            fit.restore(self.fit_state)
+            try:
+                fit.restore(self.fit_state)
+            except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+                raise self.folder.damaged_state() from error
             self.fit_state = None
+        progress = Progress(stage, self.stage + 1, self.protocol.folds + 1, fit)
+        self.on_stage(progress)
         while not fit.done:
             fit.run_epoch()
             self._save(fit)
-            self.on_epoch(Progress(stage, self.stage + 1, self.protocol.folds + 1, fit))
+            self.on_epoch(progress)
         write_table(
             self.folder.path / f"history_{stage.replace(' ', '_')}.csv",
             [asdict(epoch) for epoch in fit.history],
@@ -220,7 +252,7 @@ class _Run:
         self._save(None)
 
     def _trained(self, fit: Fit, scaling: Scaling) -> TrainedModel:
-        """Return the final network with its normalisation; write its metrics on the test."""
+        """Return the final network with its normalisation and what is to be told of it."""
         angles = torch.from_numpy(self.pool.angles_deg).flatten(0, 1)
         network = TrainedNetwork(
             target=self.pool.target,
@@ -233,29 +265,52 @@ class _Run:
             target_sd=scaling.target_sd,
             angle_range_deg=torch.stack([angles.amin(0), angles.amax(0)]),
         )
+        people = f"{len(self.pool)} strides of {len(self.pool.people())} people"
+        published = "Zhang et al., Gait2Hip-60, arXiv 2605.30374"
+        if self.is_release:
+            network.provenance.update(
+                data=f"{people} of Gait2Hip-60 ({DATA_SET})", citation=published
+            )
+        else:
+            network.provenance.update(data=f"{people} of {Path(self.pool.path).name}")
+        network.provenance.update(
+            cohort={"file": Path(self.pool.path).name, "sha256": self.pool.sha256},
+            protocol={"as_in": published} | asdict(self.protocol),
+            epochs=len(fit.history),
+            test_subjects=list(self.held_out),
+            test_strides=remember(self.test, self.held_out),
+            training_strides=remember(self.pool, self.pool.people()),
+            **self._test(network),
+        )
+        return TrainedModel(f"{self.family}-{network.target}", (network,))
+
+    def _test(self, network: TrainedNetwork) -> dict[str, dict[str, float]]:
+        """Return the metrics on the held-out people; write them, and their tables."""
         answer = predict(network.module(), torch.from_numpy(self.test.angles_deg))
         truth, subjects = self.test.per_kg, self.test.subjects
-        write_table(
-            self.folder.path / "test_metrics_by_cadence.csv",
-            by_cadence(truth, answer, subjects, self.test.cadences),
-        )
-        write_table(
-            self.folder.path / "test_metrics_per_output.csv", per_output(truth, answer, subjects)
-        )
         metrics = {
             "test_metrics_overall": Errors.between(truth, answer).row(),
             "test_metrics_subject_mean": subject_mean(truth, answer, subjects).row(),
         }
-        self.folder.write_json("metrics.json", metrics)
-        network.provenance.update(
-            data=f"{len(self.pool)} strides of {len(self.pool.people())} people of {self.source}",
-            citation="Zhang et al., Gait2Hip-60, arXiv 2605.30374",
-            protocol=asdict(self.protocol),
-            epochs=len(fit.history),
-            test_subjects=list(self.held_out),
-            **metrics,
+        overall, by_label, by_output = TEST_FILES
+        self.folder.write_json(overall, metrics)
+        write_table(
+            self.folder.path / by_label,
+            by_cadence(truth, answer, subjects, self.test.cadences),
         )
-        return TrainedModel(f"{self.family}-{network.target}", (network,))
+        write_table(self.folder.path / by_output, per_output(truth, answer, subjects))
+        return metrics
+
+
+def _check_movement(cohort: Cohort) -> None:
+    moved = np.median(np.ptp(cohort.angles_deg, axis=1), axis=0)
+    still = [name for name, by in zip(ANGLES, moved, strict=True) if by < LEAST_MOVEMENT_DEG]
+    if still:
+        raise DatasetError(
+            f"{cohort.path}: {' and '.join(still)} never move{'s' * (len(still) == 1)}: less than "
+            f"{LEAST_MOVEMENT_DEG:g} degrees in most strides. A network trained on that fails "
+            "wherever it does move: all ten angles must be measured ones"
+        )
 
 
 def _digest(cohort: Cohort) -> str:

@@ -5,6 +5,7 @@ On disk it is one PyTorch file that holds tensors and plain values alone, so tha
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +63,18 @@ class TrainedNetwork:
     target_sd: torch.Tensor
     angle_range_deg: torch.Tensor
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    def weights_sha256(self) -> str:
+        """Return what tells this network from any other: a digest of all its numbers."""
+        digest = hashlib.sha256()
+        tensors = self.weights | {
+            name: getattr(self, name)
+            for name in ("angle_mean_deg", "angle_sd_deg", "target_mean", "target_sd")
+        }
+        for name, tensor in sorted(tensors.items()):
+            digest.update(name.encode())
+            digest.update(tensor.numpy().tobytes())
+        return digest.hexdigest()
 
     def module(self) -> "NormalisedNetwork":
         """Return the network in eval mode, degrees in, Nm/kg or N/kg out.

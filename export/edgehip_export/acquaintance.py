@@ -1,0 +1,167 @@
+"""Whom of a cohort a model has met: told by their strides, or by ids where a model kept no strides.
+
+Ids tell little: another laboratory may number its people alike, and the same people may be renamed.
+So a trained model keeps digests of the angles of its people's strides.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from edgehip.errors import DatasetError
+from edgehip_export.answers import Floats
+from edgehip_export.dataset import Cohort
+
+DIGEST_BYTES: Final = 6
+DIGEST_CHARACTERS: Final = 8
+"""In base64. Two of a million different strides agree once in five hundred times."""
+
+MOST_STRIDES_KEPT: Final = 64
+"""Of a person: enough to know them by, when others of their strides are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acquaintance:
+    """Who of a cohort a model has met.
+
+    Parameters
+    ----------
+    held_out, trained, new
+        Ids in the cohort: of people the model was tested on, of those it was trained on, and of
+        all others.
+    missing
+        So many more people the model was tested on, who are not in the cohort.
+    told_by
+        ``strides`` or ``ids``, or ``nothing`` where the model keeps neither.
+    """
+
+    held_out: tuple[str, ...]
+    trained: tuple[str, ...]
+    new: tuple[str, ...]
+    missing: int
+    told_by: Literal["strides", "ids", "nothing"]
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Whom to judge the model on: the held-out people who are there, or else new ones.
+
+        Where ids alone tell who trained the model, these are not left out: they may be others.
+        """
+        if self.held_out or self.told_by == "strides":
+            return self.held_out or self.new
+        return self.trained + self.new
+
+    @property
+    def complete(self) -> bool:
+        """Whether everybody is there whom the model was tested on."""
+        return bool(self.held_out) and not self.missing
+
+    def judge(self, cohort: Cohort) -> Cohort:
+        """Return the strides to judge the model on.
+
+        Raises
+        ------
+        DatasetError
+            If everybody in the cohort trained the model.
+        """
+        if not self.judged:
+            raise DatasetError(
+                f"{cohort.path}: the model was trained on every one of its {len(self.trained)} "
+                "people: give others"
+            )
+        return cohort.of_people(self.judged)
+
+    def notes(self) -> list[str]:
+        """Return what somebody who reads the figures must know, a line each."""
+        lines = []
+        if self.held_out and self.missing:
+            of = len(self.held_out) + self.missing
+            lines.append(f"missing: {self.missing} of the {of} people held out from training")
+        aside = len(self.held_out + self.trained + self.new) - len(self.judged)
+        if aside:
+            of_them = f", {len(self.trained)} of them trained the model" if self.trained else ""
+            lines.append(f"left out: {aside} others{of_them}")
+        if self.told_by == "ids":
+            lines.append(
+                "people are told by their ids alone: this model keeps none of their strides"
+            )
+            if not self.held_out and self.trained:
+                lines.append(
+                    f"{len(self.trained)} of them have ids of people who trained the model: if "
+                    "they are the same, the figures are not of new people"
+                )
+        return lines
+
+
+def digests(angles_deg: Floats) -> list[str]:
+    """Return a digest of every stride's angles (N, 180, 10)."""
+    strides = np.ascontiguousarray(angles_deg, dtype="<f4") + np.float32(0)  # no -0.0
+    hashes = (hashlib.sha256(stride.tobytes()).digest()[:DIGEST_BYTES] for stride in strides)
+    return [base64.urlsafe_b64encode(digest).decode() for digest in hashes]
+
+
+def remember(cohort: Cohort, people: Sequence[str]) -> str:
+    """Return what a model keeps of some people: digests of their strides, a word per person."""
+    words = []
+    for person in people:
+        own = sorted(set(digests(cohort.of_people([person]).angles_deg)))
+        words.append("".join(own[:MOST_STRIDES_KEPT]))
+    return " ".join(words)
+
+
+def meet(provenance: Mapping[str, Any], cohort: Cohort) -> Acquaintance:
+    """Return whom of a cohort a model knows.
+
+    Parameters
+    ----------
+    provenance
+        The model's, see :class:`edgehip_export.trained.TrainedNetwork`; ``test_strides`` and
+        ``training_strides`` hold what :func:`remember` returned, ``test_subjects`` and
+        ``training_subjects`` ids.
+    """
+    tested = [_digests_in(word) for word in _words(provenance.get("test_strides"))]
+    trained_on = [_digests_in(word) for word in _words(provenance.get("training_strides"))]
+    people = cohort.people()
+    if tested or trained_on:
+        of_person = {p: set(digests(cohort.of_people([p]).angles_deg)) for p in people}
+        everybody = set().union(*trained_on)
+        trained = {p for p in people if of_person[p] & everybody}
+        shown = set().union(*(of_person[p] for p in people if p not in trained))
+        missing = sum(not (one & shown) for one in tested)
+        all_tested = set().union(*tested)
+        held_out = {p for p in people if of_person[p] & all_tested} - trained
+        return _sorted(people, held_out, trained, missing, "strides")
+    ids, training_ids = (set(_words(provenance.get(f"{w}_subjects"))) for w in ("test", "training"))
+    held_out, trained = ids & set(people), training_ids & set(people)
+    told_by: Literal["ids", "nothing"] = "ids" if ids or training_ids else "nothing"
+    return _sorted(people, held_out, trained - held_out, len(ids - held_out), told_by)
+
+
+def _sorted(
+    people: Sequence[str],
+    held_out: set[str],
+    trained: set[str],
+    missing: int,
+    told_by: Literal["strides", "ids", "nothing"],
+) -> Acquaintance:
+    def in_order(some: set[str]) -> tuple[str, ...]:
+        return tuple(person for person in people if person in some)
+
+    new = set(people) - held_out - trained
+    parts = in_order(held_out), in_order(trained), in_order(new)
+    return Acquaintance(*parts, missing, told_by)
+
+
+def _words(plain: object) -> list[str]:
+    """Return the words of what a file of unknown origin holds."""
+    if isinstance(plain, str):
+        return plain.split()
+    return [str(item) for item in plain] if isinstance(plain, list | tuple) else []
+
+
+def _digests_in(word: str) -> set[str]:
+    return {word[i : i + DIGEST_CHARACTERS] for i in range(0, len(word), DIGEST_CHARACTERS)}
