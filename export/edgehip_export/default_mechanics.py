@@ -82,7 +82,7 @@ class Mechanics(nn.Module):
             ("ramp", np.linspace(-0.5, 0.5, POINTS)[:, None]),
             ("share", share),
             ("axes", np.eye(3)),
-            ("cross", np.stack([np.cross(axis, np.eye(3)) for axis in np.eye(3)])),
+            ("turned", np.roll(np.eye(3), 1, axis=0)),
         ):
             tensor = torch.tensor(value, dtype=torch.float32)
             self.register_buffer(name, tensor, persistent=False)
@@ -93,7 +93,7 @@ class Mechanics(nn.Module):
         self.ramp: Tensor
         self.share: Tensor
         self.axes: Tensor
-        self.cross: Tensor
+        self.turned: Tensor
 
     def expected(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return the loads (B, GRID, 17) to expect of anybody; forces are zero."""
@@ -130,22 +130,22 @@ class Mechanics(nn.Module):
             (FOOT_KG, foot_m),
         ):
             weight = weight + mass_kg * centre_m
-            inertia = inertia + mass_kg * _cross(centre_m, self.twice @ centre_m)
+            inertia = inertia + mass_kg * self._cross(centre_m, self.twice @ centre_m)
         per_s2 = 1.0 / (stride_s * stride_s)[:, :, None]
-        moments = (_cross(weight, GRAVITY_M_PER_S2 * up), inertia * per_s2)
+        moments = (self._cross(weight, GRAVITY_M_PER_S2 * up), inertia * per_s2)
         about = (right, self._turn(Z, flexion, self.axes[X]), knee_m / -THIGH_M)
         return torch.stack([(moment * axis).sum(-1) for moment in moments for axis in about], -1)
 
     def _turn(self, axis: int, angle: Tensor, vector: Tensor) -> Tensor:
         """Return vectors (..., 3) turned about an axis (Rodrigues' formula)."""
-        across = vector @ self.cross[axis]
-        inwards = across @ self.cross[axis]
+        across = self._cross(self.axes[axis], vector)
+        inwards = self._cross(self.axes[axis], across)
         return vector + torch.sin(angle) * across + (1.0 - torch.cos(angle)) * inwards
 
-
-def _cross(one: Tensor, other: Tensor) -> Tensor:
-    product: Tensor = torch.linalg.cross(one, other.expand_as(one))
-    return product
+    def _cross(self, one: Tensor, other: Tensor) -> Tensor:
+        """Return the cross product of vectors (..., 3), of which one may be one for all."""
+        first, second = ((vector @ self.turned, vector @ self.turned.T) for vector in (one, other))
+        return first[0] * second[1] - first[1] * second[0]
 
 
 def _rise(phase: Matrix, start: float, end: float) -> Matrix:
