@@ -15,6 +15,7 @@ from edgehip_export.default_evaluate import folds, zeroed
 from edgehip_export.default_fit import chances
 from edgehip_export.default_foreign import OutOfRangeScore, cycle_score, sample_score
 from edgehip_export.default_kernel import KernelProtocol, fit_kernel
+from edgehip_export.default_mechanics import Mechanics
 from edgehip_export.default_movement import fit_movement
 from edgehip_export.default_sample import RATE_HZ, SEEN, SampleNetwork, SampleStep
 from edgehip_export.default_spread import COVERAGE, Spread, fit_spread
@@ -25,6 +26,7 @@ from edgehip_export.strides import POINTS, Strides, close_cycles, load_strides
 from tests.shared_data import SHARED, needs_shared_data
 
 OUTPUTS = 17
+MECHANICS = Mechanics(torch.zeros(10))
 
 
 def made_up(people_of: dict[str, int], each: int = 4, seed: int = 0) -> Strides:
@@ -159,19 +161,21 @@ def test_the_student_does_not_see_the_zero_of_the_angles() -> None:
     torch.testing.assert_close(moved, student(angles, stride_s), atol=1e-3, rtol=1e-3)
 
 
-def test_the_kernel_expects_what_the_student_says_and_learns_the_rest() -> None:
-    """Where the student is right, there is nothing to learn; where it is not, the kernel is."""
+def test_the_kernel_expects_what_student_and_mechanics_say_and_learns_the_rest() -> None:
+    """Where they are right, there is nothing to learn; where they are not, the kernel is."""
     strides = made_up({"a": 12, "b": 12})
     torch.manual_seed(0)
     student = Student(CycleNetwork().eval(), torch.zeros(10))
     shown = torch.from_numpy(strides.angles_deg), torch.from_numpy(strides.stride_s)[:, None]
     with torch.no_grad():
-        told = student.network.at_points(student(*shown)).numpy()
+        told = student(*shown) + MECHANICS.expected(*shown)
+        told = student.network.at_points(told).numpy()
     right = dataclasses.replace(strides, moments=told[..., :3], forces=told[..., 3:])
     whole = KernelProtocol(student=1.0)
-    assert float(fit_kernel(right, chances(right), whole, student).weight.abs().max()) < 1e-2
+    nothing = fit_kernel(right, chances(right), whole, MECHANICS, student).weight
+    assert float(nothing.abs().max()) < 1e-2
     protocol = KernelProtocol(noise=1e-6, person=0.0)
-    member = fit_kernel(strides, chances(strides), protocol, student)
+    member = fit_kernel(strides, chances(strides), protocol, MECHANICS, student)
     torch.testing.assert_close(member.estimate(*shown), batch(strides).loads, atol=0.02, rtol=0)
 
 
@@ -186,7 +190,7 @@ def test_the_kernel_member_finds_a_law_and_survives_a_wrong_zero() -> None:
     offset = 5.0 * torch.randn(len(held), 1, 10, generator=torch.Generator().manual_seed(0))
     missed = {}
     for zero in (1.0, 0.1):
-        member = fit_kernel(rest, chances(rest), KernelProtocol(zero=zero, person=0.0))
+        member = fit_kernel(rest, chances(rest), KernelProtocol(zero=zero, person=0.0), MECHANICS)
         for name, shown in (("right", angles), ("wrong", angles + offset)):
             found = member.estimate(shown, stride_s)
             missed[zero, name] = float((found - reference).std() / usual.std())
@@ -198,13 +202,32 @@ def test_the_kernel_member_finds_a_law_and_survives_a_wrong_zero() -> None:
 
 def test_a_stranger_is_answered_like_the_person_who_moves_alike_and_far_away_linearly() -> None:
     strides = made_up({"a": 12, "b": 12})
-    member = fit_kernel(strides, chances(strides), KernelProtocol(noise=1e-6, person=0.0))
+    protocol = KernelProtocol(noise=1e-6, person=0.0, mechanics=0.0)
+    member = fit_kernel(strides, chances(strides), protocol, MECHANICS)
     stride_s = torch.from_numpy(strides.stride_s)[:, None]
     found = member.estimate(torch.from_numpy(strides.angles_deg), stride_s)
     torch.testing.assert_close(found, batch(strides).loads, atol=0.02, rtol=0)
-    away = torch.randn(1, POINTS, 10, generator=torch.Generator().manual_seed(0)).cumsum(1)
-    middle, one, two = (member(1e3 * n * away, stride_s[:1]) for n in (1, 2, 3))
+    away = 1e3 * torch.randn(1, POINTS, 10, generator=torch.Generator().manual_seed(0)).cumsum(1)
+    shown = [(n * away, stride_s[:1]) for n in (1, 2, 3)]
+    middle, one, two = (member(*far) - MECHANICS.expected(*far) for far in shown)
     torch.testing.assert_close(two - one, one - middle, atol=1e-3, rtol=1e-3)
+
+
+def test_forces_follow_from_mechanics_where_nobody_moved_alike() -> None:
+    """What mechanics makes of a movement decides on the forces: the kernel need not know it."""
+    strides = made_up({"a": 30, "b": 30})
+    shown = torch.from_numpy(strides.angles_deg), torch.from_numpy(strides.stride_s)[:, None]
+    signals = MECHANICS(*shown)
+    forces = CycleNetwork().at_points(20.0 + 5.0 * signals @ torch.ones(6, 14)).detach().numpy()
+    half = np.isin(strides.person, strides.people[::2])
+    rest = dataclasses.replace(strides, forces=forces).take(~half)
+    held = [part[torch.from_numpy(half)] for part in shown]
+    missed = []
+    for mechanics in (0.0, 1.0):
+        protocol = KernelProtocol(mechanics=mechanics, person=0.0)
+        found = fit_kernel(rest, chances(rest), protocol, MECHANICS).estimate(*held)
+        missed.append(float((found[..., 3:] - torch.from_numpy(forces[half])).std()))
+    assert missed[1] < 0.5 * missed[0]
 
 
 def test_many_strides_of_one_person_do_not_pass_for_many_people() -> None:
@@ -217,7 +240,7 @@ def test_many_strides_of_one_person_do_not_pass_for_many_people() -> None:
     leaning = []
     for person in (0.0, 10.0):
         uneven = np.where(apart.person == "a/1", 7.0, 1.0)
-        member = fit_kernel(apart, uneven / uneven.sum(), KernelProtocol(person=person))
+        member = fit_kernel(apart, uneven / uneven.sum(), KernelProtocol(person=person), MECHANICS)
         leaning.append(
             float((member.estimate(mean, stride_s) - batch(strides).loads.mean(0))[..., :3].mean())
         )

@@ -34,6 +34,9 @@ DURATION_CENTRE_S = 1.1
 DURATION_SCALE_S = 0.2
 
 
+Matrix = NDArray[np.float64]
+
+
 class CycleNetwork(nn.Module):
     """Residual circular convolutions over one gait cycle.
 
@@ -116,27 +119,32 @@ class CycleNetwork(nn.Module):
         return torch.cat([curve[..., -reach:], curve, curve[..., :reach]], -1)
 
 
-def _harmonics(phase: NDArray[np.float64], order: int) -> NDArray[np.float64]:
+def harmonics(phase: Matrix, order: int, count: int = HARMONICS) -> Matrix:
     """Return the Fourier basis, or its ``order``-th derivative, at phases in cycles."""
     columns = [np.full_like(phase, float(order == 0))]
-    for k in range(1, HARMONICS + 1):
+    for k in range(1, count + 1):
         w = 2 * math.pi * k
         for shift in (0.0, math.pi / 2):
             columns.append(w**order * np.cos(w * phase - shift + order * math.pi / 2))
     return np.stack(columns, axis=-1)
 
 
-def grid_matrices() -> tuple[Tensor, Tensor]:
-    """Return two (GRID, 180) matrices: a cycle's smooth curve, and its rate of change by phase."""
-    points = np.linspace(0.0, 1.0, POINTS)
+def fit_to_points(count: int = HARMONICS) -> Matrix:
+    """Return the (1 + 2 count, 180) matrix from a stride's points to its harmonics."""
     # The last point is the first one of the next cycle: count both by half.
     weight = np.ones(POINTS)
     weight[[0, -1]] = 0.5
-    fit = np.linalg.pinv(_harmonics(points, 0) * weight[:, None]) * weight
+    points = harmonics(np.linspace(0.0, 1.0, POINTS), 0, count)
+    return np.linalg.pinv(points * weight[:, None]) * weight
+
+
+def grid_matrices() -> tuple[Tensor, Tensor]:
+    """Return two (GRID, 180) matrices: a cycle's smooth curve, and its rate of change by phase."""
+    fit = fit_to_points()
     grid = np.arange(GRID) / GRID
     harmonic = np.repeat(np.arange(HARMONICS + 1), 2)[1:]
     fade = 1.0 / (1.0 + (harmonic / FADE_HARMONIC) ** 4)
-    smooth, rate = _harmonics(grid, 0) @ fit, _harmonics(grid, 1) * fade @ fit
+    smooth, rate = harmonics(grid, 0) @ fit, harmonics(grid, 1) * fade @ fit
     return torch.tensor(smooth, dtype=torch.float32), torch.tensor(rate, dtype=torch.float32)
 
 
@@ -144,5 +152,5 @@ def back_to_points() -> Tensor:
     """Return the (180, GRID) matrix that reads a curve on the grid at the stride's points."""
     grid = np.arange(GRID) / GRID
     points = np.linspace(0.0, 1.0, POINTS)
-    fit = np.linalg.pinv(_harmonics(grid, 0))
-    return torch.tensor(_harmonics(points, 0) @ fit, dtype=torch.float32)
+    fit = np.linalg.pinv(harmonics(grid, 0))
+    return torch.tensor(harmonics(points, 0) @ fit, dtype=torch.float32)

@@ -13,12 +13,14 @@ KERNEL_SHARE = 0.7
 
 
 class CycleEnsemble(nn.Module):
-    """The weighted mean of a network and the kernel member, both of which build on the student.
+    """The weighted mean of a network and the kernel member.
+
+    Both build on the student and on mechanics.
 
     Parameters
     ----------
     network
-        Which learnt from labelled strides.
+        Which learnt from labelled strides what mechanics does not say.
     kernel
         Fitted to the same people.
     """
@@ -31,6 +33,7 @@ class CycleEnsemble(nn.Module):
     def forward(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return loads (B, 180, 17) for angles (B, 180, 10) and durations (B, 1)."""
         learnt = self.network.on_grid(angles_deg, stride_s)
+        learnt = learnt + self.kernel.mechanics.expected(angles_deg, stride_s)
         alike = self.kernel(angles_deg, stride_s)
         return self.network.at_points(learnt + KERNEL_SHARE * (alike - learnt))
 

@@ -14,6 +14,7 @@ from edgehip.channels import ANGLES, MOMENTS
 from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
 from edgehip_export.default_cycle import CycleNetwork
 from edgehip_export.default_features import foot_path
+from edgehip_export.default_mechanics import Mechanics
 from edgehip_export.default_sample import RATE_HZ, SampleNetwork
 from edgehip_export.default_student import Student
 from edgehip_export.default_teacher import TeacherStrides
@@ -114,14 +115,18 @@ def fit_student(material: Material, protocol: Protocol, seed: int) -> Student:
     return Student(_fit(network, errors, protocol, seed), mean_deg).eval()
 
 
-def fit_cycle(material: Material, student: Student, protocol: Protocol, seed: int) -> CycleNetwork:
-    """Return a whole-cycle network that began as the student, in eval mode."""
+def fit_cycle(
+    material: Material, student: Student, mechanics: Mechanics, protocol: Protocol, seed: int
+) -> CycleNetwork:
+    """Return what began as the student and adds to the mechanics' loads, in eval mode."""
     torch.manual_seed(seed)
     network = copy.deepcopy(student.network).train()
 
     def errors(random: torch.Generator) -> tuple[Tensor, Tensor]:
         batch = material.draw(protocol, random)
-        return network(batch.angles_deg, batch.stride_s[:, None]), batch.loads
+        shown = batch.angles_deg, batch.stride_s[:, None]
+        loads = network.on_grid(*shown) + mechanics.expected(*shown)
+        return network.at_points(loads), batch.loads
 
     return _fit(network, errors, protocol, seed)
 

@@ -3,8 +3,9 @@
 A Gaussian process (Rasmussen and Williams 2006, ch. 2) over whole strides. Its covariance is the
 sum of a linear part, which carries on where nobody has walked, and of a Gaussian one, which follows
 the training people where there are some. Strides of one person share what is that person's own, so
-that many strides of few people do not pass for many people. With a student, what it expects before
-it has seen anybody is half of what the released networks say.
+that many strides of few people do not pass for many people. Expected before anybody is known is a
+share of the moments that mechanics makes, and with a student half of what the released networks
+say. How forces follow from mechanics is learnt, point by point.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
 from edgehip_export.default_cycle import GRID, back_to_points, grid_matrices
 from edgehip_export.default_features import PACE, pace
+from edgehip_export.default_mechanics import SIGNALS, Mechanics
 from edgehip_export.default_student import Student
 from edgehip_export.strides import POINTS, Strides, close_cycles
 
@@ -46,6 +48,8 @@ class KernelProtocol:
         an angle is a laboratory's habit or a sensor's error more often than a way of walking.
     pace
         What one SD of the stride's duration counts.
+    mechanics
+        What one SD of all of mechanics' signals at a point contributes to the forces there.
     student
         Share of the student's answer in what is expected before anybody is known.
     """
@@ -57,6 +61,7 @@ class KernelProtocol:
     person: float = 0.1
     zero: float = 0.35
     pace: float = 0.2
+    mechanics: float = 0.05
     student: float = 0.5
 
 
@@ -69,13 +74,22 @@ class KernelCycle(nn.Module):
         How many of them there are.
     protocol
         The covariance.
+    mechanics
+        What angles say of every body.
     student
-        Whose answer is expected in part; without one, nothing is.
+        Whose answer is expected in part; without one, mechanics alone is.
     """
 
-    def __init__(self, strides: int, protocol: KernelProtocol, student: Student | None) -> None:
+    def __init__(
+        self,
+        strides: int,
+        protocol: KernelProtocol,
+        mechanics: Mechanics,
+        student: Student | None,
+    ) -> None:
         super().__init__()
         self.protocol = protocol
+        self.mechanics = mechanics
         self.student = student
         for name, shape in (
             ("centre", (POINTS // EVERY, len(ANGLES))),
@@ -83,6 +97,7 @@ class KernelCycle(nn.Module):
             ("known", (strides, SEEN)),
             ("weight", (strides, GRID * OUTPUTS)),
             ("bias", (GRID * OUTPUTS,)),
+            ("slope", (GRID, SIGNALS, OUTPUTS)),
         ):
             self.register_buffer(name, torch.zeros(shape))
         self.register_buffer("ramp", torch.linspace(-0.5, 0.5, POINTS)[:, None], persistent=False)
@@ -94,11 +109,15 @@ class KernelCycle(nn.Module):
         self.known: Tensor
         self.weight: Tensor
         self.bias: Tensor
+        self.slope: Tensor
+        self.slope.copy_(mechanics.share)
 
     def forward(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return loads (B, GRID, 17) for angles (B, 180, 10) and durations (B, 1)."""
         like = self.covariance(self.see(angles_deg, stride_s), self.known)
+        signals: Tensor = self.mechanics(angles_deg, stride_s)
         learnt = (like @ self.weight + self.bias).reshape(-1, GRID, OUTPUTS)
+        learnt = learnt + (signals[:, :, None] @ self.slope).squeeze(2)
         if self.student is None:
             return learnt
         told: Tensor = self.student(angles_deg, stride_s)
@@ -131,10 +150,11 @@ def fit_kernel(
     strides: Strides,
     chance: NDArray[np.float64],
     protocol: KernelProtocol,
+    mechanics: Mechanics,
     student: Student | None = None,
 ) -> KernelCycle:
     """Return a kernel fitted to some people; each stride counts as its ``chance`` (N,)."""
-    member = KernelCycle(len(strides), protocol, student)
+    member = KernelCycle(len(strides), protocol, mechanics, student)
     angles = close_cycles(strides.angles_deg)
     curves = angles[:, ::EVERY].astype(np.float64)
     centre = np.tensordot(chance, curves, 1)
@@ -145,30 +165,41 @@ def fit_kernel(
     member.known.copy_(member.see(*shown))
     with torch.no_grad():  # it has learnt nothing yet
         expected = member(*shown).double().numpy()
+        signals = mechanics(*shown).double().numpy()
+    usual = np.tensordot(chance, signals, 1)
+    signals -= usual
+    size = SIGNALS**0.5 * np.sqrt(np.tensordot(chance, (signals**2).mean(1), 1))
+    said = (signals / size).swapaxes(0, 1)
     known = member.known.double()
     same = strides.person[:, None] == strides.person
     covariance = member.covariance(known, known).numpy() + protocol.person * same
     covariance += np.diag(protocol.noise / (chance * len(strides)))
+    linear = protocol.mechanics * said @ said.swapaxes(1, 2)
     smooth, _ = grid_matrices()
     weight = np.zeros((len(strides), GRID, OUTPUTS))
     bias = np.empty((GRID, OUTPUTS))
-    for place, loads in (
-        (slice(None, len(MOMENTS)), strides.moments),
-        (slice(len(MOMENTS), None), strides.forces),
+    for place, loads, covaries in (
+        (slice(None, len(MOMENTS)), strides.moments, covariance),
+        (slice(len(MOMENTS), None), strides.forces, covariance + linear),
     ):
         there = np.isfinite(loads).all((1, 2))
         grid = (smooth @ torch.from_numpy(close_cycles(loads[there]))).double().numpy()
-        off = (grid - expected[there, :, place]).reshape(len(grid), -1)
-        slope, mean = _solve(covariance[np.ix_(there, there)], off)
-        weight[there, :, place] = slope.reshape(len(grid), GRID, -1)
-        bias[:, place] = mean.reshape(GRID, -1)
+        off = (grid - expected[there, :, place]).swapaxes(0, 1)
+        slope, bias[:, place] = _solve(covaries[..., there, :][..., there], off)
+        weight[there, :, place] = slope.swapaxes(0, 1)
+    # What is linear in the signals needs no likeness to anybody: one slope holds it.
+    slope = protocol.mechanics * said.swapaxes(1, 2) @ weight.swapaxes(0, 1) / size[:, None]
+    slope[..., : len(MOMENTS)] = 0.0
+    bias -= (usual[:, None] @ slope)[:, 0]
+    member.slope.add_(torch.from_numpy(slope))
     member.weight.copy_(torch.from_numpy(weight.reshape(len(strides), -1)))
     member.bias.copy_(torch.from_numpy(bias.reshape(-1)))
     return member.eval()
 
 
 def _solve(covariance: Matrix, loads: Matrix) -> tuple[Matrix, Matrix]:
-    """Return the weights (N, M) and the most likely mean (M,) of loads (N, M)."""
-    both = np.linalg.solve(covariance, np.column_stack([loads, np.ones(len(loads))]))
-    mean = both[:, :-1].sum(0) / both[:, -1].sum()
-    return both[:, :-1] - both[:, -1:] * mean, mean
+    """Return the weights (G, N, M) and the most likely mean (G, M) of loads (G, N, M)."""
+    ones = np.ones((*loads.shape[:2], 1))
+    both = np.linalg.solve(covariance, np.concatenate([loads, ones], -1))
+    mean = both[..., :-1].sum(1) / both[..., -1].sum(1)[:, None]
+    return both[..., :-1] - both[..., -1:] * mean[:, None], mean

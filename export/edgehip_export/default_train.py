@@ -39,12 +39,14 @@ from edgehip_export.default_fit import (
     Material,
     Pose,
     chances,
+    common_mean,
     fit_cycle,
     fit_sample,
     fit_student,
 )
 from edgehip_export.default_foreign import cycle_score, sample_score
 from edgehip_export.default_kernel import KernelProtocol, fit_kernel
+from edgehip_export.default_mechanics import Mechanics
 from edgehip_export.default_movement import fit_movement
 from edgehip_export.default_sample import SampleNetwork, SampleStep
 from edgehip_export.default_spread import COVERAGE, fit_spread
@@ -105,8 +107,9 @@ class Workshop:
         """Return a whole-cycle ensemble trained without the hidden people."""
         material = Material(strides, self.teacher.without(hidden))
         student = fit_student(material, STUDENT, self.seed)
-        network = fit_cycle(material, student, CYCLE, self.seed)
-        kernel = fit_kernel(strides, chances(strides), KernelProtocol(), student)
+        mechanics = Mechanics(material.common_mean_deg)
+        network = fit_cycle(material, student, mechanics, CYCLE, self.seed)
+        kernel = fit_kernel(strides, chances(strides), KernelProtocol(), mechanics, student)
         return CycleEnsemble(network, kernel).eval()
 
     def sample_networks(
@@ -119,7 +122,8 @@ class Workshop:
         a network makes of them alone.
         """
         released = self.teacher.without(hidden)
-        kernel = fit_kernel(strides, chances(strides), KernelProtocol())
+        mechanics = Mechanics(common_mean(strides))
+        kernel = fit_kernel(strides, chances(strides), KernelProtocol(), mechanics)
         lessons = (
             (Material(strides, released.labelled_by(kernel.estimate)), TAUGHT_SAMPLE),
             (Material(strides, released), SAMPLE),
