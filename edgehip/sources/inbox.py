@@ -1,7 +1,7 @@
 """The one thread boundary: a bounded queue between a source's thread and the caller's."""
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from dataclasses import replace
 
 from edgehip.events import BytesMissing, Chunk
@@ -26,7 +26,7 @@ class Inbox:
         self.device = device
         self._capacity = capacity
         self._items: deque[SourceItem] = deque()
-        self._missing: Counter[int] = Counter()
+        self._missing: dict[int, BytesMissing] = {}
         self._changed = threading.Condition()
 
     def beside(self) -> "Inbox":
@@ -50,17 +50,20 @@ class Inbox:
         with self._changed:
             if not self._items:
                 self._changed.wait(timeout_s)
-            if not self._items:
-                return None
-            item = self._items[0]
-            missing = self._missing.pop(item.device, 0)
-            if missing:
-                return BytesMissing(item.received_ns, missing, item.device)
-            return self._items.popleft()
+            if self._items:
+                item = self._items[0]
+                missing = self._missing.pop(item.device, None)
+                if missing is None:
+                    return self._items.popleft()
+                return replace(missing, received_ns=item.received_ns)
+            # Of a device that sends no more.
+            return self._missing.popitem()[1] if self._missing else None
 
     def _drop(self) -> None:
         for place, item in enumerate(self._items):
             if isinstance(item, Chunk):
                 del self._items[place]
-                self._missing[item.device] += 1
+                before = self._missing.get(item.device)
+                chunks = 1 if before is None else before.chunks + 1
+                self._missing[item.device] = BytesMissing(item.received_ns, chunks, item.device)
                 return
