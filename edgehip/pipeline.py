@@ -266,10 +266,8 @@ class Pipeline:
         if last_s is not None and not 0.0 < sample.time_s - last_s <= RESET_GAP_S:
             self.reset()
         self.age_s = (sample.late_ns + self._waited_ns(sample.received_ns)) / 1e9
-        was_stale, state.stale = (
-            state.stale,
-            self.age_s > (FRESH_WITHIN_S if state.stale else STALE_AFTER_S),
-        )
+        was_stale = state.stale
+        state.stale = self.age_s > (FRESH_WITHIN_S if was_stale else STALE_AFTER_S)
         if state.stale and not was_stale:
             yield from self.stalled(sample.received_ns)
         self.cycles.add(sample)
