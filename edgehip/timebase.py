@@ -41,8 +41,9 @@ CRYSTAL_NS_PER_S: Final = 500e3
 OSCILLATOR_NS_PER_S: Final = 20e6
 """What a microcontroller's own oscillator is off by; farther off, its serial line would fail."""
 STRAIGHT: Final = 0.1
-"""Pairs lie on a line if their mean distance is this share of what the drift makes of their span:
-a step of the delay leaves a quarter at least."""
+JITTER_NS: Final = 1.5e6
+"""Pairs lie on a line if their mean distance is this share of what the drift makes of their span,
+and what a busy computer adds: a step of the delay leaves a quarter at least."""
 GROWN_NS: Final = 20e6
 GROWN_BUCKETS: Final = 4
 """The delay has grown when in so many buckets even the earliest pair is so much later than by the
@@ -285,7 +286,8 @@ class Timebase:
             off = abs(fitted - 1e9)
             late_ns = _mean_late_ns(pairs, fitted, y0 - fitted * x0)
             # Otherwise the drift believed so far stays.
-            if off <= CRYSTAL_NS_PER_S or late_ns < STRAIGHT * off * (last_x - first_x):
+            is_line = late_ns < JITTER_NS + STRAIGHT * off * (last_x - first_x)
+            if off <= CRYSTAL_NS_PER_S or is_line:
                 measured, slope = fitted, fitted if off <= OSCILLATOR_NS_PER_S else slope
         offset = min(y - slope * x for x, y in pairs)
         if state.earliest is not None:
