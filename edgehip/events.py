@@ -220,8 +220,9 @@ class GaitCycle:
 
         They are not measured, what measures them hangs, or this leg does not walk.
         """
-        low, high = np.percentile(self.angles_deg, (5.0, 95.0), axis=0)
-        is_still = high - low < LEAST_SPAN_DEG
+        ordered = np.sort(self.angles_deg, axis=0)
+        outside = len(ordered) // 20
+        is_still = ordered[-1 - outside] - ordered[outside] < LEAST_SPAN_DEG
         return tuple(name for name, is_one in zip(ANGLES, is_still, strict=True) if is_one)
 
 
