@@ -58,7 +58,7 @@ def plain_sample(sample: JointAngleSample) -> JointAngleSample:
         and len(angles) == len(ANGLES)
         and {*map(type, angles)} == {float}
         and type(sample.time_s) is float
-        and type(sample.received_ns) is type(sample.samples_lost) is int
+        and {type(sample.received_ns), type(sample.samples_lost), type(sample.late_ns)} == {int}
     ):
         return sample
     try:
@@ -73,10 +73,15 @@ def plain_sample(sample: JointAngleSample) -> JointAngleSample:
         )
     try:
         return JointAngleSample(
-            float(sample.time_s), plain, int(sample.received_ns), int(sample.samples_lost)
+            float(sample.time_s),
+            plain,
+            int(sample.received_ns),
+            int(sample.samples_lost),
+            int(sample.late_ns),
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise ArgumentError(
             f"a sample has a time in seconds, and whole numbers of nanoseconds and of lost "
-            f"samples, not {sample.time_s!r}, {sample.received_ns!r}, {sample.samples_lost!r}"
+            f"samples, not {sample.time_s!r}, {sample.received_ns!r}, {sample.samples_lost!r}, "
+            f"{sample.late_ns!r}"
         ) from error

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from edgehip import Pipeline, Stream, load_model
@@ -135,6 +136,14 @@ def test_a_backlog_is_worked_off_and_forgotten() -> None:
     ]
     changes = [e.on for found in told for e in found if isinstance(e, CueChange)]
     assert changes == [False, True]
+
+
+def test_a_late_sample_of_numpy_numbers_is_as_old_as_any_other() -> None:
+    pipeline = Pipeline(None, sample_model=leaky_model())
+    samples = list(WALK.samples())[:2]
+    late = replace(samples[0], time_s=np.float64(samples[0].time_s), late_ns=3 * S // 10)
+    told = [pipeline.feed_sample(sample) for sample in (late, samples[1])]
+    assert [old for found in told for _, old in flagged(list(found))] == [True, False]
 
 
 def test_a_clock_that_stood_still_while_the_port_was_away_makes_nothing_old() -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
 from edgehip.errors import DatasetError
+from edgehip.given import HEIGHT_M, MASS_KG
 from edgehip_export.file_digest import file_sha256
 from edgehip_export.npz import read_npz, texts
 from edgehip_export.trained import SAMPLES_PER_CYCLE, Target
@@ -57,12 +58,11 @@ BEYOND_PER_KG: Final[dict[Target, float]] = {"moments": 10.0, "forces": 200.0}
 MOST_ANGLE_DEG: Final = 360.0
 
 SPANS: Final = {
-    "weight_kg": (5.0, 300.0, "body mass in kg"),
-    "height_m": (0.5, 2.6, "body height in metres (centimetres / 100)"),
+    "weight_kg": (*MASS_KG, "body mass in kg"),
+    "height_m": (*HEIGHT_M, "body height in metres (centimetres / 100)"),
     "stride_s": (0.3, 5.0, "a stride's duration in seconds (milliseconds / 1000)"),
 }
-"""Least and most of what there is one number of per stride, and what it is; the height's are those
-of ``edgehip stream --body-height``."""
+"""Least and most of what there is one number of per stride, and what it is."""
 
 
 @dataclass(frozen=True, slots=True)
