@@ -1,6 +1,7 @@
 """What is known of a link: its state, and what was counted on it."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Final
 
 from edgehip.events import Fault, LinkChange, LinkFault, LinkState
@@ -15,18 +16,9 @@ class LinkMonitor:
     """Follows one link: live, stale after :data:`STALE_AFTER_S`, lost after :data:`LOST_AFTER_S`.
 
     Without a sample, that is; samples that are old when they come make it stale, too.
-
-    Parameters
-    ----------
-    stale_after_s, lost_after_s
-        Without a sample for so long, the link is said to be stale, or lost.
     """
 
-    def __init__(
-        self, stale_after_s: float = STALE_AFTER_S, lost_after_s: float = LOST_AFTER_S
-    ) -> None:
-        self.stale_after_s = stale_after_s
-        self.lost_after_s = lost_after_s
+    def __init__(self) -> None:
         self.state = LinkState.WAITING
         self.samples = 0
         self.received = 0
@@ -41,23 +33,28 @@ class LinkMonitor:
         """Count a fault."""
         self.faults[fault.fault] += fault.count
 
-    def sampled(self, samples: int, received_ns: int) -> LinkChange | None:
-        """Note that samples came; return the change to live, if it is one."""
+    def sampled(
+        self, samples: int, received_ns: int, too_old_s: float | None = None
+    ) -> LinkChange | None:
+        """Note that samples came, and how old they are if nobody is to follow them.
+
+        Return the change to live, or to stale, if it is one.
+        """
         self.samples += samples
         self._last_sample_ns = received_ns
+        if too_old_s is not None:
+            return self._to(LinkState.STALE, received_ns, f"the samples are {too_old_s:.2f} s old")
         return self._to(LinkState.LIVE, received_ns, "samples are coming")
+
+    def news(self, change: LinkChange) -> LinkChange:
+        """Return what is news of a device, which makes no link live."""
+        return replace(change, state=self.state) if change.state is LinkState.LIVE else change
 
     def renamed(self, at_ns: int) -> LinkChange | None:
         """Note that what came so far was something else than was thought."""
         if self.state is not LinkState.LIVE:
             return None
         return self._to(LinkState.STALE, at_ns, "a header names other columns: all begins anew")
-
-    def came_late(self, samples: int, received_ns: int, age_s: float) -> LinkChange | None:
-        """Note that samples came which are too old to follow; return the change to stale."""
-        self.samples += samples
-        self._last_sample_ns = received_ns
-        return self._to(LinkState.STALE, received_ns, f"the samples are {age_s:.2f} s old")
 
     def port_lost(self, at_ns: int, detail: str) -> LinkChange | None:
         """Note that the port itself went away."""
@@ -71,9 +68,9 @@ class LinkMonitor:
             return None
         silent_s = (now_ns - self._last_sample_ns) / 1e9
         detail = f"no sample for {silent_s:.2f} s"
-        if silent_s >= self.lost_after_s:
+        if silent_s >= LOST_AFTER_S:
             return self._to(LinkState.LOST, now_ns, detail)
-        if silent_s >= self.stale_after_s:
+        if silent_s >= STALE_AFTER_S:
             return self._to(LinkState.STALE, now_ns, detail)
         return None
 
@@ -93,7 +90,7 @@ class LinkMonitor:
         if self._first_look_ns is None:
             self._first_look_ns = now_ns
         waited_s = (now_ns - self._first_look_ns) / 1e9
-        if self.has_waited or waited_s < self.lost_after_s:
+        if self.has_waited or waited_s < LOST_AFTER_S:
             return None
         self.has_waited = True
         if self.state is not LinkState.WAITING:

@@ -228,7 +228,7 @@ class Stream:
         for event in self.pipeline.follow(item):
             yield from self._changed(self._sampled(before, item), item.received_ns)
             self._note(event)
-            yield event
+            yield self.link.news(event) if isinstance(event, LinkChange) else event
             if isinstance(event, LinkFault) and event.fault is Fault.COLUMNS:
                 change = self.link.renamed(item.received_ns)
                 yield from self._changed(change, item.received_ns)
@@ -247,9 +247,8 @@ class Stream:
         samples = self.pipeline.state.samples - self.link.samples - before
         if not samples:
             return None
-        if self.pipeline.state.stale:
-            return self.link.came_late(samples, item.received_ns, self.pipeline.age_s)
-        return self.link.sampled(samples, item.received_ns)
+        too_old_s = self.pipeline.age_s if self.pipeline.state.stale else None
+        return self.link.sampled(samples, item.received_ns, too_old_s)
 
     def _waited_ns(self, received_ns: int) -> int:
         """Return how long ago something was received, if it comes when it comes."""

@@ -20,7 +20,9 @@ from edgehip.events import (
 )
 from edgehip.model import load_model
 from edgehip.pace import Pace
+from edgehip.runtime import Stream
 from edgehip.sinks.records import link_record
+from tests.listed_source import ListedSource
 from tests.sample_model import leaky_model
 from tests.streams import Walk, synthetic_walk
 
@@ -146,3 +148,15 @@ def test_nothing_is_acted_upon_while_the_clock_is_far_off(cut: int | None) -> No
     assert all(DISTRUST.isdisjoint(e.flags) for e in after)
     switched = [event.on for event in events if isinstance(event, CueChange)]
     assert switched == [True, False, True]
+
+
+@pytest.mark.parametrize(("pace", "state"), [(0.8, LinkState.STALE), (1.25, LinkState.LIVE)])
+def test_news_of_a_clock_does_not_make_a_link_live_whose_samples_are_old(
+    pace: float, state: LinkState
+) -> None:
+    items = chunks(synthetic_walk(30.0, noise_deg=0.1), lambda at: at / pace)
+    with Stream(ListedSource(items), None, sample_model=leaky_model()) as stream:
+        links = [event for event in stream if isinstance(event, LinkChange)]
+        assert stream.link.state is state
+    assert links[-1].state is state
+    assert f"go on {pace:.2f} times" in links[-1].detail
