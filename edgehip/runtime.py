@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final, Literal, Self, get_args
 
 from edgehip.cues import Cue
+from edgehip.diagnosis import Diagnosis
 from edgehip.errors import DeviceError, EdgehipError
 from edgehip.events import (
     BrokenCycle,
@@ -35,18 +36,6 @@ from edgehip.zero import Method, Profile
 
 TICK_S: Final = 0.05
 DEFAULT_DEADLINE_MS: Final = 20.0
-HOPELESS_S: Final = 3.0
-"""For so long a device may send what is of no use before it is given up."""
-HOPELESS_BYTES: Final = 2000
-"""So many bytes without one valid frame are no frames at all (50 frames' worth)."""
-HOPELESS_SAMPLES: Final = 50
-HEADER_WITHIN_S: Final = 5.0
-"""For so long a header that can be used may follow one that noise, or a late start, spoilt."""
-CLOCK_CHECK_S: Final = 2.0
-CLOCK_FACTOR: Final = 10.0
-"""A device clock this much faster or slower than the host's is in another unit..."""
-CLOCK_SURE_S: Final = 1.0
-"""... if it stays so: after a stall of the link it seems slow until what waited is there."""
 
 Format = Literal["frames", "lines"]
 StreamEvent = Event | PortOpened | LinkChange
@@ -155,13 +144,9 @@ class Stream:
         self.stopped = False
         self._running: Iterator[StreamEvent | None] | None = None
         self._newest: Event | None = None
-        self._described = False
-        self._bytes = 0
-        self._printable = True
-        self._first_byte_ns = 0
-        self._headless_ns: int | None = None
-        self._first_sample: tuple[float, int] | None = None
-        self._slow_ns: int | None = None
+        self._taken = 0
+        """Samples that the pipeline had taken when the link last heard of them."""
+        self._diagnosis = Diagnosis(self.pipeline, self.link, live=source.live)
 
     def __enter__(self) -> Self:
         return self
@@ -208,76 +193,58 @@ class Stream:
             if item is not None:
                 yield from self._follow(item)
             elif self.source.live:
-                now_ns = time.monotonic_ns()
-                yield from self._changed(self.link.tick(now_ns), now_ns)
+                yield from self._changed(self.link.tick(time.monotonic_ns()))
             yield None
-        self._check_end()
+        self._diagnosis.check_end(ended=self.source.ended and not self.stopped)
 
     def _follow(self, item: SourceItem) -> Iterator[StreamEvent]:
         """Yield what an item brings about."""
         if self.recorder is not None:
             self.recorder(item)
-        yield from self._changed(self.link.tick(item.received_ns), item.received_ns)
-        self.meter.start(item.received_ns if self.source.live else time.monotonic_ns())
+        at_ns = item.received_ns
+        yield from self._changed(self.link.tick(at_ns))
+        self.meter.start(at_ns if self.source.live else time.monotonic_ns())
         if isinstance(item, PortOpened):
             yield item
         elif isinstance(item, PortLost):
-            change = self.link.port_lost(item.received_ns, item.detail)
-            yield from self._changed(change, item.received_ns)
-        before = self.pipeline.state.samples - self.link.samples
+            yield from self._changed(self.link.port_lost(at_ns, item.detail))
+        self._taken = self.pipeline.state.samples
         for event in self.pipeline.follow(item):
-            yield from self._changed(self._sampled(before, item), item.received_ns)
+            yield from self._changed(self._sampled(at_ns))
             self._note(event)
             yield self.link.news(event) if isinstance(event, LinkChange) else event
             if isinstance(event, LinkFault) and event.fault is Fault.COLUMNS:
-                change = self.link.renamed(item.received_ns)
-                yield from self._changed(change, item.received_ns)
-        yield from self._changed(self._sampled(before, item), item.received_ns)
+                yield from self._changed(self.link.renamed(at_ns))
+        yield from self._changed(self._sampled(at_ns))
         self.link.received = self.pipeline.intake.samples
         if self.source.live:
             self.meter.arrived(self.pipeline.intake.receivers[item.device].late_ns)
         if isinstance(item, Chunk):
-            self._check(item)
+            self._diagnosis.check(item)
 
-    def _sampled(self, before: int, item: SourceItem) -> LinkChange | None:
-        """Tell the link of an item's samples as far as they were taken; return what changed.
-
-        ``before`` is how many more the pipeline had taken than the link knew of.
-        """
-        samples = self.pipeline.state.samples - self.link.samples - before
-        if not samples:
+    def _sampled(self, received_ns: int) -> LinkChange | None:
+        """Tell the link of the samples that were taken meanwhile; return what changed."""
+        before, self._taken = self._taken, self.pipeline.state.samples
+        if self._taken == before:
             return None
         too_old_s = self.pipeline.age_s if self.pipeline.state.stale else None
-        return self.link.sampled(samples, item.received_ns, too_old_s)
+        return self.link.sampled(self._taken - before, received_ns, too_old_s)
 
     def _waited_ns(self, received_ns: int) -> int:
         """Return how long ago something was received, if it comes when it comes."""
         return max(0, time.monotonic_ns() - received_ns) if self.source.live else 0
 
-    def _changed(self, change: LinkChange | None, at_ns: int) -> Iterator[StreamEvent]:
+    def _changed(self, change: LinkChange | None) -> Iterator[StreamEvent]:
         """Yield a change of the link and what follows from it."""
         if change is None:
             return
         yield change
         if change.state is not LinkState.LIVE:
-            yield from self.pipeline.stalled(at_ns)
-
-    def _check_end(self) -> None:
-        """Say so when what came, or its end, could not be used."""
-        if self.pipeline.intake.unusable_header:
-            raise DeviceError(self.pipeline.intake.unusable_header)
-        if not self.source.ended or self.stopped:
-            return
-        if self.pipeline.state.samples and self._doubtful():
-            raise DeviceError(_other_unit("microseconds"))
-        if not self.pipeline.state.samples:
-            raise DeviceError(self._without_samples())
+            yield from self.pipeline.stalled(change.at_ns)
 
     def complaint(self) -> DeviceError | None:
         """Return why no sample came, if there was time for it; whoever ended the stream may ask."""
-        if self.pipeline.state.samples or not self.link.has_waited:
-            return None
-        return DeviceError(self._without_samples())
+        return self._diagnosis.of_silence() if self.link.has_waited else None
 
     def estimates(self) -> Iterator[HipEstimate]:
         """Yield the estimates, and nothing else."""
@@ -322,7 +289,7 @@ class Stream:
             case BrokenCycle():
                 self.broken_cycles += 1
             case Description():
-                self._described = True
+                self._diagnosis.described = True
 
     def _measure(self, event: StreamEvent | None) -> None:
         """Note that what an item brought about is out now: whoever iterates has come back."""
@@ -335,100 +302,3 @@ class Stream:
                 self.meter.out(Out.ESTIMATE)
             case CueChange():
                 self.meter.out(Out.CUE)
-
-    def _check(self, chunk: Chunk) -> None:
-        """Recognise a stream that will never give an estimate, and say why."""
-        intake, samples = self.pipeline.intake, self.pipeline.state.samples
-        if intake.undescribed_channels and not samples:
-            raise DeviceError(self._lacks(intake.undescribed_channels))
-        self._first_byte_ns = self._first_byte_ns or chunk.received_ns
-        if not intake.samples:
-            self._bytes += len(chunk.data)
-            self._printable &= chunk.data.isascii() and b"\0" not in chunk.data
-        if intake.unusable_header:
-            since_ns = self._headless_ns = self._headless_ns or chunk.received_ns
-            if chunk.received_ns - since_ns >= HEADER_WITHIN_S * 1e9:
-                raise DeviceError(intake.unusable_header)
-            return
-        self._headless_ns = None
-        # Sensors and baud rates take a while to settle.
-        settled = chunk.received_ns - self._first_byte_ns >= HOPELESS_S * 1e9
-        if settled and not samples and self.link.faults[Fault.INCOMPLETE] >= HOPELESS_SAMPLES:
-            raise DeviceError(self._lacks(intake.missing_channels))
-        if not intake.samples:
-            if settled and self._bytes >= HOPELESS_BYTES:
-                raise DeviceError(self._hopeless())
-        elif self.source.live:
-            self._check_clock(chunk.received_ns)
-
-    def _without_samples(self) -> str:
-        missing = self.pipeline.intake.missing_channels
-        return self._lacks(missing) if missing else self._hopeless()
-
-    def _lacks(self, channels: tuple[str, ...]) -> str:
-        missing = ", ".join(channels)
-        if self.source.devices > 1:
-            return (
-                f"neither device measures {missing}, and the model needs all ten angles: check "
-                "that the two are set up for different legs, and fill every channel they have"
-            )
-        return (
-            f"the device does not measure {missing}, and the model needs all ten angles: add the "
-            "sensor, or check that the firmware fills every channel"
-        )
-
-    def _hopeless(self) -> str:
-        frames = isinstance(self.pipeline.intake.receivers[0].decoder, FrameDecoder)
-        if not self._bytes:
-            return (
-                "nothing came: the device never sent a byte; check that it has power, that --port "
-                "is its own, and that it sends by itself or when it is asked to start"
-            )
-        if self.link.faults[Fault.BAD_VALUE]:
-            return (
-                "every sample has an angle beyond 180 degrees: angles are in degrees, from -180 to "
-                "180, and near 0 in standing"
-            )
-        if self._described and not self.link.faults:
-            return "the device said what it is and sent no angles: check that it measures"
-        head = f"{self._bytes} bytes came and not one good {'frame' if frames else 'line'}"
-        if frames and self._printable:
-            return f"{head}: the device seems to print text; try --format lines"
-        if frames:
-            return f"{head}: check --baud, and that the device sends edgehip's frames"
-        return f"{head}: a line is 'time,angle1,...,angle10' in numbers; check --baud and --format"
-
-    def _check_clock(self, received_ns: int) -> None:
-        """Tell a device clock in another unit (lines with microseconds read as milliseconds)."""
-        time_s = self.pipeline.state.last_sample_s
-        if time_s is None:
-            return
-        if self._first_sample is None:
-            self._first_sample = (time_s, received_ns)
-            return
-        host_s = (received_ns - self._first_sample[1]) / 1e9
-        if host_s < CLOCK_CHECK_S or (host_s > 2 * CLOCK_CHECK_S and self._slow_ns is None):
-            return
-        # Far too fast a clock leaps at each frame; of a text line no such time is believed.
-        too_fast = self.link.faults[Fault.CLOCK_JUMP] > self.link.samples // 2 or self._doubtful()
-        if too_fast:
-            raise DeviceError(_other_unit("microseconds"))
-        if (time_s - self._first_sample[0]) / host_s >= 1 / CLOCK_FACTOR:
-            self._slow_ns = None
-            return
-        self._slow_ns = self._slow_ns or received_ns
-        if received_ns - self._slow_ns >= CLOCK_SURE_S * 1e9:
-            raise DeviceError(_other_unit("seconds or milliseconds"))
-
-    def _doubtful(self) -> bool:
-        """Return whether nearly every text line tells a time that the next one contradicts."""
-        is_lines = not isinstance(self.pipeline.intake.receivers[0].decoder, FrameDecoder)
-        values = self.link.faults[Fault.BAD_VALUE]
-        return is_lines and values >= HOPELESS_SAMPLES and values > 10 * self.link.samples
-
-
-def _other_unit(unit: str) -> str:
-    return (
-        "the device's clock does not run in the unit expected: its times look like "
-        f"{unit}; name the column time_us, time_ms or time_s in a header line, or give --time-unit"
-    )

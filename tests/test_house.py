@@ -15,6 +15,7 @@ PURE = (
     "channels",
     "cues",
     "cycles",
+    "diagnosis",
     "errors",
     "estimators/agreement",
     "estimators/correction",

@@ -110,7 +110,7 @@ def test_a_pair_is_two_live_ports() -> None:
 def test_two_devices_for_the_same_leg_are_told_what_is_missing(
     legs: tuple[PtyDevice, PtyDevice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgehip.runtime.HOPELESS_S", 0.6)
+    monkeypatch.setattr("edgehip.diagnosis.HOPELESS_S", 0.6)
     walk = synthetic_walk(2.0)
     sent = [(t, legs[0], f) for t, f in leg(walk, "r", drift_ppm=0, start_us=0)]
     sent += [(t, legs[1], f) for t, f in leg(walk, "r", drift_ppm=0, start_us=1000)]
