@@ -11,7 +11,7 @@ from edgehip.cycles import CycleTracker
 from edgehip.errors import ArgumentError, ProfileError
 from edgehip.estimators.agreement import Agreement
 from edgehip.estimators.correction import Correction
-from edgehip.estimators.cycle import NO_ZERO, CycleEstimator
+from edgehip.estimators.cycle import CycleEstimator
 from edgehip.estimators.sample import SampleEstimator
 from edgehip.estimators.unit_watch import UnitWatch
 from edgehip.estimators.walk_watch import WalkWatch, out_of_range
@@ -45,7 +45,7 @@ from edgehip.model import Model
 from edgehip.receiver import MAX_ANGLE_DEG, order_in_time
 from edgehip.segmentation import GaitSegmenter
 from edgehip.wire import FrameDecoder
-from edgehip.zero import Calibration, Method, Profile
+from edgehip.zero import Calibration, Method, ModelZero, Profile
 
 RESET_GAP_S: Final = 0.25
 """After so long without a sample, nothing of the gait before it is carried on."""
@@ -172,8 +172,10 @@ class Pipeline:
             else None
         )
         self.sample_estimator = SampleEstimator(sample_model) if sample_model else None
+        both = self.estimator, self.sample_estimator
+        self._estimators = [estimator for estimator in both if estimator is not None]
         self.agreement = Agreement() if model and sample_model else None
-        cards = [m.card for m in (model, sample_model) if m is not None]
+        cards = [estimator.model.card for estimator in self._estimators]
         self.watch = WalkWatch(cards)
         self.units = UnitWatch()
         self.correction = Correction() if correct and model and sample_model else None
@@ -181,11 +183,10 @@ class Pipeline:
         self._profile, self._calibrate = profile, calibrate
         self.state = PipelineState(0, None, profile, Calibration(calibrate) if calibrate else None)
         self.apply_zero()
-        for estimator in (self.estimator, self.sample_estimator):
-            if calibrate and estimator and estimator.model.card.zero is None:
+        for card in cards:
+            if calibrate and card.zero is None:
                 raise ProfileError(
-                    f"the model {estimator.model.card.name} takes no personal zero: leave out "
-                    "--calibrate"
+                    f"the model {card.name} takes no personal zero: leave out --calibrate"
                 )
         self._mark = mark
         self._waited_ns = waited_ns
@@ -317,8 +318,7 @@ class Pipeline:
     @property
     def zero(self) -> str:
         """The personal zero in use, in a few words."""
-        profile = self.state.profile
-        return NO_ZERO if profile is None else profile.describe()
+        return self._estimators[0].zero.text
 
     def stalled(self, received_ns: int) -> list[CueChange]:
         """Return what follows from the link being stale: no cue stays on."""
@@ -338,11 +338,18 @@ class Pipeline:
             self.state.calibration.reset()
 
     def apply_zero(self) -> None:
-        """Bring the zero that the state names into use."""
-        for estimator in (self.estimator, self.sample_estimator):
-            if estimator is not None:
-                estimator.set_zero(self.state.profile)
-        self.watch.set_zero(self.state.profile)
+        """Bring the zero that the state names into use.
+
+        Raises
+        ------
+        ProfileError
+            If it is none for a model; then the zero in use stays as it was.
+        """
+        profile = self.state.profile
+        zeros = [ModelZero(profile, estimator.model.card) for estimator in self._estimators]
+        for estimator, zero in zip(self._estimators, zeros, strict=True):
+            estimator.zero = zero
+        self.watch.set_zero(profile)
 
     @property
     def _is_misread(self) -> bool:
@@ -413,7 +420,6 @@ class Pipeline:
         except ProfileError:
             # Whoever goes on does so with the zero there was, and may stand better next time.
             state.profile = before
-            self.apply_zero()
             if state.calibration is not None:
                 state.calibration.reset()
             raise

@@ -34,6 +34,8 @@ MAX_NAME: Final = 100
 """Characters; a profile's name stands in every record."""
 MAX_OFFSET_DEG: Final = 45.0
 """A zero further from the model's is a sensor on the wrong segment, not a person."""
+NO_ZERO: Final = "none"
+"""What is told where no zero is in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,34 @@ class Profile:
         label = f" of {self.name}" if self.name else ""
         day = f", {self.measured_at[:10]}" if self.measured_at else ""
         return f"{self.method}{label} ({self.count} {unit}{day})"
+
+
+class ModelZero:
+    """A personal zero, or none, as one model uses it.
+
+    Attributes
+    ----------
+    offset_deg
+        (10,) What to subtract from each angle before the model sees it.
+    text
+        A few words for the output.
+    is_missed
+        Whether the model wants a zero and has none, or one of which it takes nothing out.
+
+    Raises
+    ------
+    ProfileError
+        If the zero is none for this model (see :meth:`Profile.offset_deg`).
+    """
+
+    def __init__(self, profile: Profile | None, card: ModelCard) -> None:
+        self.offset_deg: NDArray[np.float64] = (
+            np.zeros(len(ANGLES)) if profile is None else profile.offset_deg(card)
+        )
+        self.text = NO_ZERO if profile is None else profile.describe()
+        self.is_missed = card.zero is not None and (
+            profile is None or profile.strength(card) == 0.0
+        )
 
 
 @dataclass(slots=True)

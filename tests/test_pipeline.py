@@ -598,8 +598,8 @@ def test_a_zero_is_refused_of_who_does_not_stand(
     assert pipeline.zero == "none"
     for estimator in (pipeline.estimator, pipeline.sample_estimator):
         assert estimator is not None
-        assert (estimator.zero, estimator.has_zero) == ("none", False)
-        assert not estimator.offset_deg.any()
+        assert (estimator.zero.text, estimator.zero.is_missed) == ("none", True)
+        assert not estimator.zero.offset_deg.any()
     other = Pipeline(model, sample_model=load_model("hip-sample"), calibrate="standing")
     snapshot.restore(other, snapshot.save(pipeline))
     assert snapshot.save(other) == snapshot.save(pipeline)
@@ -617,11 +617,24 @@ def test_a_zero_measured_before_stays_where_the_next_is_refused(model: Model) ->
     straight = Profile("standing", (1.0,) * 10, 300)
     pipeline = Pipeline(model, profile=straight, calibrate="standing")
     assert pipeline.estimator is not None
-    offset_deg = pipeline.estimator.offset_deg.copy()
+    offset_deg = pipeline.estimator.zero.offset_deg.tolist()
     with pytest.raises(ProfileError):
         run(pipeline, bent(35.0, 40.0))
     assert pipeline.state.profile == straight
-    assert pipeline.estimator.offset_deg.tolist() == offset_deg.tolist()
+    assert pipeline.estimator.zero.offset_deg.tolist() == offset_deg
+
+
+def test_a_saved_zero_that_one_model_refuses_is_in_use_by_none(model: Model) -> None:
+    straight = Profile("standing", (1.0,) * 10, 300)
+    sample_model = load_model("hip-sample")
+    saved = snapshot.save(Pipeline(model, sample_model=sample_model, profile=straight))
+    other = replace(sample_model, card=replace(sample_model.card, zero=None))
+    pipeline = Pipeline(model, sample_model=other)
+    with pytest.raises(SnapshotError, match="takes no personal zero"):
+        snapshot.restore(pipeline, saved)
+    assert pipeline.zero == "none"
+    assert pipeline.estimator is not None
+    assert not pipeline.estimator.zero.offset_deg.any()
 
 
 def test_what_lies_outside_the_training_range_is_named(model: Model, walk: Walk) -> None:

@@ -18,7 +18,6 @@ from edgehip.commands.paths import NamedPath
 from edgehip.commands.run import Run, stopped_by_signals
 from edgehip.cues import check_voices, parse_cue
 from edgehip.errors import EdgehipError, ProfileError
-from edgehip.estimators.cycle import NO_ZERO
 from edgehip.given import HEIGHT_M, MASS_KG
 from edgehip.lines import TimeUnit
 from edgehip.model import DEFAULT_CYCLE_MODEL, DEFAULT_SAMPLE_MODEL, load_model
@@ -32,7 +31,7 @@ from edgehip.sinks.records import SAMPLE_OUTPUTS, SAMPLE_SPREADS
 from edgehip.sinks.summary import summary_lines
 from edgehip.sources import DEFAULT_BAUD, has_baud, open_source, split_pair
 from edgehip.sources.replay import ReplaySource
-from edgehip.zero import Method
+from edgehip.zero import NO_ZERO, Method
 
 
 @click.command()

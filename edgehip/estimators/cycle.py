@@ -10,9 +10,8 @@ from edgehip.channels import ANGLES, MIRROR
 from edgehip.errors import ModelInputError
 from edgehip.events import Extremum, Flag, GaitCycle, HipEstimate
 from edgehip.model import Model
-from edgehip.zero import Profile
+from edgehip.zero import ModelZero
 
-NO_ZERO = "none"
 SCORE = "out_of_range_score"
 
 
@@ -62,15 +61,7 @@ class CycleEstimator:
         self.body_mass_kg = body_mass_kg
         self.body_height_m = body_height_m
         self.samples_per_cycle = card.samples_per_cycle or 0
-        self.set_zero(None)
-
-    def set_zero(self, profile: Profile | None) -> None:
-        """Use a personal zero from now on, or none."""
-        self.offset_deg: NDArray[np.float64] = (
-            np.zeros(len(ANGLES)) if profile is None else profile.offset_deg(self.model.card)
-        )
-        self.zero = NO_ZERO if profile is None else profile.describe()
-        self.has_zero = profile is not None and profile.strength(self.model.card) > 0.0
+        self.zero = ModelZero(None, card)
 
     def estimate(self, cycle: GaitCycle) -> HipEstimate:
         """Return what a gait cycle says of its side's hip."""
@@ -80,7 +71,7 @@ class CycleEstimator:
         angles = np.empty((1, self.samples_per_cycle, len(ANGLES)), np.float32)
         for target in range(len(ANGLES)):
             channel = MIRROR[target] if mirrored else target
-            column = cycle.angles_deg[:, channel] - self.offset_deg[channel]
+            column = cycle.angles_deg[:, channel] - self.zero.offset_deg[channel]
             angles[0, :, target] = np.interp(grid_s, cycle.sample_time_s, column)
         inputs: dict[str, Tensor] = {"angles_deg": angles}
         inputs["stride_s"] = np.array([[cycle.stride_s]], np.float32)
@@ -108,7 +99,7 @@ class CycleEstimator:
             moment_spread_nm_per_kg=outputs.get("moment_spread_nm_per_kg", {}),
             force_spread_n_per_kg=outputs.get("force_spread_n_per_kg", {}),
             body_mass_kg=self.body_mass_kg,
-            zero=self.zero,
+            zero=self.zero.text,
             flags=self._flags(cycle, bool(out_of_range) or is_foreign(score)),
             out_of_range=out_of_range,
             out_of_range_score=score,
@@ -137,7 +128,7 @@ class CycleEstimator:
             Flag.FIRST_AFTER_GAP: cycle.strides_since_gap == 0,
             Flag.SAMPLES_LOST: cycle.samples_lost > 0,
             Flag.OUT_OF_RANGE: out_of_range,
-            Flag.NO_ZERO: self.model.card.zero is not None and not self.has_zero,
+            Flag.NO_ZERO: self.zero.is_missed,
             Flag.NO_FOOT_OFF: cycle.foot_off_s is None,
         }
         return tuple(flag for flag, is_raised in raised.items() if is_raised)

@@ -18,10 +18,10 @@ from edgehip.backends import Tensor
 from edgehip.channels import ANGLES, MIRROR, SIDES, Side
 from edgehip.cycles import MAX_BRIDGED_GAP_S
 from edgehip.errors import ModelInputError
-from edgehip.estimators.cycle import NO_ZERO, SCORE, is_foreign
+from edgehip.estimators.cycle import SCORE, is_foreign
 from edgehip.events import Flag, HipSampleEstimate, JointAngleSample
 from edgehip.model import Model
-from edgehip.zero import Profile
+from edgehip.zero import ModelZero
 
 ON_GRID: Final = 0.02
 """Samples within this share of a step from a grid point count as on it (0.2 ms at 100 Hz)."""
@@ -105,21 +105,13 @@ class SampleEstimator:
         high = np.array(span.high) if span else np.full(len(ANGLES), np.inf)
         # Of the other hip the network sees the mirrored body: either must lie within.
         self._low, self._high = np.maximum(low, low[_MIRROR]), np.minimum(high, high[_MIRROR])
-        self.set_zero(None)
-
-    def set_zero(self, profile: Profile | None) -> None:
-        """Use a personal zero from now on, or none."""
-        self.offset_deg: NDArray[np.float64] = (
-            np.zeros(len(ANGLES)) if profile is None else profile.offset_deg(self.model.card)
-        )
-        self.zero = NO_ZERO if profile is None else profile.describe()
-        self.has_zero = profile is not None and profile.strength(self.model.card) > 0.0
+        self.zero = ModelZero(None, card)
 
     def feed(self, sample: JointAngleSample) -> HipSampleEstimate:
         """Return what a sample says of both hips. Times must increase from sample to sample."""
         state = self.state
         now_s = sample.time_s
-        angles = np.array(sample.angles_deg) - self.offset_deg
+        angles = np.array(sample.angles_deg) - self.zero.offset_deg
         if state.began_s is None or now_s - state.last_s > MAX_BRIDGED_GAP_S:
             self._begin(now_s, angles)
         else:
@@ -155,7 +147,7 @@ class SampleEstimator:
             forces_n_per_kg=by_name["forces_n_per_kg"],
             moment_spread_nm_per_kg=by_name.get("moment_spread_nm_per_kg", {}),
             force_spread_n_per_kg=by_name.get("force_spread_n_per_kg", {}),
-            zero=self.zero,
+            zero=self.zero.text,
             flags=self._flags(sample, len(foreign) > 0 or is_foreign(score)),
             out_of_range=tuple(ANGLES[index] for index in foreign),
             out_of_range_score=score,
@@ -202,15 +194,14 @@ class SampleEstimator:
         return HipMemory(list(outputs[answers:]), [out.reshape(-1) for out in outputs[:answers]])
 
     def _flags(self, sample: JointAngleSample, foreign: bool) -> tuple[Flag, ...]:
-        card = self.model.card
         began_s = self.state.began_s
         flags = []
-        if began_s is None or sample.time_s - began_s < card.warm_up_s:
+        if began_s is None or sample.time_s - began_s < self.model.card.warm_up_s:
             flags.append(Flag.WARMING_UP)
         if sample.samples_lost:
             flags.append(Flag.SAMPLES_LOST)
         if foreign:
             flags.append(Flag.OUT_OF_RANGE)
-        if card.zero is not None and not self.has_zero:
+        if self.zero.is_missed:
             flags.append(Flag.NO_ZERO)
         return tuple(flags)
