@@ -14,9 +14,9 @@ on the host's monotonic clock. Intervals are half-open: ``[start_s, end_s)``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -405,6 +405,16 @@ class HipSampleEstimate:
         raise ArgumentError(
             f"no output {output!r}; there are: {', '.join(MOMENTS + MUSCLES)}, each with _l or _r"
         )
+
+
+Estimate = TypeVar("Estimate", HipEstimate, HipSampleEstimate)
+
+
+def flagged(estimate: Estimate, flag: Flag, when: bool) -> Estimate:
+    """Return an estimate with a flag, once, when it is to have it."""
+    if not when or flag in estimate.flags:
+        return estimate
+    return replace(estimate, flags=(*estimate.flags, flag))
 
 
 @dataclass(frozen=True, slots=True)

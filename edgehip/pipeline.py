@@ -14,7 +14,7 @@ from edgehip.estimators.correction import Correction
 from edgehip.estimators.cycle import CycleEstimator
 from edgehip.estimators.sample import SampleEstimator
 from edgehip.estimators.unit_watch import UnitWatch
-from edgehip.estimators.walk_watch import WalkWatch, out_of_range
+from edgehip.estimators.walk_watch import WalkWatch
 from edgehip.events import (
     BEGINNINGS,
     BrokenCycle,
@@ -35,6 +35,7 @@ from edgehip.events import (
     LinkState,
     PortLost,
     PortOpened,
+    flagged,
 )
 from edgehip.given import check_body, check_choice, plain_sample
 from edgehip.intake import Intake
@@ -42,7 +43,7 @@ from edgehip.lines import LineDecoder
 from edgehip.link import FRESH_WITHIN_S, STALE_AFTER_S
 from edgehip.messages import Description
 from edgehip.model import Model
-from edgehip.receiver import MAX_ANGLE_DEG, order_in_time
+from edgehip.receiver import fault_of_angles, order_in_time
 from edgehip.segmentation import GaitSegmenter
 from edgehip.wire import FrameDecoder
 from edgehip.zero import Calibration, Method, ModelZero, Profile
@@ -181,7 +182,9 @@ class Pipeline:
         self.correction = Correction() if correct and model and sample_model else None
         self.cues = Cues(cues)
         self._profile, self._calibrate = profile, calibrate
-        self.state = PipelineState(0, None, profile, Calibration(calibrate) if calibrate else None)
+        self.state = PipelineState(
+            profile=profile, calibration=Calibration(calibrate) if calibrate else None
+        )
         self.apply_zero()
         for card in cards:
             if calibrate and card.zero is None:
@@ -211,10 +214,11 @@ class Pipeline:
             if isinstance(found, JointAngleSample):
                 yield from self._sample(found)
                 continue
-            if isinstance(found, LinkFault) and found.fault in BEGINNINGS:
+            fault = found.fault if isinstance(found, LinkFault) else None
+            if fault in BEGINNINGS:
                 self.reset()
             yield found
-            if isinstance(found, LinkFault) and found.fault is Fault.COLUMNS:
+            if fault is Fault.COLUMNS:
                 # Cues rest on angles that were others, and so does a zero measured by them.
                 yield from self.stalled(item.received_ns)
                 if self._calibrate is not None:
@@ -238,28 +242,25 @@ class Pipeline:
             If it has not ten angles, or something is no number.
         """
         sample, state = plain_sample(sample), self.state
-        fault: Fault | None = None
+        fault = fault_of_angles(sample.angles_deg)
+        order: Fault | None = None
         if not math.isfinite(sample.time_s):
             fault = Fault.BAD_VALUE
-            state.unusable += 1
         elif state.last_sample_s is not None:
-            fault = order_in_time(1e6 * (sample.time_s - state.last_sample_s))
-        told: list[Event] = [] if fault is None else [LinkFault(fault, 1, sample.received_ns)]
-        if fault is None or fault is Fault.RESTART:
-            told += self._sample(sample)
-        return told
-
-    def _sample(self, sample: JointAngleSample) -> Iterator[Event]:
-        state = self.state
-        if not all(-MAX_ANGLE_DEG <= angle <= MAX_ANGLE_DEG for angle in sample.angles_deg):
+            order = order_in_time(1e6 * (sample.time_s - state.last_sample_s))
+        told: list[Event] = [] if order is None else [LinkFault(order, 1, sample.received_ns)]
+        if order is not None and order is not Fault.RESTART:
+            return told
+        if fault is not None:
             state.unusable += 1
-            beyond = any(abs(angle) > MAX_ANGLE_DEG for angle in sample.angles_deg)
-            fault = Fault.BAD_VALUE if beyond else Fault.INCOMPLETE
-            yield LinkFault(fault, 1, sample.received_ns)
-            return
+            return [*told, LinkFault(fault, 1, sample.received_ns)]
         if state.unusable:
             sample = replace(sample, samples_lost=sample.samples_lost + state.unusable)
             state.unusable = 0
+        return [*told, *self._sample(sample)]
+
+    def _sample(self, sample: JointAngleSample) -> Iterator[Event]:
+        state = self.state
         last_s, state.last_sample_s = state.last_sample_s, sample.time_s
         state.samples += 1
         if state.first_sample_s is None:
@@ -267,9 +268,8 @@ class Pipeline:
         if last_s is not None and not 0.0 < sample.time_s - last_s <= RESET_GAP_S:
             self.reset()
         self.age_s = (sample.late_ns + self._waited_ns(sample.received_ns)) / 1e9
-        was_stale = state.stale
-        state.stale = self.age_s > (FRESH_WITHIN_S if was_stale else STALE_AFTER_S)
-        if state.stale and not was_stale:
+        state.stale = self.age_s > (FRESH_WITHIN_S if state.stale else STALE_AFTER_S)
+        if state.stale:
             yield from self.stalled(sample.received_ns)
         self.cycles.add(sample)
         self.watch.feed(sample)
@@ -280,17 +280,7 @@ class Pipeline:
             yield from self._calibrated(state.calibration.sample(sample))
         if self.sample_estimator is not None:
             self._mark(Hop.SEGMENT)
-            now = self.sample_estimator.feed(sample)
-            if self.correction is not None:
-                now = self.correction.correct(now)
-            # Whether a stride teaches is for itself to say, not for the one before it.
-            if self.agreement is not None:
-                self.agreement.add(now)
-            now = self.watch.flag(now)
-            if self._is_misread:
-                now = replace(now, flags=out_of_range(now.flags))
-            if state.stale:
-                now = replace(now, flags=(*now.flags, Flag.LINK_DOWN))
+            now = self._estimate(self.sample_estimator, sample)
             changes = self.cues.feed(now)
             self._mark(Hop.SAMPLE)
             # Out with it: a stride that ends here takes several times as long.
@@ -298,22 +288,40 @@ class Pipeline:
             yield from changes
         for event in self.segmenter.feed(sample):
             yield event
-            if isinstance(event, InitialContact):
-                self.watch.landed(event)
-            cycle = self.cycles.event(event, sample.received_ns)
-            if isinstance(cycle, GaitCycle):
-                yield from self._cycle(cycle)
-                continue
-            if isinstance(event, InitialContact):  # it closed no stride, or not a whole one
-                yield from self.cues.peaks_off(
-                    event.side, Flag.FIRST_AFTER_GAP, sample.time_s, sample.received_ns
-                )
-                if self.correction is not None:
-                    self.correction.lose_step(event)
-            if cycle is not None:
-                yield cycle
+            yield from self._stepped(event, sample)
         yield from self._let_go(sample)
         self._mark(Hop.SEGMENT)
+
+    def _estimate(self, estimator: SampleEstimator, sample: JointAngleSample) -> HipSampleEstimate:
+        """Return what is said of a sample, with all that is known against it."""
+        now = estimator.feed(sample)
+        if self.correction is not None:
+            now = self.correction.correct(now)
+        # Whether a stride teaches is for itself to say, not for the one before it.
+        if self.agreement is not None:
+            self.agreement.add(now)
+        doubted = self.watch.doubts_sample or self._is_misread
+        now = flagged(now, Flag.OUT_OF_RANGE, doubted)
+        return flagged(now, Flag.LINK_DOWN, self.state.stale)
+
+    def _stepped(
+        self, event: InitialContact | FootOff, sample: JointAngleSample
+    ) -> Iterator[Event]:
+        """Yield what follows from a gait event that a sample made certain."""
+        if isinstance(event, InitialContact):
+            self.watch.landed(event)
+        cycle = self.cycles.event(event, sample.received_ns)
+        if isinstance(cycle, GaitCycle):
+            yield from self._cycle(cycle)
+            return
+        if isinstance(event, InitialContact):  # it closed no stride, or not a whole one
+            yield from self.cues.peaks_off(
+                event.side, Flag.FIRST_AFTER_GAP, sample.time_s, sample.received_ns
+            )
+            if self.correction is not None:
+                self.correction.lose_step(event)
+        if cycle is not None:
+            yield cycle
 
     @property
     def zero(self) -> str:
@@ -367,11 +375,9 @@ class Pipeline:
             if self.agreement is not None:
                 samples = self.agreement.samples(estimate)
                 estimate = self.agreement.compare(estimate, samples)
-            if self._is_misread:
-                estimate = replace(estimate, flags=out_of_range(estimate.flags))
-            told = estimate
-            if self.state.stale:  # of which the stride itself knows nothing
-                told = replace(estimate, flags=(*estimate.flags, Flag.LINK_DOWN))
+            estimate = flagged(estimate, Flag.OUT_OF_RANGE, self._is_misread)
+            # The stride itself knows nothing of the link.
+            told = flagged(estimate, Flag.LINK_DOWN, self.state.stale)
             changes = self.cues.feed(told)
             self._mark(Hop.ESTIMATE)
             yield told

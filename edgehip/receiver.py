@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -259,18 +260,14 @@ class Receiver:
         state = self.state
         if is_line:
             self._infer_loss(time_us, received_ns, found)
-        fault: Fault | None = None
-        # NaN compares false, so one pass finds the usual case: all there, all possible.
-        if not all(-MAX_ANGLE_DEG <= angle <= MAX_ANGLE_DEG for angle in angles_deg):
-            measured = [angle for angle in angles_deg if not math.isnan(angle)]
+        fault = fault_of_angles(angles_deg)
+        if fault is not None:
             missing = tuple(
                 name for name, angle in zip(ANGLES, angles_deg, strict=True) if math.isnan(angle)
             )
             state.missing_channels = missing or state.missing_channels
-            if any(abs(angle) > MAX_ANGLE_DEG for angle in measured):
-                fault = Fault.BAD_VALUE
-            elif not measured or not self.partial:
-                fault = Fault.INCOMPLETE
+            if fault is Fault.INCOMPLETE and self.partial and missing != ANGLES:
+                fault = None
         if fault is not None:
             found.append(LinkFault(fault, 1, received_ns))
             state.lost_before_next += 1
@@ -308,6 +305,15 @@ class Receiver:
                 state.lost_before_next += lost
             steps_us.append(step_us)
         state.last_time_us = time_us
+
+
+def fault_of_angles(angles_deg: Sequence[float]) -> Fault | None:
+    """Say why angles cannot be used: one is beyond a joint's reach, or not measured (NaN)."""
+    # NaN compares false, so one pass finds the usual case: all there, all possible.
+    if all(-MAX_ANGLE_DEG <= angle <= MAX_ANGLE_DEG for angle in angles_deg):
+        return None
+    beyond = any(abs(angle) > MAX_ANGLE_DEG for angle in angles_deg)
+    return Fault.BAD_VALUE if beyond else Fault.INCOMPLETE
 
 
 def order_in_time(step_us: float) -> Fault | None:

@@ -12,20 +12,13 @@ all: nobody stands so still, but a hub that hangs repeats what it measured last.
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from edgehip.channels import ANGLES, SIDES, Side
 from edgehip.cycles import MAX_STRIDE_S
 from edgehip.estimators.cycle import is_foreign
-from edgehip.events import (
-    Flag,
-    GaitCycle,
-    HipEstimate,
-    HipSampleEstimate,
-    InitialContact,
-    JointAngleSample,
-)
+from edgehip.events import GaitCycle, HipEstimate, InitialContact, JointAngleSample
 from edgehip.model_card import ModelCard
 from edgehip.posture import FAR_DEG, FLEXIONS, crouches, farthest
 from edgehip.zero import Profile
@@ -135,14 +128,14 @@ class WalkWatch:
         state = self.state
         return state.moved_s - state.known_s[side] > MAX_STRIDE_S and not self._rests
 
-    def flag(self, estimate: HipSampleEstimate) -> HipSampleEstimate:
-        """Return a sample's estimate, flagged if legs, posture or sensors are doubted."""
-        doubted = self.is_frozen or self._is_bent or self.doubts("l") or self.doubts("r")
-        return replace(estimate, flags=out_of_range(estimate.flags)) if doubted else estimate
-
     def reset(self) -> None:
         """Forget everything."""
         self.state = WalkWatchState()
+
+    @property
+    def doubts_sample(self) -> bool:
+        """Whether the last sample is out of range for the legs, their posture or the sensors."""
+        return self.is_frozen or self._is_bent or self.doubts("l") or self.doubts("r")
 
     @property
     def is_frozen(self) -> bool:
@@ -159,8 +152,3 @@ class WalkWatch:
     @property
     def _rests(self) -> bool:
         return self.state.time_s - self.state.moved_s > REST_S
-
-
-def out_of_range(flags: tuple[Flag, ...]) -> tuple[Flag, ...]:
-    """Return flags with that of what the models do not know."""
-    return flags if Flag.OUT_OF_RANGE in flags else (*flags, Flag.OUT_OF_RANGE)
