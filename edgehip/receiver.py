@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -93,31 +93,17 @@ class Receiver:
     def feed(self, item: Chunk | BytesMissing | PortOpened | PortLost) -> list[Received]:
         """Return what a source's item brings."""
         self.late_ns = []
-        if not isinstance(item, Chunk):
-            # What a pulled cable cut in two is not put together; order and clock go on, so that
-            # what was lost meanwhile is counted, and a restarted device is recognised.
-            self.decoder.reset()
-            self.state.opening = not isinstance(item, PortLost)
-            if isinstance(item, PortOpened):
-                self.timebase.reset()  # another link has another delay; some clocks stand meanwhile
-            if isinstance(item, BytesMissing):
-                return [LinkFault(Fault.OVERRUN, item.chunks, item.received_ns)]
-            return []
-        found: list[Received] = []
-        for frame in self.decoder.feed(item):
-            # A port is mostly opened in the middle of a frame, and bytes are dropped there: that is
-            # not held against the link.
-            opening, self.state.opening = self.state.opening, False
-            if isinstance(frame, LinkFault):
-                renamed = frame.fault is Fault.COLUMNS
-                if renamed:
-                    self._forget_lines(found)
-                if renamed or not opening:
-                    found.append(frame)
-            else:
-                for believed, received_ns in self._believed(frame, item.received_ns, found):
-                    self._frame(believed, received_ns, found)
-        return found
+        if isinstance(item, Chunk):
+            return list(self._chunk(item))
+        # What a pulled cable cut in two is not put together; order and clock go on, so that
+        # what was lost meanwhile is counted, and a restarted device is recognised.
+        self.decoder.reset()
+        self.state.opening = not isinstance(item, PortLost)
+        if isinstance(item, PortOpened):
+            self.timebase.reset()  # another link has another delay; some clocks stand meanwhile
+        if isinstance(item, BytesMissing):
+            return [LinkFault(Fault.OVERRUN, item.chunks, item.received_ns)]
+        return []
 
     @property
     def missing_channels(self) -> tuple[str, ...]:
@@ -134,93 +120,58 @@ class Receiver:
         """How many good samples there were."""
         return self.state.samples
 
-    def _forget_lines(self, found: list[Received]) -> None:
-        """Let no line be measured by those before it: their time may have been another column."""
+    def _chunk(self, chunk: Chunk) -> Iterator[Received]:
         state = self.state
-        if state.doubted is not None:
-            found.append(LinkFault(Fault.BAD_VALUE, 1, state.doubted[1]))
-        state.renamed, state.doubted, state.last_time_us = True, None, None
-        state.lost_before_next = 0
-        state.line_steps_us.clear()
+        for frame in self.decoder.feed(chunk):
+            # A port is mostly opened in the middle of a frame, and bytes are dropped there: that is
+            # not held against the link.
+            opening, state.opening = state.opening, False
+            if not isinstance(frame, LinkFault):
+                yield from self._frame(frame, chunk.received_ns)
+            elif frame.fault is Fault.COLUMNS:
+                yield from self._forget_lines()
+                yield frame
+            elif not opening:
+                yield frame
 
-    def _believed(
-        self,
-        frame: Frame,
-        received_ns: int,
-        found: list[Received],
-    ) -> list[tuple[Frame, int]]:
-        """Return the frames whose time can be believed, now that this one came."""
-        state, clock = self.state, self.clock.state
-        now = frame, received_ns
-        if frame.sequence is not None or isinstance(frame.message, Description) or state.renamed:
-            return [now]
-        doubted, state.doubted = state.doubted, None
-        if doubted is not None:
-            if 0 < _step_us(doubted[0].device_us, frame) <= LINE_REORDER_US:
-                return [doubted, now]
-            found.append(LinkFault(Fault.BAD_VALUE, 1, doubted[1]))
-        if (
-            clock.last_us is None
-            or -LINE_REORDER_US <= _step_us(clock.last_raw_us, frame) <= LINE_DOUBT_US
-        ):
-            return [now]
-        state.doubted = now
-        return []
-
-    def _frame(
-        self,
-        frame: Frame,
-        received_ns: int,
-        found: list[Received],
-    ) -> None:
-        state = self.state
+    def _frame(self, frame: Frame, received_ns: int) -> Iterator[Received]:
         message = frame.message
         if not isinstance(message, Angles | Description):  # a host's message, echoed or meant for
-            found.append(LinkFault(Fault.BAD_TYPE, 1, received_ns))  # a device: not of this stream
-            return
-        if frame.sequence is None:
-            fault = self._line_order(frame)
-            if fault is not None and fault is not Fault.RESTART:
-                found.append(LinkFault(fault, 1, received_ns))
-                return
-            state.restarted |= fault is Fault.RESTART
+            yield LinkFault(Fault.BAD_TYPE, 1, received_ns)  # a device: not of this stream
+        elif frame.sequence is not None:
+            yield from self._numbered(frame, frame.sequence, message, received_ns)
+        elif isinstance(message, Description):
+            yield self._described(message)
         else:
-            order, lost = self.sequence.feed(frame.sequence, frame.device_us, received_ns)
-            if order is Order.DUPLICATE or order is Order.LATE:
-                fault = Fault.DUPLICATE if order is Order.DUPLICATE else Fault.REORDERED
-                found.append(LinkFault(fault, 1, received_ns))
-                return
-            state.restarted |= order is Order.RESTART
-            state.lost_untold += lost
-        if isinstance(message, Description):
-            undescribed = tuple(name for name in ANGLES if name not in message.channel_names)
-            state.missing_channels = state.undescribed_channels = undescribed
-            found.append(message)
-            return  # its time may be that of a sample, so it says nothing of the clock
-        if frame.sequence is not None and state.lost_untold:
-            self._lost(frame.sequence, frame, received_ns, found)
-        frames = None if frame.sequence is None else state.frames_since_reading + 1
-        time_us, leapt = self.clock.feed(
-            frame.device_us, received_ns, frame.wrap_us, frames, state.restarted or state.renamed
-        )
-        if state.restarted or leapt:
-            fault = Fault.RESTART if state.restarted else Fault.CLOCK_JUMP
-            found.append(LinkFault(fault, 1, received_ns))
-        if state.restarted or leapt or state.renamed:
-            self.timebase.reset()
-            self.pace.reset()
-            state.lost_before_next, state.last_time_us = 0, None
-        state.restarted = state.renamed = False
-        state.frames_since_reading = 0
-        self._angles(message.angles_deg, time_us, frames is None, received_ns, found)
+            yield from self._line(frame, received_ns)
 
-    def _lost(
-        self,
-        sequence: int,
-        frame: Frame,
-        received_ns: int,
-        found: list[Received],
-    ) -> None:
+    def _described(self, description: Description) -> Description:
+        """Take in what a device says it is; its time may be a sample's, so no clock is read."""
+        undescribed = tuple(name for name in ANGLES if name not in description.channel_names)
+        self.state.missing_channels = self.state.undescribed_channels = undescribed
+        return description
+
+    def _numbered(
+        self, frame: Frame, sequence: int, message: Angles | Description, received_ns: int
+    ) -> Iterator[Received]:
+        """Place a frame by its sequence number."""
+        state = self.state
+        order, lost = self.sequence.feed(sequence, frame.device_us, received_ns)
+        if order is Order.DUPLICATE or order is Order.LATE:
+            fault = Fault.DUPLICATE if order is Order.DUPLICATE else Fault.REORDERED
+            yield LinkFault(fault, 1, received_ns)
+            return
+        state.restarted |= order is Order.RESTART
+        state.lost_untold += lost
+        if isinstance(message, Description):
+            yield self._described(message)
+            return
+        if state.lost_untold:
+            yield from self._lost(frame, sequence, received_ns)
+        frames, state.frames_since_reading = state.frames_since_reading + 1, 0
+        yield from self._placed(frame, frames, received_ns)
+
+    def _lost(self, frame: Frame, sequence: int, received_ns: int) -> Iterator[Received]:
         """Tell what is missing before a sample, unless a device's new start explains it.
 
         A device that started again counts from any number, and where it was not heard for a while
@@ -236,30 +187,78 @@ class Receiver:
             self.sequence.restart(sequence, frame.device_us)
             state.restarted = True
             return
-        found.append(LinkFault(Fault.LOST, lost, received_ns))
+        yield LinkFault(Fault.LOST, lost, received_ns)
         if self.clock.is_next(*reading):
             return  # what is missing was a description
         state.lost_before_next += lost
         state.frames_since_reading += lost
 
-    def _line_order(self, frame: Frame) -> Fault | None:
-        """Say what the time of a text line, which has no sequence number, tells of its order."""
+    def _line(self, line: Frame, received_ns: int) -> Iterator[Received]:
+        """Take a text line, which has only its time to be placed by, once that can be believed."""
+        state = self.state
+        doubted, state.doubted = state.doubted, None
+        goes_on = False
+        if doubted is not None:
+            goes_on = 0 < line.us_after(doubted[0].device_us) <= LINE_REORDER_US
+            if goes_on:
+                yield from self._timed(*doubted)
+            else:
+                yield LinkFault(Fault.BAD_VALUE, 1, doubted[1])
+        step_us = self._line_step_us(line)
+        if goes_on or step_us is None or -LINE_REORDER_US <= step_us <= LINE_DOUBT_US:
+            yield from self._timed(line, received_ns)
+        else:
+            state.doubted = line, received_ns
+
+    def _timed(self, line: Frame, received_ns: int) -> Iterator[Received]:
+        """Place a text line by its time."""
+        step_us = self._line_step_us(line)
+        fault = None if step_us is None else order_in_time(step_us)
+        if fault is not None and fault is not Fault.RESTART:
+            yield LinkFault(fault, 1, received_ns)
+            return
+        self.state.restarted |= fault is Fault.RESTART
+        yield from self._placed(line, None, received_ns)
+
+    def _line_step_us(self, line: Frame) -> int | None:
+        """Return how far a text line lies after the last, if that says anything of its time."""
         clock = self.clock.state
-        if clock.last_us is None or isinstance(frame.message, Description) or self.state.renamed:
+        if clock.last_us is None or self.state.renamed:
             return None
-        return order_in_time(_step_us(clock.last_raw_us, frame))
+        return line.us_after(clock.last_raw_us)
+
+    def _forget_lines(self) -> Iterator[Received]:
+        """Let no line be measured by those before it: their time may have been another column."""
+        state = self.state
+        if state.doubted is not None:
+            yield LinkFault(Fault.BAD_VALUE, 1, state.doubted[1])
+        state.renamed, state.doubted, state.last_time_us = True, None, None
+        state.lost_before_next = 0
+        state.line_steps_us.clear()
+
+    def _placed(self, frame: Frame, frames: int | None, received_ns: int) -> Iterator[Received]:
+        """Take angles that are in their place; ``frames`` as in :meth:`DeviceClock.feed`."""
+        state = self.state
+        time_us, leapt = self.clock.feed(
+            frame.device_us, received_ns, frame.wrap_us, frames, state.restarted or state.renamed
+        )
+        if state.restarted or leapt:
+            fault = Fault.RESTART if state.restarted else Fault.CLOCK_JUMP
+            yield LinkFault(fault, 1, received_ns)
+        if state.restarted or leapt or state.renamed:
+            self.timebase.reset()
+            self.pace.reset()
+            state.lost_before_next, state.last_time_us = 0, None
+        state.restarted = state.renamed = False
+        if frames is None:
+            yield from self._infer_loss(time_us, received_ns)
+        assert isinstance(frame.message, Angles)
+        yield from self._angles(frame.message.angles_deg, time_us / 1e6, received_ns)
 
     def _angles(
-        self,
-        angles_deg: tuple[float, ...],
-        time_us: int,
-        is_line: bool,
-        received_ns: int,
-        found: list[Received],
-    ) -> None:
+        self, angles_deg: tuple[float, ...], time_s: float, received_ns: int
+    ) -> Iterator[Received]:
         state = self.state
-        if is_line:
-            self._infer_loss(time_us, received_ns, found)
         fault = fault_of_angles(angles_deg)
         if fault is not None:
             missing = tuple(
@@ -269,31 +268,23 @@ class Receiver:
             if fault is Fault.INCOMPLETE and self.partial and missing != ANGLES:
                 fault = None
         if fault is not None:
-            found.append(LinkFault(fault, 1, received_ns))
+            yield LinkFault(fault, 1, received_ns)
             state.lost_before_next += 1
             return
-        time_s = time_us / 1e6
         if self.timebase.feed(time_s, received_ns):
-            found.append(LinkFault(Fault.DELAYED, 1, received_ns))
+            yield LinkFault(Fault.DELAYED, 1, received_ns)
         late_ns = received_ns - self.timebase.host_ns(time_s)
         self.late_ns.append(late_ns)
         news = self.pace.feed(time_s, received_ns)
         if news is not None:
-            found.append(LinkChange(LinkState.LIVE, received_ns, news))
-        found.append(
-            JointAngleSample(time_s, angles_deg, received_ns, state.lost_before_next, late_ns)
-        )
+            yield LinkChange(LinkState.LIVE, received_ns, news)
+        yield JointAngleSample(time_s, angles_deg, received_ns, state.lost_before_next, late_ns)
         if not self.partial:
             state.missing_channels = ()
         state.lost_before_next = 0
         state.samples += 1
 
-    def _infer_loss(
-        self,
-        time_us: int,
-        received_ns: int,
-        found: list[Received],
-    ) -> None:
+    def _infer_loss(self, time_us: int, received_ns: int) -> Iterator[Received]:
         state = self.state
         if state.last_time_us is not None:
             step_us = time_us - state.last_time_us
@@ -301,7 +292,7 @@ class Receiver:
             period_us = sorted(steps_us)[len(steps_us) // 2] if steps_us else step_us
             lost = round(step_us / period_us) - 1
             if step_us > LINE_GAP_PERIODS * period_us and lost <= LINE_GAP_LIMIT:
-                found.append(LinkFault(Fault.LOST, lost, received_ns))
+                yield LinkFault(Fault.LOST, lost, received_ns)
                 state.lost_before_next += lost
             steps_us.append(step_us)
         state.last_time_us = time_us
@@ -329,11 +320,3 @@ def order_in_time(step_us: float) -> Fault | None:
     if step_us == 0:
         return Fault.DUPLICATE
     return Fault.REORDERED if step_us > -LINE_REORDER_US else Fault.RESTART
-
-
-def _step_us(before_us: int, frame: Frame) -> int:
-    """Return how far a frame lies after a time of the same counter, which may have wrapped."""
-    step_us = frame.device_us - before_us
-    if frame.wrap_us is not None and step_us < -frame.wrap_us // 2:
-        step_us += frame.wrap_us
-    return step_us

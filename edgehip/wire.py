@@ -58,6 +58,13 @@ class Frame:
     message: Message
     wrap_us: int | None = 2**32
 
+    def us_after(self, before_us: int) -> int:
+        """Return how far it lies after a reading of the same counter, which may have wrapped."""
+        step_us = self.device_us - before_us
+        if self.wrap_us is not None and step_us < -self.wrap_us // 2:
+            step_us += self.wrap_us
+        return step_us
+
 
 def encode(message: Message, sequence: int, device_us: int) -> bytes:
     """Return one message as a frame, delimiter included.

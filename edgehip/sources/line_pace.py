@@ -62,11 +62,11 @@ class _Pace:
         if last is None:
             self._last = frame
             return
-        step_us = _step_us(last, frame)
+        step_us = frame.us_after(last.device_us)
         fits, goes_on, left_out = _is_usual(step_us), True, False
         if following is not None:
-            goes_on = _is_usual(_step_us(frame, following))
-            left_out = _is_usual(_step_us(last, following))
+            goes_on = _is_usual(following.us_after(frame.device_us))
+            left_out = _is_usual(following.us_after(last.device_us))
         period_us = min(self._steps_us)  # of the last two: one may be a gap
         if fits and (goes_on or not left_out):
             self._steps_us = self._steps_us[1], step_us or period_us
@@ -78,14 +78,6 @@ class _Pace:
         self._last = frame
         self._now_us += step_us
         self._told_us = max(self._told_us, self._now_us)
-
-
-def _step_us(before: Frame, after: Frame) -> int:
-    """Return how far a line lies after another of the same counter, which may have wrapped."""
-    step_us = after.device_us - before.device_us
-    if after.wrap_us is not None and step_us < -after.wrap_us // 2:
-        step_us += after.wrap_us
-    return step_us
 
 
 def _is_usual(step_us: int) -> bool:
