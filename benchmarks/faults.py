@@ -22,10 +22,9 @@ from typing import Final
 from benchmarks.fault_kinds import CASES, OTHER_CASES, Case, Delivery, Plan, Timed, unlike
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from edgehip.cycles import MAX_BRIDGED_GAP_S
-from edgehip.events import Fault, HipEstimate, JointAngleSample
+from edgehip.events import Fault, HipEstimate, JointAngleSample, SourceItem
 from edgehip.model import load_model
 from edgehip.receiver import Receiver
-from edgehip.recording import SourceItem
 from edgehip.runtime import Stream
 from edgehip.sources import open_source
 from tests.pty_device import PtyDevice

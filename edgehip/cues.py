@@ -168,19 +168,16 @@ class Cues:
 
     def feed(self, estimate: HipSampleEstimate | HipEstimate) -> list[CueChange]:
         """Return the cues that an estimate switches."""
-        is_cycle = isinstance(estimate, HipEstimate)
         changes = []
         for index, cue in enumerate(self.cues):
-            if cue.of_peak is not is_cycle:
-                continue
             if isinstance(estimate, HipEstimate):
-                if cue.side != estimate.side:
+                if not cue.of_peak or cue.side != estimate.side:
                     continue
-                value = _peak(cue, estimate)
-                time_s = estimate.confirmed_s
+                value, time_s = _peak(cue, estimate), estimate.confirmed_s
             else:
-                value = _now(cue, estimate)
-                time_s = estimate.time_s
+                if cue.of_peak:
+                    continue
+                value, time_s = estimate.value(f"{cue.name}_{cue.side}"), estimate.time_s
             distrust = tuple(flag for flag in estimate.flags if flag in DISTRUST)
             if not math.isfinite(value):
                 distrust = distrust or (Flag.OUT_OF_RANGE,)
@@ -226,12 +223,6 @@ class Cues:
             state.off_s = time_s
         told = value * cue.unit_per_kg
         return CueChange(index, cue.text, wanted, time_s, told, distrust, received_ns)
-
-
-def _now(cue: Cue, estimate: HipSampleEstimate) -> float:
-    if cue.name in MOMENTS:
-        return float(estimate.moments_nm_per_kg[cue.side][MOMENTS.index(cue.name)])
-    return float(estimate.forces_n_per_kg[cue.side][MUSCLES.index(cue.name)])
 
 
 def _peak(cue: Cue, estimate: HipEstimate) -> float:

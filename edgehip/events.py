@@ -61,6 +61,9 @@ class PortLost:
     device: int = 0
 
 
+SourceItem = Chunk | BytesMissing | PortOpened | PortLost
+
+
 class Fault(StrEnum):
     """Why something on a link was not used, or what happened to the stream."""
 

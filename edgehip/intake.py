@@ -5,18 +5,13 @@ from collections.abc import Callable, Iterable
 from edgehip.channels import ANGLES
 from edgehip.events import (
     BEGINNINGS,
-    BytesMissing,
-    Chunk,
     JointAngleSample,
-    LinkChange,
     LinkFault,
-    PortLost,
-    PortOpened,
+    SourceItem,
 )
 from edgehip.lines import LineDecoder
 from edgehip.merge import Merger
-from edgehip.messages import Description
-from edgehip.receiver import Receiver
+from edgehip.receiver import Received, Receiver
 from edgehip.wire import FrameDecoder
 
 
@@ -37,15 +32,13 @@ class Intake:
         self.receivers = tuple(Receiver(decoder(), partial=devices > 1) for _ in range(devices))
         self.merger = Merger() if devices > 1 else None
 
-    def feed(
-        self, item: Chunk | BytesMissing | PortOpened | PortLost
-    ) -> list[JointAngleSample | Description | LinkFault | LinkChange]:
+    def feed(self, item: SourceItem) -> list[Received]:
         """Return what a source's item brings."""
         receiver = self.receivers[item.device]
         received = receiver.feed(item)
         if self.merger is None:
-            return list(received)
-        found: list[JointAngleSample | Description | LinkFault | LinkChange] = []
+            return received
+        found: list[Received] = []
         for event in received:
             if isinstance(event, JointAngleSample):
                 host_ns = receiver.timebase.host_ns(event.time_s)

@@ -18,8 +18,6 @@ from edgehip.estimators.walk_watch import WalkWatch
 from edgehip.events import (
     BEGINNINGS,
     BrokenCycle,
-    BytesMissing,
-    Chunk,
     CueChange,
     Fault,
     Flag,
@@ -33,8 +31,8 @@ from edgehip.events import (
     LinkChange,
     LinkFault,
     LinkState,
-    PortLost,
     PortOpened,
+    SourceItem,
     flagged,
 )
 from edgehip.given import check_body, check_choice, plain_sample
@@ -196,11 +194,11 @@ class Pipeline:
         self.age_s = 0.0
         """How much later than by the link's fastest way the last sample is worked on."""
 
-    def feed(self, item: Chunk | BytesMissing | PortOpened | PortLost) -> list[Event]:
+    def feed(self, item: SourceItem) -> list[Event]:
         """Return what a source's item brings about."""
         return list(self.follow(item))
 
-    def follow(self, item: Chunk | BytesMissing | PortOpened | PortLost) -> Iterator[Event]:
+    def follow(self, item: SourceItem) -> Iterator[Event]:
         """Yield what a source's item brings about, each event before the next is worked on.
 
         To be exhausted: what is left is not known to the pipeline.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edgehip.channels import ANGLES
+from edgehip.device_clock import DeviceClock
 from edgehip.events import (
     BytesMissing,
     Chunk,
@@ -17,12 +18,13 @@ from edgehip.events import (
     LinkState,
     PortLost,
     PortOpened,
+    SourceItem,
 )
 from edgehip.lines import LineDecoder
 from edgehip.messages import Angles, Description
 from edgehip.pace import Pace
 from edgehip.sequence import Order, SequenceTracker
-from edgehip.timebase import DeviceClock, Timebase
+from edgehip.timebase import Timebase
 from edgehip.wire import Frame, FrameDecoder
 
 MAX_ANGLE_DEG: Final = 180.0
@@ -90,7 +92,7 @@ class Receiver:
         self.late_ns: list[int] = []
         """How much later than by the link's fastest way each sample of the last item came."""
 
-    def feed(self, item: Chunk | BytesMissing | PortOpened | PortLost) -> list[Received]:
+    def feed(self, item: SourceItem) -> list[Received]:
         """Return what a source's item brings."""
         self.late_ns = []
         if isinstance(item, Chunk):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from edgehip.errors import RecordingError
-from edgehip.events import BytesMissing, Chunk, PortLost, PortOpened
+from edgehip.events import BytesMissing, Chunk, PortLost, PortOpened, SourceItem
 
 MAGIC: Final = b"edgehip recording 1\n"
 MAX_PAYLOAD: Final = 4096
@@ -32,8 +32,6 @@ _CRC: Final = struct.Struct("<I")
 _CHUNK, _OPENED, _LOST, _MISSING = 0, 1, 2, 3
 _MISSING_DIGITS: Final = 20
 _PER_DEVICE = 16
-
-SourceItem = Chunk | BytesMissing | PortOpened | PortLost
 
 
 def header(about: dict[str, str]) -> bytes:

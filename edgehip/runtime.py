@@ -21,6 +21,7 @@ from edgehip.events import (
     LinkState,
     PortLost,
     PortOpened,
+    SourceItem,
 )
 from edgehip.given import check_choice
 from edgehip.latency import LatencyMeter, Out, Percentiles
@@ -29,7 +30,6 @@ from edgehip.link import LinkMonitor
 from edgehip.messages import Description
 from edgehip.model import Model
 from edgehip.pipeline import Event, Pipeline
-from edgehip.recording import SourceItem
 from edgehip.sources import Source
 from edgehip.wire import FrameDecoder
 from edgehip.zero import Method, Profile

@@ -15,6 +15,7 @@ import numpy as np
 
 from edgehip.cues import CuesState, CueState
 from edgehip.cycles import CycleTrackerState, FootState
+from edgehip.device_clock import DeviceClockState
 from edgehip.errors import ProfileError, SnapshotError
 from edgehip.estimators.agreement import AgreementState
 from edgehip.estimators.correction import CorrectionState, HipCorrection
@@ -31,7 +32,7 @@ from edgehip.pipeline import Pipeline, PipelineState
 from edgehip.receiver import ReceiverState
 from edgehip.segmentation import LegState, SegmenterState
 from edgehip.sequence import Repeats, SequenceState
-from edgehip.timebase import DeviceClockState, TimebaseState
+from edgehip.timebase import TimebaseState
 from edgehip.wire import Frame, FrameDecoderState
 from edgehip.zero import Calibration, Profile
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from edgehip.recording import SourceItem
+from edgehip.events import SourceItem
 
 
 class ListedSource:

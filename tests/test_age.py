@@ -20,8 +20,8 @@ from edgehip.events import (
     LinkState,
     PortLost,
     PortOpened,
+    SourceItem,
 )
-from edgehip.recording import SourceItem
 from edgehip.runtime import StreamEvent
 from tests.listed_source import ListedSource
 from tests.sample_model import leaky_model

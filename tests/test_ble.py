@@ -24,10 +24,10 @@ from edgehip.events import (
     LinkFault,
     PortLost,
     PortOpened,
+    SourceItem,
 )
 from edgehip.messages import Angles, Cue, Stop
 from edgehip.receiver import Received, Receiver
-from edgehip.recording import SourceItem
 from edgehip.sinks.device import DeviceLink, flag_bits
 from edgehip.sources import ble, ble_link, split_pair
 from edgehip.sources.ble import BleSource

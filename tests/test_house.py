@@ -15,6 +15,7 @@ PURE = (
     "channels",
     "cues",
     "cycles",
+    "device_clock",
     "diagnosis",
     "errors",
     "estimators/agreement",

@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgehip.events import BytesMissing, Chunk, PortLost, PortOpened
-from edgehip.recording import SourceItem
+from edgehip.events import BytesMissing, Chunk, PortLost, PortOpened, SourceItem
 from edgehip.sources.inbox import Inbox
 
 CAPACITY = 5

@@ -42,11 +42,11 @@ from edgehip.events import (
     LinkFault,
     PortLost,
     PortOpened,
+    SourceItem,
 )
 from edgehip.lines import LineDecoder
 from edgehip.model import Model
 from edgehip.pipeline import Event
-from edgehip.recording import SourceItem
 from edgehip.runtime import StreamEvent
 from edgehip.sinks.recorder import Recorder
 from edgehip.zero import Method, Profile

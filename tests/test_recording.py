@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from edgehip import Stream, load_model, open_source
 from edgehip.channels import ANGLES
 from edgehip.errors import RecordingError
-from edgehip.events import BytesMissing, Chunk, Fault, LinkState, PortLost, PortOpened
+from edgehip.events import BytesMissing, Chunk, Fault, LinkState, PortLost, PortOpened, SourceItem
 from edgehip.lines import TimeUnit
-from edgehip.recording import MAGIC, MAX_PAYLOAD, RecordingReader, SourceItem, header, record
+from edgehip.recording import MAGIC, MAX_PAYLOAD, RecordingReader, header, record
 from edgehip.sinks.recorder import Recorder
 from edgehip.sources import Source
 from tests.streams import synthetic_walk

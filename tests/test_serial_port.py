@@ -11,8 +11,8 @@ import pytest
 import serial
 
 from edgehip.errors import SourceError
-from edgehip.events import Chunk, PortLost, PortOpened
-from edgehip.recording import MAX_PAYLOAD, SourceItem
+from edgehip.events import Chunk, PortLost, PortOpened, SourceItem
+from edgehip.recording import MAX_PAYLOAD
 from edgehip.sources import open_source, serial_port
 from edgehip.sources.serial_port import SerialSource
 from tests.pty_device import PtyDevice

@@ -9,9 +9,8 @@ import pytest
 from edgehip import Stream
 from edgehip.channels import ANGLES
 from edgehip.errors import DeviceError
-from edgehip.events import Chunk, Fault
+from edgehip.events import Chunk, Fault, SourceItem
 from edgehip.messages import Angles, Description
-from edgehip.recording import SourceItem
 from edgehip.wire import encode
 from tests.listed_source import ListedSource
 from tests.sample_model import leaky_model

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from edgehip.channels import ANGLES
 from edgehip.errors import SourceError
-from edgehip.events import Chunk, PortOpened
+from edgehip.events import Chunk, PortOpened, SourceItem
 from edgehip.messages import Angles, Describe, Description
-from edgehip.recording import SourceItem
 from edgehip.sources import Source, open_source
 from edgehip.sources.synthetic import OPTIONS, SyntheticSource
 from edgehip.walker import Walker

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgehip.timebase import DeviceClock, Timebase
+from edgehip.device_clock import DeviceClock
+from edgehip.timebase import Timebase
 
 
 def learn(

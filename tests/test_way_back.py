@@ -8,9 +8,8 @@ import serial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgehip.events import Chunk
+from edgehip.events import Chunk, SourceItem
 from edgehip.messages import Cue, Describe, Message, Rate, SampleEstimate, Start, Stop
-from edgehip.recording import SourceItem
 from edgehip.sinks import device
 from edgehip.sinks.device import CAPACITY, DeviceLink
 from edgehip.sinks.outbox import Outbox

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehip.channels import MOMENTS, MUSCLES, Side
-from edgehip.events import DISTRUST, Flag, HipEstimate, HipSampleEstimate, InitialContact
+from edgehip.events import Flag, HipEstimate, HipSampleEstimate, InitialContact
 
 POINTS: Final = 200
 """Of a curve over the gait cycle: half a percent apart, less than a sample at 100 Hz."""
@@ -130,10 +130,9 @@ class Correction:
             What :meth:`correct` made of the stride's samples; none if they are not to be compared.
         """
         hip = self.state.hips[cycle.side]
-        trusted = DISTRUST.isdisjoint(cycle.flags)
         hip.stride_s = cycle.stride_s
-        hip.contact_s = cycle.end_s if trusted else -math.inf
-        if trusted and Flag.SAMPLES_LOST not in cycle.flags:
+        hip.contact_s = cycle.end_s if cycle.trusted else -math.inf
+        if cycle.trusted and Flag.SAMPLES_LOST not in cycle.flags:
             _teach(hip, cycle, samples)
         self._landed(cycle.end_s)
 
@@ -176,7 +175,7 @@ class Correction:
 def _teach(hip: HipCorrection, cycle: HipEstimate, samples: Sequence[HipSampleEstimate]) -> None:
     """Let a stride change a hip's curve, unless too much of it is not to be trusted."""
     side = cycle.side
-    some = [s for s in samples if DISTRUST.isdisjoint(s.flags)]
+    some = [s for s in samples if s.trusted]
     if not some or len(some) < TRUSTED_SHARE * len(samples):
         return
     phase = np.array([(s.time_s - cycle.start_s) / cycle.stride_s for s in some])

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from edgehip.errors import RecordingError
-from edgehip.recording import SourceItem, header, record
+from edgehip.events import SourceItem
+from edgehip.recording import header, record
 from edgehip.sinks.outbox import Outbox, write_whole
 
 CAPACITY: Final = 100_000

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edgehip.errors import SourceError
+from edgehip.events import SourceItem
 from edgehip.lines import TimeUnit
-from edgehip.recording import SourceItem
 
 if TYPE_CHECKING:
     from edgehip.sources.inbox import Inbox
@@ -58,12 +58,12 @@ def open_source(
 
     Parameters
     ----------
-    second_url
-        Of a second device, where each measures one leg.
     url
         ``synthetic:OPTIONS`` (a walker made by edgehip), ``replay:FILE?speed=1`` (a recording),
         ``ble://NAME``, or anything pySerial opens: ``/dev/ttyACM0``, ``COM3``,
         ``socket://host:port``, ``rfc2217://host:port``, ``loop://``, ``hwgrep://regexp``.
+    second_url
+        Of a second device, where each measures one leg.
     baud
         For serial ports.
     time_unit

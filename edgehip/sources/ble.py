@@ -20,8 +20,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from edgehip.errors import MissingExtraError, SourceError
-from edgehip.events import Chunk, PortLost, PortOpened
-from edgehip.recording import SourceItem
+from edgehip.events import Chunk, PortLost, PortOpened, SourceItem
 from edgehip.sources import DEFAULT_CAPACITY, split_pair
 from edgehip.sources.inbox import Inbox
 

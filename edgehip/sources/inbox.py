@@ -4,8 +4,7 @@ import threading
 from collections import deque
 from dataclasses import replace
 
-from edgehip.events import BytesMissing, Chunk
-from edgehip.recording import SourceItem
+from edgehip.events import BytesMissing, Chunk, SourceItem
 
 
 class Inbox:

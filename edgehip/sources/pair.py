@@ -3,7 +3,7 @@
 import contextlib
 
 from edgehip.errors import SourceError
-from edgehip.recording import SourceItem
+from edgehip.events import SourceItem
 from edgehip.sources import DEFAULT_CAPACITY, Source, open_live
 from edgehip.sources.inbox import Inbox
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgehip.errors import RecordingError, SourceError
-from edgehip.events import Chunk, LinkFault
+from edgehip.events import Chunk, LinkFault, SourceItem
 from edgehip.lines import MAX_LINE, LineDecoder, TimeUnit
 from edgehip.messages import Angles
-from edgehip.recording import MAGIC, RecordingReader, SourceItem
+from edgehip.recording import MAGIC, RecordingReader
 from edgehip.sources.line_pace import paced
 from edgehip.sources.options import parse_speed, split_options
 from edgehip.wire import Frame

@@ -10,8 +10,8 @@ import serial
 from serial.tools import list_ports
 
 from edgehip.errors import SourceError
-from edgehip.events import Chunk, PortLost, PortOpened
-from edgehip.recording import MAX_PAYLOAD, SourceItem
+from edgehip.events import Chunk, PortLost, PortOpened, SourceItem
+from edgehip.recording import MAX_PAYLOAD
 from edgehip.sources import DEFAULT_CAPACITY
 from edgehip.sources.inbox import Inbox
 from edgehip.sources.network import Rfc2217Port, check_address, notice_silence

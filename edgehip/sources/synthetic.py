@@ -24,9 +24,8 @@ import numpy as np
 
 from edgehip.channels import ANGLES
 from edgehip.errors import SourceError
-from edgehip.events import Chunk, PortOpened
+from edgehip.events import Chunk, PortOpened, SourceItem
 from edgehip.messages import Angles, Describe, Description, Message
-from edgehip.recording import SourceItem
 from edgehip.sources.options import parse_speed, split_options
 from edgehip.walker import Walker, WalkerParameters
 from edgehip.wire import Frame, FrameDecoder, encode
