@@ -287,19 +287,20 @@ def stream(
             stack.callback(link.close)
         greeted = device if format_ == "frames" else None
         run = Run(streaming, shown, greeted, target, rate_hz, written)
-        problem: EdgehipError | None = None
+        # The first is raised after what was received is safe and summed up.
+        problems: list[EdgehipError | None] = []
         try:
             run.until(None if duration_s is None else time.monotonic() + duration_s)
         except EdgehipError as error:
-            problem = error  # told after what was received is safe and summed up
-        problem = problem or streaming.complaint()
+            problems.append(error)
+        problems.append(streaming.complaint())
         for link in links:
             link.close()  # first of all: a motor may follow a cue
         told = summary_lines(streaming.summary()) + shown.close()
         if isinstance(source, ReplaySource):
             left_out = source.left_out(as_lines=format_ == "lines")
-            if isinstance(left_out, EdgehipError) and problem is None:
-                problem = left_out
+            if isinstance(left_out, EdgehipError) and not any(problems):
+                problems.append(left_out)
             elif left_out is not None:
                 told.append(f"replay     {left_out}")
         if streaming.pipeline.zero != NO_ZERO:
@@ -307,20 +308,24 @@ def stream(
         for link in links:
             if link.dropped:
                 told.append(f"send       {link.dropped} frames the device did not take")
-        if written and streaming.pipeline.state.calibration is not None:
-            wants = "3 s of quiet standing" if calibrate == "standing" else "10 whole strides"
-            if streaming.pipeline.watch.is_frozen:
-                wants += ", and no angle changes any more: see what measures them"
-            problem = problem or ProfileError(
-                f"{profile_path}: not written: the stream ended before there were {wants}"
-            )
+        if written:
+            problems.append(_unmeasured(written.path, streaming))
         closed = [sink.close() for sink in (written, recorder) if sink is not None]
-        for trouble in (shown.trouble, *closed):
-            if trouble is not None:
-                problem = problem or EdgehipError(trouble)
+        problems += [EdgehipError(trouble) for trouble in (shown.trouble, *closed) if trouble]
         click.echo("\n".join(told), err=True)
-    if problem:
+    for problem in filter(None, problems):
         raise problem
+
+
+def _unmeasured(path: Path, streaming: Stream) -> ProfileError | None:
+    """Return why a zero that was to be measured is none, if it is none."""
+    calibration = streaming.pipeline.state.calibration
+    if calibration is None:
+        return None
+    wants = "3 s of quiet standing" if calibration.method == "standing" else "10 whole strides"
+    if streaming.pipeline.watch.is_frozen:
+        wants += ", and no angle changes any more: see what measures them"
+    return ProfileError(f"{path}: not written: the stream ended before there were {wants}")
 
 
 def _one_or_two(ports: tuple[str, ...]) -> tuple[str, ...]:
