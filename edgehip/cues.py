@@ -13,7 +13,14 @@ from typing import Final
 
 from edgehip.channels import MOMENTS, MUSCLES, Side
 from edgehip.errors import CueError
-from edgehip.events import DISTRUST, CueChange, Flag, HipEstimate, HipSampleEstimate
+from edgehip.events import (
+    DISTRUST,
+    CueChange,
+    Flag,
+    HipEstimate,
+    HipSampleEstimate,
+    JointAngleSample,
+)
 from edgehip.given import check_body
 
 _NUMBER: Final = r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?"
@@ -190,9 +197,11 @@ class Cues:
         """Switch off every cue that is on: the link is stale, nothing can be trusted."""
         return self._off(lambda cue: True, (Flag.LINK_DOWN,), time_s, received_ns)
 
-    def peaks_off(self, side: Side, why: Flag, time_s: float, received_ns: int) -> list[CueChange]:
+    def peaks_off(self, side: Side, why: Flag, now: JointAngleSample) -> list[CueChange]:
         """Switch off the cues that rest on a foot's last stride: it says nothing of now."""
-        return self._off(lambda cue: cue.of_peak and cue.side == side, (why,), time_s, received_ns)
+        return self._off(
+            lambda cue: cue.of_peak and cue.side == side, (why,), now.time_s, now.received_ns
+        )
 
     def _off(
         self, which: Callable[[Cue], bool], why: tuple[Flag, ...], time_s: float, received_ns: int

@@ -174,10 +174,10 @@ class Pipeline:
         both = self.estimator, self.sample_estimator
         self._estimators = [estimator for estimator in both if estimator is not None]
         self.agreement = Agreement() if model and sample_model else None
+        self.correction = Correction() if correct and model and sample_model else None
         cards = [estimator.model.card for estimator in self._estimators]
         self.watch = WalkWatch(cards)
         self.units = UnitWatch()
-        self.correction = Correction() if correct and model and sample_model else None
         self.cues = Cues(cues)
         self._profile, self._calibrate = profile, calibrate
         self.state = PipelineState(
@@ -238,6 +238,8 @@ class Pipeline:
         ------
         ArgumentError
             If it has not ten angles, or something is no number.
+        ProfileError
+            If it completes a zero (``calibrate``) that is none for a model.
         """
         sample, state = plain_sample(sample), self.state
         fault = fault_of_angles(sample.angles_deg)
@@ -256,6 +258,42 @@ class Pipeline:
             sample = replace(sample, samples_lost=sample.samples_lost + state.unusable)
             state.unusable = 0
         return [*told, *self._sample(sample)]
+
+    @property
+    def zero(self) -> str:
+        """The personal zero in use, in a few words."""
+        return self._estimators[0].zero.text
+
+    def stalled(self, received_ns: int) -> list[CueChange]:
+        """Return what follows from the link being stale: no cue stays on."""
+        return self.cues.all_off(self.state.last_sample_s or 0.0, received_ns)
+
+    def reset(self) -> None:
+        """Forget the gait so far: what comes next has no connection with it."""
+        self.segmenter.reset()
+        self.cycles.reset()
+        self.watch.reset()
+        self.units.reset()
+        self.state.stands_since_s, self.state.rested = None, False
+        self._forget_answers()
+        if self.sample_estimator is not None:
+            self.sample_estimator.reset()
+        if self.state.calibration is not None:
+            self.state.calibration.reset()
+
+    def apply_zero(self) -> None:
+        """Bring the zero that the state names into use.
+
+        Raises
+        ------
+        ProfileError
+            If it is none for a model; then the zero in use stays as it was.
+        """
+        profile = self.state.profile
+        zeros = [ModelZero(profile, estimator.model.card) for estimator in self._estimators]
+        for estimator, zero in zip(self._estimators, zeros, strict=True):
+            estimator.zero = zero
+        self.watch.set_zero(profile)
 
     def _sample(self, sample: JointAngleSample) -> Iterator[Event]:
         state = self.state
@@ -313,54 +351,11 @@ class Pipeline:
             yield from self._cycle(cycle)
             return
         if isinstance(event, InitialContact):  # it closed no stride, or not a whole one
-            yield from self.cues.peaks_off(
-                event.side, Flag.FIRST_AFTER_GAP, sample.time_s, sample.received_ns
-            )
+            yield from self.cues.peaks_off(event.side, Flag.FIRST_AFTER_GAP, sample)
             if self.correction is not None:
                 self.correction.lose_step(event)
         if cycle is not None:
             yield cycle
-
-    @property
-    def zero(self) -> str:
-        """The personal zero in use, in a few words."""
-        return self._estimators[0].zero.text
-
-    def stalled(self, received_ns: int) -> list[CueChange]:
-        """Return what follows from the link being stale: no cue stays on."""
-        return self.cues.all_off(self.state.last_sample_s or 0.0, received_ns)
-
-    def reset(self) -> None:
-        """Forget the gait so far: what comes next has no connection with it."""
-        self.segmenter.reset()
-        self.cycles.reset()
-        self.watch.reset()
-        self.units.reset()
-        self.state.stands_since_s, self.state.rested = None, False
-        self._forget_voices()
-        if self.sample_estimator is not None:
-            self.sample_estimator.reset()
-        if self.state.calibration is not None:
-            self.state.calibration.reset()
-
-    def apply_zero(self) -> None:
-        """Bring the zero that the state names into use.
-
-        Raises
-        ------
-        ProfileError
-            If it is none for a model; then the zero in use stays as it was.
-        """
-        profile = self.state.profile
-        zeros = [ModelZero(profile, estimator.model.card) for estimator in self._estimators]
-        for estimator, zero in zip(self._estimators, zeros, strict=True):
-            estimator.zero = zero
-        self.watch.set_zero(profile)
-
-    @property
-    def _is_misread(self) -> bool:
-        """Whether the angles' unit, or the times, are not what they are taken for."""
-        return self.units.state.are_radians or not self.intake.keeps_pace
 
     def _cycle(self, cycle: GaitCycle) -> Iterator[Event]:
         self._mark(Hop.SEGMENT)
@@ -390,25 +385,22 @@ class Pipeline:
         # Contacts may go on though strides do not.
         for side in SIDES:
             if self.watch.is_overdue(side):
-                yield from self.cues.peaks_off(
-                    side, Flag.OUT_OF_RANGE, sample.time_s, sample.received_ns
-                )
+                yield from self.cues.peaks_off(side, Flag.OUT_OF_RANGE, sample)
         if self.segmenter.walking:
             state.stands_since_s, state.rested = None, False
             return
         if state.stands_since_s is None:
             state.stands_since_s = sample.time_s
             for side in SIDES:
-                yield from self.cues.peaks_off(
-                    side, Flag.NOT_WALKING, sample.time_s, sample.received_ns
-                )
+                yield from self.cues.peaks_off(side, Flag.NOT_WALKING, sample)
         elif not state.rested and sample.time_s - state.stands_since_s > STANDING_RESET_S:
             state.rested = True
-            self._forget_voices()
+            self._forget_answers()
             if self.sample_estimator is not None:
                 self.sample_estimator.renew()
 
-    def _forget_voices(self) -> None:
+    def _forget_answers(self) -> None:
+        """Let nothing be compared with, or learnt from, what was said of samples so far."""
         if self.agreement is not None:
             self.agreement.reset()
         if self.correction is not None:
@@ -428,7 +420,12 @@ class Pipeline:
                 state.calibration.reset()
             raise
         state.calibration = None
-        self._forget_voices()  # answers with another zero are not to be compared
+        self._forget_answers()  # answers with another zero are not to be compared
         if self.sample_estimator is not None:
             self.sample_estimator.reset()  # its memory is of angles with the old one
         yield profile
+
+    @property
+    def _is_misread(self) -> bool:
+        """Whether the angles' unit, or the times, are not what they are taken for."""
+        return self.units.state.are_radians or not self.intake.keeps_pace
