@@ -52,8 +52,6 @@ class MissingExtraError(EdgehipError):
     """
 
     def __init__(self, package: str, extra: str | None, purpose: str) -> None:
-        self.package = package
-        self.extra = extra
         wanted = package if extra is None else f"'edgehip[{extra}]'"
         super().__init__(f"{purpose} needs {package}, which is not installed: pip install {wanted}")
 

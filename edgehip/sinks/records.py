@@ -6,7 +6,7 @@ The fields are documented in ``docs/records.md``; a test holds that page and thi
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -90,12 +90,10 @@ def estimate_record(
         if mass is not None:
             record["moments_nm"] = _curves(estimate.moments_nm_per_kg, mass)
             record["forces_n"] = _curves(estimate.forces_n_per_kg, mass)
-    if estimate.sample_moment_rmse_nm_per_kg is not None:
-        record["sample_moment_rmse_nm_per_kg"] = round(
-            estimate.sample_moment_rmse_nm_per_kg, DECIMALS
-        )
-    if estimate.sample_force_rmse_n_per_kg is not None:
-        record["sample_force_rmse_n_per_kg"] = round(estimate.sample_force_rmse_n_per_kg, DECIMALS)
+    for name in ("sample_moment_rmse_nm_per_kg", "sample_force_rmse_n_per_kg"):
+        rmse = getattr(estimate, name)
+        if rmse is not None:
+            record[name] = round(rmse, DECIMALS)
     record["latency_ms"] = {str(hop): round(spent_ns[hop] / 1e6, 4) for hop in CYCLE_HOPS} | {
         "confirmation": round(1e3 * (estimate.confirmed_s - estimate.end_s), 3)
     }
@@ -207,17 +205,12 @@ def csv_header(columns: Sequence[str] = CSV_COLUMNS) -> bytes:
 
 def sample_to_csv_line(record: Mapping[str, Any]) -> bytes:
     """Return a per-sample record as one line of CSV; its header is the record's own names."""
-    cells = (" ".join(v) if isinstance(v, list) else v for v in record.values())
-    return _csv_line(tuple(cells))
+    return _csv_line(record.values())
 
 
 def to_csv_line(record: Mapping[str, Any]) -> bytes:
     """Return an estimate's record as one line of CSV."""
-    row: dict[str, Any] = {
-        name: " ".join(value) if isinstance(value, list) else value
-        for name, value in record.items()
-        if name in CSV_COLUMNS
-    }
+    row = dict(record)
     for group, unit in (
         ("moment_peaks_nm_per_kg", "nm_per_kg"),
         ("force_peaks_n_per_kg", "n_per_kg"),
@@ -227,12 +220,13 @@ def to_csv_line(record: Mapping[str, Any]) -> bytes:
                 row[f"{name}_{end}_{unit}"] = peak["value"]
                 row[f"{name}_{end}_percent"] = peak["gait_cycle_percent"]
     row |= {f"{hop}_ms": value for hop, value in record["latency_ms"].items()}
-    return _csv_line(tuple(row.get(column) for column in CSV_COLUMNS))
+    return _csv_line(row.get(column) for column in CSV_COLUMNS)
 
 
-def _csv_line(cells: Sequence[Any]) -> bytes:
+def _csv_line(cells: Iterable[Any]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
+    told = (" ".join(cell) if isinstance(cell, list) else cell for cell in cells)
+    csv.writer(text, lineterminator="\n").writerow(told)
     return text.getvalue().encode()
 
 
