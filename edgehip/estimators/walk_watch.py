@@ -74,8 +74,9 @@ class WalkWatch:
 
     def set_zero(self, profile: Profile | None) -> None:
         """Know from now on how this person stands, or nothing of it."""
-        known = profile is not None and profile.method == "standing"
-        self.standing_deg = profile.mean_deg if profile and known else self._standing_deg
+        self.standing_deg = self._standing_deg
+        if profile is not None and profile.method == "standing":
+            self.standing_deg = profile.mean_deg
 
     def feed(self, sample: JointAngleSample) -> None:
         """Take the next sample, later than the last."""
