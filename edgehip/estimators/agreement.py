@@ -32,7 +32,7 @@ class Agreement:
     def add(self, estimate: HipSampleEstimate) -> None:
         """Remember a per-sample estimate."""
         recent = self.state.recent
-        recent.append(replace(estimate, moment_spread_nm_per_kg={}, force_spread_n_per_kg={}))
+        recent.append(estimate)
         while recent[0].time_s < estimate.time_s - HISTORY_S:
             recent.popleft()
 
@@ -85,7 +85,6 @@ def _rmse(
     """Return the root mean square distance of answers (N, outputs) at phases (N,) from curves."""
     if not curves:
         return None
-    reference = np.array(
-        [np.interp(phase, np.linspace(0, 1, len(curves[name])), curves[name]) for name in names]
-    )
+    grid = np.linspace(0, 1, len(curves[names[0]]))
+    reference = np.array([np.interp(phase, grid, curves[name]) for name in names])
     return float(np.sqrt(np.mean((answers.T - reference) ** 2)))
