@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -66,6 +67,8 @@ CHANNELS_OF: Final[dict[str, tuple[str, ...]]] = {
     "force_spread_n_per_kg": MUSCLES,
 }
 """Names along the last axis of the tensors that have channels."""
+SCALARS: Final = ("stride_s", "body_height_m", "out_of_range_score")
+"""Tensors of one number, (1, 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,59 +239,57 @@ _FIELDS: Final[dict[str, Reader]] = {
 
 def _check(card: ModelCard, where: str) -> None:
     """Refuse a card that the runtime could not obey."""
-    steps = card.samples_per_cycle if card.kind == "cycle" else 1
-    problem = None
-    angles = card.input("angles_deg")
-    if card.kind not in ("cycle", "sample"):
-        problem = f"it is of unknown kind {card.kind!r}"
-    elif card.side not in ("l", "r"):
-        problem = f"its side is {card.side!r}, not 'l' or 'r'"
-    elif card.kind == "cycle" and not (card.samples_per_cycle and card.samples_per_cycle > 1):
-        problem = "it is of kind 'cycle' without samples_per_cycle"
-    elif card.kind == "sample" and card.rate_hz is None:
-        problem = "it is of kind 'sample' without a rate_hz"
-    elif angles is None:
-        problem = "it takes no angles_deg"
-    elif card.output("moments_nm_per_kg") is None and card.output("forces_n_per_kg") is None:
-        problem = "it gives neither moments_nm_per_kg nor forces_n_per_kg"
-    else:
-        for tensor in card.inputs + card.outputs:
-            if not _computable(tensor.shape):
-                problem = f"{tensor.name} has no shape, or one beyond {MAX_TENSOR_NUMBERS} numbers"
-            elif (channels := CHANNELS_OF.get(tensor.name)) is not None:
-                wanted: tuple[int, ...] = (1, steps or 1, len(channels))
-                if tensor.channels != channels:
-                    problem = (
-                        f"the channels of {tensor.name} are {', '.join(map(str, tensor.channels))}"
-                        f"; they must be {', '.join(channels)}"
-                    )
-                elif tensor.shape != wanted:
-                    problem = f"the shape of {tensor.name} is {tensor.shape}, it must be {wanted}"
-            elif tensor.name in ("stride_s", "body_height_m", "out_of_range_score"):
-                if tensor.shape != (1, 1):
-                    problem = f"the shape of {tensor.name} is {tensor.shape}, it must be (1, 1)"
-            elif tensor.name.partition(".")[0] != "state":
-                problem = f"it has a tensor {tensor.name!r} that this edgehip does not know"
-    for name, span in card.ranges.items():
-        width = len(CHANNELS_OF.get(name, ("",)))
-        if len(span.low) != width or len(span.high) != width:
-            problem = f"the range of {name} is not one of {width} numbers"
-        elif any(low > high for low, high in zip(span.low, span.high, strict=True)):
-            problem = f"the range of {name} ends below where it begins"
-    if card.zero is not None:
-        zero = card.zero
-        if not len(zero.standing_deg) == len(zero.stride_mean_deg) == len(ANGLES):
-            problem = f"its zero is not one of {len(ANGLES)} angles, standing and walking"
-    if problem is not None:
+    for problem in _problems(card):
         raise ModelFileError(f"{where}: its card contradicts itself: {problem}")
 
 
-def _computable(shape: tuple[int, ...]) -> bool:
-    return (
-        len(shape) <= MAX_TENSOR_AXES
-        and all(n > 0 for n in shape)
-        and math.prod(shape) <= MAX_TENSOR_NUMBERS
-    )
+def _problems(card: ModelCard) -> Iterator[str]:
+    """Yield what is wrong with a card; what follows the first may be nonsense."""
+    if card.kind not in ("cycle", "sample"):
+        yield f"it is of unknown kind {card.kind!r}"
+    if card.side not in ("l", "r"):
+        yield f"its side is {card.side!r}, not 'l' or 'r'"
+    steps = card.samples_per_cycle if card.kind == "cycle" else 1
+    if steps is None or (card.kind == "cycle" and steps <= 1):
+        yield "it is of kind 'cycle' without samples_per_cycle"
+    if card.kind == "sample" and card.rate_hz is None:
+        yield "it is of kind 'sample' without a rate_hz"
+    if card.input("angles_deg") is None:
+        yield "it takes no angles_deg"
+    if card.output("moments_nm_per_kg") is None and card.output("forces_n_per_kg") is None:
+        yield "it gives neither moments_nm_per_kg nor forces_n_per_kg"
+    for tensor in card.inputs + card.outputs:
+        yield from _problems_of(tensor, steps or 1)
+    for name, span in card.ranges.items():
+        width = len(CHANNELS_OF.get(name, ("",)))
+        if len(span.low) != width or len(span.high) != width:
+            yield f"the range of {name} is not one of {width} numbers"
+        if any(low > high for low, high in zip(span.low, span.high, strict=True)):
+            yield f"the range of {name} ends below where it begins"
+    zero = card.zero
+    if zero and not len(zero.standing_deg) == len(zero.stride_mean_deg) == len(ANGLES):
+        yield f"its zero is not one of {len(ANGLES)} angles, standing and walking"
+
+
+def _problems_of(tensor: TensorCard, steps: int) -> Iterator[str]:
+    name, shape, channels = tensor.name, tensor.shape, CHANNELS_OF.get(tensor.name)
+    wanted: tuple[int, ...] = (1, 1) if channels is None else (1, steps, len(channels))
+    is_state = name.partition(".")[0] == "state"
+    if (
+        len(shape) > MAX_TENSOR_AXES
+        or not all(n > 0 for n in shape)
+        or math.prod(shape) > MAX_TENSOR_NUMBERS
+    ):
+        yield f"{name} has no shape, or one beyond {MAX_TENSOR_NUMBERS} numbers"
+    if channels is None and not is_state and name not in SCALARS:
+        yield f"it has a tensor {name!r} that this edgehip does not know"
+    if channels is not None and tensor.channels != channels:
+        yield (
+            f"the channels of {name} are {', '.join(map(str, tensor.channels))}; they must be "
+            f"{', '.join(channels)}"
+        )
+    if not is_state and shape != wanted:
+        yield f"the shape of {name} is {shape}, it must be {wanted}"
 
 
 def _metadata_entry(key: bytes, value: bytes) -> bytes:
