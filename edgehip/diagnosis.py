@@ -55,16 +55,17 @@ class Diagnosis:
             If nothing ever will be of use.
         """
         intake, samples = self._pipeline.intake, self._pipeline.state.samples
-        if intake.undescribed_channels and not samples:
+        if not samples and intake.undescribed_channels:
             raise DeviceError(self._lacks(intake.undescribed_channels))
         self._first_byte_ns = self._first_byte_ns or chunk.received_ns
         if not intake.samples:
             self._bytes += len(chunk.data)
             self._printable &= chunk.data.isascii() and b"\0" not in chunk.data
-        if intake.unusable_header:
+        header = intake.unusable_header
+        if header:
             since_ns = self._headless_ns = self._headless_ns or chunk.received_ns
             if chunk.received_ns - since_ns >= HEADER_WITHIN_S * 1e9:
-                raise DeviceError(intake.unusable_header)
+                raise DeviceError(header)
             return
         self._headless_ns = None
         # Sensors and baud rates take a while to settle.
@@ -85,8 +86,9 @@ class Diagnosis:
         DeviceError
             If what came, or its end, could not be used.
         """
-        if self._pipeline.intake.unusable_header:
-            raise DeviceError(self._pipeline.intake.unusable_header)
+        header = self._pipeline.intake.unusable_header
+        if header:
+            raise DeviceError(header)
         if not ended:
             return
         if self._pipeline.state.samples and self._is_contradictory:

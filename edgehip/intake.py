@@ -72,9 +72,10 @@ class Intake:
     @property
     def unusable_header(self) -> str:
         """Why the lines of a device are not used any more, if its header is why."""
-        decoders = (receiver.decoder for receiver in self.receivers)
-        found = (d.unusable_header for d in decoders if isinstance(d, LineDecoder))
-        return next(filter(None, found), "")
+        for receiver in self.receivers:
+            if receiver.decoder.unusable_header:
+                return receiver.decoder.unusable_header
+        return ""
 
 
 def _of_none(missing: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

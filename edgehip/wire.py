@@ -201,6 +201,9 @@ class FrameDecoder:
     the next delimiter.
     """
 
+    unusable_header: Final = ""
+    """Frames need none (see :class:`edgehip.lines.LineDecoder`)."""
+
     def __init__(self) -> None:
         self.state = FrameDecoderState()
 
