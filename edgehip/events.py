@@ -7,7 +7,8 @@
       -> JointAngleSample | LinkFault                  the receiver gives
       -> InitialContact | FootOff                      the segmenter gives
       -> GaitCycle | BrokenCycle                       the cycle tracker gives
-      -> HipEstimate                                   the estimator gives
+      -> HipEstimate | HipSampleEstimate               the estimators give
+      -> CueChange                                     the cues give
 
 Times called ``time_s`` are on the device's clock, unwrapped, in seconds; times called ``*_ns`` are
 on the host's monotonic clock. Intervals are half-open: ``[start_s, end_s)``.

@@ -119,21 +119,10 @@ class SampleEstimator:
         state = self.state
         state.last_s, state.last_deg = now_s, angles
         share = (now_s - state.grid_s) / self.step_s
-        both: list[list[Tensor]] = []
-        for side in SIDES:
-            hip = state.hips[side]
-            answers = hip.answers
-            if share > ON_GRID:
-                ahead = angles + (1.0 - share) * state.grid_change_deg
-                tried = self._run(side, ahead, hip.state).answers
-                answers = [
-                    at + np.float32(share) * (on - at)
-                    for at, on in zip(answers, tried, strict=True)
-                ]
-            both.append(answers)
+        answers = {side: self._answer(side, angles, share) for side in SIDES}
         by_name = {
-            name: dict(zip(SIDES, answer, strict=True))
-            for name, answer in zip(self._answers, zip(*both, strict=True), strict=True)
+            name: {side: answers[side][place] for side in SIDES}
+            for place, name in enumerate(self._answers)
         }
         score = None
         if SCORE in by_name:
@@ -184,6 +173,17 @@ class SampleEstimator:
                 state.fresh[side] = self._run(side, point, memory.state)
             if state.fresh and state.grid_s - state.fresh_s >= self.model.card.warm_up_s:
                 state.hips, state.fresh = state.fresh, {}
+
+    def _answer(self, side: Side, angles: NDArray[np.float64], share: float) -> list[Tensor]:
+        """Return the answers at angles that lie so much of a step past the last grid point."""
+        hip = self.state.hips[side]
+        if share <= ON_GRID:
+            return hip.answers
+        ahead = angles + (1.0 - share) * self.state.grid_change_deg
+        tried = self._run(side, ahead, hip.state).answers
+        return [
+            at + np.float32(share) * (on - at) for at, on in zip(hip.answers, tried, strict=True)
+        ]
 
     def _run(self, side: Side, angles: NDArray[np.float64], memory: list[Tensor]) -> HipMemory:
         if side != self.model.card.side:
