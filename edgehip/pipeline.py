@@ -46,8 +46,6 @@ from edgehip.segmentation import GaitSegmenter
 from edgehip.wire import FrameDecoder
 from edgehip.zero import Calibration, Method, ModelZero, Profile
 
-RESET_GAP_S: Final = 0.25
-"""After so long without a sample, nothing of the gait before it is carried on."""
 STANDING_RESET_S: Final = 10.0
 """After so long without walking the per-sample model begins anew, before the next step comes, and
 without a break: who stands sees nothing of it."""
@@ -301,7 +299,8 @@ class Pipeline:
         state.samples += 1
         if state.first_sample_s is None:
             state.first_sample_s = sample.time_s
-        if last_s is not None and not 0.0 < sample.time_s - last_s <= RESET_GAP_S:
+        longest_gap_s = self.segmenter.parameters.longest_gap_s
+        if last_s is not None and not 0.0 < sample.time_s - last_s <= longest_gap_s:
             self.reset()
         self.age_s = (sample.late_ns + self._waited_ns(sample.received_ns)) / 1e9
         state.stale = self.age_s > (FRESH_WITHIN_S if state.stale else STALE_AFTER_S)

@@ -74,7 +74,8 @@ class SegmentationParameters:
     pause_s
         Nobody walks who has put no foot down for so long (60 steps/min are one a second).
     longest_gap_s
-        After a longer time without a sample all that came before is forgotten.
+        After a longer time without a sample all that came before is forgotten, here and in the
+        whole pipeline.
     """
 
     hip_weight: float = 1.8

@@ -282,7 +282,8 @@ def stream(
         shown = open_output(output, streaming, port, curves=curves, outputs=wanted)
         # Whatever happens, cues are switched off, and the terminal is left as it was.
         stack.callback(shown.close)
-        links = {link for link in (device, target) if link is not None}
+        # First the one that hears of cues: a motor may follow them.
+        links = list(dict.fromkeys(link for link in (target, device) if link is not None))
         for link in links:
             stack.callback(link.close)
         greeted = device if format_ == "frames" else None
@@ -295,7 +296,7 @@ def stream(
             problems.append(error)
         problems.append(streaming.complaint())
         for link in links:
-            link.close()  # first of all: a motor may follow a cue
+            link.close()
         told = summary_lines(streaming.summary()) + shown.close()
         if isinstance(source, ReplaySource):
             left_out = source.left_out(as_lines=format_ == "lines")
