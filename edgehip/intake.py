@@ -57,17 +57,17 @@ class Intake:
     @property
     def samples(self) -> int:
         """How many good samples the devices sent, together."""
-        return sum(receiver.samples for receiver in self.receivers)
+        return sum(receiver.state.samples for receiver in self.receivers)
 
     @property
     def missing_channels(self) -> tuple[str, ...]:
         """Angles that no device measures, as far as they said or showed."""
-        return _of_none(receiver.missing_channels for receiver in self.receivers)
+        return _of_none(receiver.state.missing_channels for receiver in self.receivers)
 
     @property
     def undescribed_channels(self) -> tuple[str, ...]:
         """Angles that no device measures, as all of them said."""
-        return _of_none(receiver.undescribed_channels for receiver in self.receivers)
+        return _of_none(receiver.state.undescribed_channels for receiver in self.receivers)
 
     @property
     def unusable_header(self) -> str:

@@ -23,7 +23,7 @@ from edgehip.events import (
 from edgehip.lines import LineDecoder
 from edgehip.messages import Angles, Description
 from edgehip.pace import Pace
-from edgehip.sequence import Order, SequenceTracker
+from edgehip.sequence import SequenceTracker
 from edgehip.timebase import Timebase
 from edgehip.wire import Frame, FrameDecoder
 
@@ -64,8 +64,11 @@ class ReceiverState:
     line_steps_us: deque[int] = field(default_factory=lambda: deque(maxlen=LINE_PERIODS))
     last_time_us: int | None = None
     missing_channels: tuple[str, ...] = ()
+    """Angles the device said, or showed in its last sample, that it does not measure."""
     undescribed_channels: tuple[str, ...] = ()
+    """Angles the device said that it does not measure."""
     samples: int = 0
+    """Good ones so far."""
 
 
 class Receiver:
@@ -107,21 +110,6 @@ class Receiver:
             return [LinkFault(Fault.OVERRUN, item.chunks, item.received_ns)]
         return []
 
-    @property
-    def missing_channels(self) -> tuple[str, ...]:
-        """Angles the device said, or showed in its last sample, that it does not measure."""
-        return self.state.missing_channels
-
-    @property
-    def undescribed_channels(self) -> tuple[str, ...]:
-        """Angles the device said that it does not measure."""
-        return self.state.undescribed_channels
-
-    @property
-    def samples(self) -> int:
-        """How many good samples there were."""
-        return self.state.samples
-
     def _chunk(self, chunk: Chunk) -> Iterator[Received]:
         state = self.state
         for frame in self.decoder.feed(chunk):
@@ -158,12 +146,11 @@ class Receiver:
     ) -> Iterator[Received]:
         """Place a frame by its sequence number."""
         state = self.state
-        order, lost = self.sequence.feed(sequence, frame.device_us, received_ns)
-        if order is Order.DUPLICATE or order is Order.LATE:
-            fault = Fault.DUPLICATE if order is Order.DUPLICATE else Fault.REORDERED
+        fault, lost = self.sequence.feed(sequence, frame.device_us, received_ns)
+        if fault is not None and fault is not Fault.RESTART:
             yield LinkFault(fault, 1, received_ns)
             return
-        state.restarted |= order is Order.RESTART
+        state.restarted |= fault is Fault.RESTART
         state.lost_untold += lost
         if isinstance(message, Description):
             yield self._described(message)

@@ -2,8 +2,9 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
+
+from edgehip.events import Fault
 
 MODULUS: Final = 2**32
 WINDOW: Final = 1024
@@ -16,15 +17,6 @@ RESTART_REPEATS: Final = 8
 RESTART_PACE: Final = 0.75
 """A device that started again repeats itself as fast as it measures (1); one that sends what it had
 kept does so faster, or it would never catch up."""
-
-
-class Order(StrEnum):
-    """How a frame stands to those before it."""
-
-    NEXT = "next"
-    DUPLICATE = "duplicate"
-    LATE = "late"
-    RESTART = "restart"
 
 
 @dataclass(slots=True)
@@ -73,9 +65,10 @@ class SequenceTracker:
     def __init__(self) -> None:
         self.state = SequenceState()
 
-    def feed(self, sequence: int, device_us: int, received_ns: int) -> tuple[Order, int]:
-        """Return a frame's order, and how many frames are missing before it.
+    def feed(self, sequence: int, device_us: int, received_ns: int) -> tuple[Fault | None, int]:
+        """Return what a frame's place tells, if it is not next, and how many are missing before it.
 
+        Those that tell ``DUPLICATE`` or ``REORDERED`` are of no use, one that tells ``RESTART`` is.
         A repeat is told from a restarted device that counts from zero again by the device's clock:
         a repeated frame carries the time it had. Where even that is the same again, because a
         device does exactly the same after every start, the pace decides (:class:`Repeats`).
@@ -83,7 +76,7 @@ class SequenceTracker:
         state = self.state
         if state.last is None:
             self._accept(sequence, device_us)
-            return Order.NEXT, 0
+            return None, 0
         ahead = (sequence - state.last) % MODULUS
         if 0 < ahead < MODULUS // 2:
             lost = ahead - 1
@@ -91,18 +84,18 @@ class SequenceTracker:
                 (sequence - back) % MODULUS for back in range(min(lost, WINDOW), 0, -1)
             )
             self._accept(sequence, device_us)
-            return Order.NEXT, lost
+            return None, lost
         behind = (state.last - sequence) % MODULUS
         if behind <= WINDOW and sequence in state.missing:
             state.missing.remove(sequence)
             state.seen[sequence % WINDOW] = sequence, device_us
-            return Order.LATE, 0
+            return Fault.REORDERED, 0
         from_zero = sequence < FIRST <= behind
         was_seen = state.seen.get(sequence % WINDOW) == (sequence, device_us) and not from_zero
         if was_seen and not self._starts_again(sequence, device_us, received_ns):
-            return Order.DUPLICATE, 0
+            return Fault.DUPLICATE, 0
         self.restart(sequence, device_us)
-        return Order.RESTART, 0
+        return Fault.RESTART, 0
 
     def restart(self, sequence: int, device_us: int) -> None:
         """Begin with this frame, whatever was before."""

@@ -270,7 +270,7 @@ def test_what_a_person_cannot_do_is_refused() -> None:
         receiver, (frame(0), 0), (frame(1, None, impossible), MS), (frame(2, None, partial), 2 * MS)
     )
     assert faults == {Fault.BAD_VALUE: 1, Fault.INCOMPLETE: 1}
-    assert receiver.missing_channels == (ANGLES[-1],)
+    assert receiver.state.missing_channels == (ANGLES[-1],)
     samples, _ = feed(receiver, (frame(3), 3 * MS))
     assert samples[0].samples_lost == 2
 
@@ -285,7 +285,7 @@ def test_a_description_says_what_is_missing() -> None:
     receiver = Receiver()
     found = receiver.feed(Chunk(encode(Description(100.0, 0b111, "leg", "1"), 0, 0), 0))
     assert found == [Description(100.0, 0b111, "leg", "1")]
-    assert receiver.missing_channels == ANGLES[3:]
+    assert receiver.state.missing_channels == ANGLES[3:]
 
 
 LINE = ",".join(["{}"] + ["1.5"] * 10) + "\n"
