@@ -64,15 +64,6 @@ Event = (
 )
 
 
-def _unmarked(hop: Hop) -> None:
-    """Measure nothing."""
-
-
-def _taken_at_once(received_ns: int) -> int:
-    """Know nothing of a sample that waited."""
-    return 0
-
-
 @dataclass(slots=True)
 class PipelineState:
     """Samples so far, when the first and last were, the zero in use and the one being measured.
@@ -152,8 +143,8 @@ class Pipeline:
         body_height_m: float | None = None,
         devices: int = 1,
         decoder: Callable[[], FrameDecoder | LineDecoder] = FrameDecoder,
-        mark: Callable[[Hop], None] = _unmarked,
-        waited_ns: Callable[[int], int] = _taken_at_once,
+        mark: Callable[[Hop], None] = lambda hop: None,
+        waited_ns: Callable[[int], int] = lambda received_ns: 0,
     ) -> None:
         if model is None and sample_model is None:
             raise ArgumentError("there is neither a model nor a sample_model: give one, or both")
