@@ -96,6 +96,7 @@ def device(
         pytest.skip(why)
     device = Device(request.param, tmp_path_factory.mktemp("firmware"))
     device.begin_anew()
+    device.hear(20)  # the description that it begins with is among them, or before
     yield device
     device.close()
 
@@ -194,6 +195,17 @@ def test_a_cue_lights_the_led_and_it_goes_out(device: Device) -> None:
     assert leds(device) == "10"
     device.begin_anew()
     device.hear(210)  # two seconds and a bit
+    assert leds(device) == "00"
+
+
+def test_an_echo_is_no_sign_of_the_host(device: Device) -> None:
+    assert leds(device) == "00"
+    device.say(Cue(cue=0, state=1, event_us=0, flags=0))
+    assert leds(device) == "10"
+    device.begin_anew()
+    for _ in range(5):
+        device.hear(42)  # together two seconds and a bit
+        device.say(Angles((0.0,) * 10))
     assert leds(device) == "00"
 
 

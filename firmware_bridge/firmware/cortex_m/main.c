@@ -153,7 +153,9 @@ void uart_receive_interrupt(void)
     UART0->interrupts = 2;
     while ((UART0->state & UART_RX_FULL) != 0) {
         if (edgehip_feed(&decoder, (uint8_t)UART0->data) == EDGEHIP_FRAME) {
-            heard_at = ticks;
+            if (decoder.type >= 0x80u) { /* else it is a device's: an echo */
+                heard_at = ticks;
+            }
             obey(&decoder);
         }
     }
