@@ -83,6 +83,16 @@ class Intake:
         found = (d.unusable_header for d in decoders if isinstance(d, LineDecoder))
         return next(filter(None, found), "")
 
+    @property
+    def assumed_columns(self) -> str:
+        """As what the lines of a device are read, if it sends some and no header said it."""
+        found = (
+            receiver.decoder.assumed_columns
+            for receiver in self.receivers
+            if isinstance(receiver.decoder, LineDecoder) and receiver.samples
+        )
+        return next(filter(None, found), "")
+
 
 def _of_none(missing: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     sets = [set(names) for names in missing]

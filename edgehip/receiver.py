@@ -286,10 +286,17 @@ class Receiver:
         found.append(
             JointAngleSample(time_s, angles_deg, received_ns, state.lost_before_next, late_ns)
         )
+        if is_line and not state.samples:
+            self._tell_assumed_columns(received_ns, found)
         if not self.partial:
             state.missing_channels = ()
         state.lost_before_next = 0
         state.samples += 1
+
+    def _tell_assumed_columns(self, received_ns: int, found: list[Received]) -> None:
+        """Say, with the first sample, in which order its angles are thought to come, if unsaid."""
+        if isinstance(self.decoder, LineDecoder) and self.decoder.assumed_columns:
+            found.append(LinkChange(LinkState.LIVE, received_ns, self.decoder.assumed_columns))
 
     def _infer_loss(
         self,

@@ -57,7 +57,8 @@ class Summary:
     """What a stream came to. Latencies are distributions, in milliseconds.
 
     ``by_cycle`` says whether strides were estimated at all, ``seconds`` how long there were samples
-    by their own times, ``in_radians`` whether their angles look so.
+    by their own times, ``in_radians`` whether their angles look so, ``assumed_columns`` as what
+    text lines were read if no header said it.
     """
 
     by_cycle: bool
@@ -67,6 +68,7 @@ class Summary:
     samples: int
     seconds: float
     in_radians: bool
+    assumed_columns: str
     frames_lost: int
     loss_percent: float
     faults: dict[str, int]
@@ -299,6 +301,7 @@ class Stream:
             samples=self.link.samples,
             seconds=(state.last_sample_s or 0.0) - (state.first_sample_s or 0.0),
             in_radians=self.pipeline.units.state.are_radians,
+            assumed_columns=self.pipeline.intake.assumed_columns,
             frames_lost=self.link.frames_lost,
             loss_percent=self.link.loss_percent,
             faults={str(fault): count for fault, count in sorted(self.link.faults.items())},
@@ -397,7 +400,10 @@ class Stream:
             return f"{head}: the device seems to print text; try --format lines"
         if frames:
             return f"{head}: check --baud, and that the device sends edgehip's frames"
-        return f"{head}: a line is 'time,angle1,...,angle10' in numbers; check --baud and --format"
+        return (
+            f"{head}: a line is 'time,angle1,...,angle10' in numbers, or as a header says, which "
+            "must come again if it was missed; check --baud and --format"
+        )
 
     def _check_clock(self, received_ns: int) -> None:
         """Tell a device clock in another unit (lines with microseconds read as milliseconds)."""
