@@ -7,7 +7,11 @@ EdgeHip hip(Serial, "potentiometer", "1.0");
 void setup() {
   Serial.begin(115200);
   pinMode(LED_BUILTIN, OUTPUT);
-  hip.onCue([](const edgehip_cue &cue) { digitalWrite(LED_BUILTIN, cue.state ? HIGH : LOW); });
+  hip.onCue([](const edgehip_cue &cue) {
+    if (cue.cue == 0) {
+      digitalWrite(LED_BUILTIN, cue.state ? HIGH : LOW);
+    }
+  });
   hip.begin(100);
 }
 

@@ -1,24 +1,34 @@
-/* Runs a sketch of the Arduino library on a computer, at times and on a port that a test makes up.
- *
- *     sketch NAME RATE_HZ BEGINS_US
+/* Plays a board on a computer, at times and with a port that a test makes up; to be linked with a
+ * sketch whose device is called hip.
  *
  * Reads lines "MICROSECONDS ROOM BYTES" and runs loop() once for each: what the clock says, how many
  * bytes the port takes, and what the host says meanwhile, in hexadecimal after a point. Prints for
- * how many milliseconds the host is silent then, and what the port took, also after a point. */
+ * how many milliseconds the host is silent then, whether the LED is lit, and what the port took,
+ * also after a point. What the sketch is given is in arguments. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "EdgeHip.h"
 
 #define SIZE 4096
 
+extern EdgeHip hip;
+void setup();
+void loop();
+
+SerialPort Serial;
+char **arguments;
+
 static unsigned long long now_us;
 static uint8_t heard[SIZE], taken[SIZE];
 static size_t heard_size, heard_so_far, taken_size, room;
+static bool led;
 
 uint32_t micros() { return (uint32_t)now_us; }
 uint32_t millis() { return (uint32_t)(now_us / 1000); }
+void pinMode(uint8_t, uint8_t) {}
+void digitalWrite(uint8_t, uint8_t level) { led = level == HIGH; }
+int analogRead(uint8_t) { return 512; }
 
 int Stream::available() { return (int)(heard_size - heard_so_far); }
 int Stream::read() { return heard[heard_so_far++]; }
@@ -32,20 +42,11 @@ size_t Stream::write(const uint8_t *bytes, size_t size) {
   return size;
 }
 
-static void loop(EdgeHip &hip) {
-  if (hip.sampleDue()) {
-    hip.setAngle(EDGEHIP_ANGLE_HIP_FLEXION_R, 1.5f);
-    hip.send();
-  }
-}
-
-int main(int, char **argument) {
+int main(int, char **given) {
   static char line[2 * SIZE], said[2 * SIZE];
-  static Stream port;
-  EdgeHip hip(port, argument[1], "1.0");
+  bool begun = false;
 
-  now_us = strtoull(argument[3], NULL, 10);
-  hip.begin((float)atof(argument[2]));
+  arguments = given + 1;
   while (fgets(line, sizeof line, stdin) != NULL) {
     unsigned byte;
     said[0] = '\0';
@@ -56,8 +57,12 @@ int main(int, char **argument) {
     for (const char *at = said; sscanf(at, "%2x", &byte) == 1; at += 2) {
       heard[heard_size++] = (uint8_t)byte;
     }
-    loop(hip);
-    printf("%lu .", (unsigned long)hip.silentMs());
+    if (!begun) {
+      setup();
+      begun = true;
+    }
+    loop();
+    printf("%lu %d .", (unsigned long)hip.silentMs(), led);
     for (size_t i = 0; i < taken_size; ++i) {
       printf("%02x", taken[i]);
     }
