@@ -57,9 +57,9 @@ def build(sketch: Path, program: Path) -> Path:
     toolchain.compile_c("gcc", [source / "edgehip_wire.c"], library, [*toolchain.SANITIZE, "-c"])
     cpp = ("-std=c++11", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror", "-Wshadow")
     includes = [f"-I{folder}" for folder in (toolchain.CHECKS, source)]
-    others = [source / "EdgeHip.cpp", toolchain.CHECKS / "board.cpp", "-x", "none", library]
-    command = ["gcc", *cpp, *toolchain.SANITIZE, *includes, "-x", "c++", sketch, *others]
-    toolchain.run([*command, "-o", program])
+    sources = (sketch, source / "EdgeHip.cpp", toolchain.CHECKS / "board.cpp")
+    flags = (*cpp, *toolchain.SANITIZE, *includes, "-x", "c++")
+    toolchain.run(["gcc", *flags, *sources, "-x", "none", library, "-o", program])
     return program
 
 
