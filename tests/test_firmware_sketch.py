@@ -29,7 +29,7 @@ void setup() {
 }
 
 void loop() {
-  if (hip.sampleDue()) {
+  if (hip.sampleDue() && millis() >= strtoul(arguments[2], NULL, 10)) {
     hip.setAngle(EDGEHIP_ANGLE_HIP_FLEXION_R, 1.5f);
     hip.send();
   }
@@ -72,15 +72,15 @@ def play(program: Path, loops: Iterable[Loop], *given: str) -> list[Told]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Run a sketch with a name and a rate; return what there is to see after each loop."""
+    """Run a sketch with a name, a rate and a sensor that is ready later; return what there is to see after each loop."""
     folder = tmp_path_factory.mktemp("sketch")
     (folder / "sketch.ino").write_text(SKETCH)
     program = build(folder / "sketch.ino", folder / "sketch")
 
     def run_it(
-        loops: Iterable[Loop], *, name: str = "walker", rate_hz: float = 100.0
+        loops: Iterable[Loop], *, name: str = "walker", rate_hz: float = 100.0, ready_ms: int = 0
     ) -> list[Told]:
-        return play(program, loops, name, str(rate_hz))
+        return play(program, loops, name, str(rate_hz), str(ready_ms))
 
     return run_it
 
@@ -117,6 +117,15 @@ def test_samples_that_a_busy_loop_left_out_are_counted(run: Run) -> None:
     assert faults == [(Fault.LOST, 4)]
     lost = [(round(e.time_s, 3), e.samples_lost) for e in found if isinstance(e, JointAngleSample)]
     assert [each for each in lost if each[1]] == [(0.095, 4)]
+
+
+def test_a_device_describes_itself_once_it_knows_what_it_measures(run: Run) -> None:
+    """Its sensor begins late, and its loop is busy before: a host would take it for useless."""
+    told = run(at(0, 10_000, 95_000, 100_000, 200_000, 210_000), ready_ms=150)
+    kinds = [type(message) for message in messages(received(told))]
+    assert kinds == [Angles, Description, Angles]
+    (description,) = (m for m in messages(received(told)) if isinstance(m, Description))
+    assert description.channel_names == ("hip_flexion_r",)
 
 
 def test_a_frame_that_the_port_cut_short_spoils_no_other(run: Run) -> None:

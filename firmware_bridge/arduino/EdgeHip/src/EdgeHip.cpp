@@ -28,8 +28,10 @@ bool EdgeHip::sampleDue() {
   sampled_us_ = now;
   due_us_ += period_us_; // from when it was due, so that lateness does not add up
   if ((int32_t)(now - due_us_) >= 0) {
-    // Too late for the next one as well: it counts, and so do all that were due since.
-    sequence_ += (now - due_us_) / period_us_ + 1;
+    // Too late for the next one as well: what was due since the last one sent counts as lost.
+    if (sequence_ > 0) {
+      sequence_ += (now - due_us_) / period_us_ + 1;
+    }
     due_us_ = now + period_us_;
   }
   return true;
