@@ -72,7 +72,7 @@ def play(program: Path, loops: Iterable[Loop], *given: str) -> list[Told]:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Run a sketch with a name, a rate and a sensor that is ready later; return what there is to see after each loop."""
+    """Run a sketch with a name, a rate and a sensor that is ready later; return what it told."""
     folder = tmp_path_factory.mktemp("sketch")
     (folder / "sketch.ino").write_text(SKETCH)
     program = build(folder / "sketch.ino", folder / "sketch")

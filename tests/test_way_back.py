@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import serial
@@ -104,6 +105,40 @@ def test_a_device_that_appears_is_greeted_before_it_is_told_estimates() -> None:
     port.open.set()
     link.close()
     assert port.heard()[1:4] == [Describe(), Rate(100.0), Start()]
+
+
+def test_a_silent_device_is_greeted_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A boot loader that waits while something comes must find the time to end."""
+    now_s = 100.0
+    clock = SimpleNamespace(monotonic=lambda: now_s, monotonic_ns=lambda: round(now_s * 1e9))
+    monkeypatch.setattr(device, "time", clock)
+    port = Port()
+    port.open.set()
+    link = DeviceLink(port)
+    link.greet_again(None)  # nobody was there yet
+    link.greet(None)
+    until(lambda: link.outbox.dropped == 0)
+    greeted_s: list[float] = []
+    for tenth in range(400):
+        now_s = 100.0 + tenth / 10
+        before = port.heard().count(Start())
+        link.greet_again(None)
+        until(lambda: link.outbox.dropped == 0)
+        if port.heard().count(Start()) > before:
+            greeted_s.append(now_s - 100.0)
+    link.close()
+    assert greeted_s == pytest.approx([1.0, 3.0, 7.0, 15.0, 31.0])
+
+
+def test_a_greeting_that_nobody_takes_is_not_counted_as_missing() -> None:
+    port = Port(refusals=3)
+    port.open.set()
+    link = DeviceLink(port)
+    link.greet(100.0)
+    link.send(ON)
+    until(lambda: ON in port.heard())
+    link.close()
+    assert link.dropped == 0
 
 
 def test_cues_are_off_before_the_last_estimates_are_out() -> None:

@@ -31,6 +31,9 @@ REPEAT_CUE_S: Final = 1.0
 """How often a cue's state is told again: a frame may get lost, and silence switches cues off."""
 RETRY_CUE_S: Final = 0.1
 """How soon a cue's state is told again that the port did not take."""
+GREET_AGAIN_S: Final = 1.0
+"""After so long a silent device is greeted again, then after twice as long, and so on: many boards
+start again when their port is opened, and some do not while anything comes to their boot loader."""
 NO_PEAK: Final = Extremum(math.nan, math.nan)
 """Of an output the model does not give: "not known" on the wire."""
 
@@ -52,21 +55,31 @@ class DeviceLink:
         self._sequence = 0
         self._broken_off = False
         self._closed = False
+        self._greeted_s = math.inf
+        self._greet_again_s = GREET_AGAIN_S
         self._cues: dict[int, Cue] = {}
         self._told: dict[int, tuple[Cue, float, bool]] = {}
         """Of each cue what was last written, when, and whether the port took it."""
         self.refused = 0
-        """Frames the port did not take (unplugged, or its buffer full)."""
+        """Frames, greetings apart, the port did not take (unplugged, or its buffer full)."""
         self.outbox: Outbox[Message] = Outbox(
             "send", self._write, capacity=CAPACITY, states_first=True
         )
 
     def greet(self, rate_hz: float | None) -> None:
         """Ask a device that just appeared what it is, and to start (at a rate)."""
+        self._greeted_s, self._greet_again_s = time.monotonic(), GREET_AGAIN_S
         self.send(Describe())
         if rate_hz is not None:
             self.send(Rate(rate_hz))
         self.send(Start())
+
+    def greet_again(self, rate_hz: float | None) -> None:
+        """Greet once more, if it was greeted long ago; to be called often while it is silent."""
+        if time.monotonic() - self._greeted_s >= self._greet_again_s:
+            pause_s = 2 * self._greet_again_s
+            self.greet(rate_hz)
+            self._greet_again_s = pause_s
 
     def send(self, message: Message) -> None:
         """Queue one message."""
@@ -108,7 +121,7 @@ class DeviceLink:
         # Of a frame that was refused the beginning may be out: it is not to spoil this one.
         taken = self._target.write(DELIMITER + frame if self._broken_off else frame)
         self._broken_off = not taken
-        self.refused += not taken
+        self.refused += not taken and not isinstance(message, Describe | Rate | Start)
         if isinstance(message, Cue):
             self._told[message.cue] = message, time.monotonic(), taken
 
