@@ -24,7 +24,7 @@ def block(text: str, language: str) -> str:
     return found[1]
 
 
-def test_the_c_quick_start_is_lit_while_the_host_says_so(tmp_path: Path) -> None:
+def test_the_c_quick_start_is_lit_while_the_cue_is_told(tmp_path: Path) -> None:
     if why := toolchain.missing("gcc"):
         pytest.skip(why)
     source = tmp_path / "read_me.c"

@@ -198,7 +198,8 @@ def test_a_cue_lights_the_led_and_it_goes_out(device: Device) -> None:
     assert leds(device) == "00"
 
 
-def test_an_echo_is_no_sign_of_the_host(device: Device) -> None:
+def test_a_cue_goes_out_that_is_not_told_again_whatever_else_is_heard(device: Device) -> None:
+    """An echo, or a host that was begun after the first died and tells no cues."""
     assert leds(device) == "00"
     device.say(Cue(cue=0, state=1, event_us=0, flags=0))
     assert leds(device) == "10"
@@ -206,6 +207,7 @@ def test_an_echo_is_no_sign_of_the_host(device: Device) -> None:
     for _ in range(5):
         device.hear(42)  # together two seconds and a bit
         device.say(Angles((0.0,) * 10))
+        device.say(Start())
     assert leds(device) == "00"
 
 

@@ -27,8 +27,9 @@ from edgehip.wire import DELIMITER, encode
 
 CAPACITY: Final = 16
 """Frames that may wait for a slow device; an older estimate is worth less than a newer."""
-REPEAT_CUE_S: Final = 1.0
-"""How often a cue's state is told again: a frame may get lost, and silence switches cues off."""
+REPEAT_CUE_S: Final = 0.5
+"""How often a cue's state is told again: a frame may get lost, and a device switches off what is
+not told for a while."""
 RETRY_CUE_S: Final = 0.1
 """How soon a cue's state is told again that the port did not take."""
 GREET_AGAIN_S: Final = 1.0

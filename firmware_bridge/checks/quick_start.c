@@ -1,8 +1,8 @@
 /* Plays the board of the README's quick start, and prints whether its LED is lit
  *
  *     after a cue that was heard while the sensors were read,
- *     after two seconds with cues,
- *     after two seconds in which nothing but its own frames came back. */
+ *     after eight seconds with cues,
+ *     after two more with its own frames, echoed, and those of a host that knows of no cue. */
 #include <stdio.h>
 
 #include "edgehip_wire.h"
@@ -18,7 +18,7 @@ void on_timer(void);
 void on_byte(uint8_t byte);
 
 static uint32_t now_us = 4290000000u; /* five seconds before it wraps */
-static bool led, echoes;
+static bool led, others;
 static uint8_t said[EDGEHIP_MAX_FRAME];
 static size_t said_size;
 
@@ -47,7 +47,7 @@ void read_sensors(struct edgehip_angles *angles)
 
 void uart_write(const uint8_t *bytes, size_t length)
 {
-    if (echoes) {
+    if (others) {
         hear(bytes, length);
     }
 }
@@ -59,6 +59,8 @@ static void run(unsigned periods, unsigned cue_every)
     for (i = 0; i < periods; ++i) {
         if (cue_every != 0 && i % cue_every == 0) {
             said_size = edgehip_encode_cue(said, i, 0, &on);
+        } else if (others) {
+            said_size = edgehip_encode_start(said, i, 0);
         }
         on_timer();
         now_us += PERIOD_US - READING_US;
@@ -70,7 +72,7 @@ int main(void)
 {
     run(1, 1);
     run(800, 100);
-    echoes = true;
+    others = true;
     run(203, 0);
     return 0;
 }

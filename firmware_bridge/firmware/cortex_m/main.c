@@ -23,9 +23,9 @@
 #define LED_CUE 1u
 #define LED_MOMENT 2u
 #define HIGH_MOMENT_NM_PER_KG_X1000 500
-/* When the host is silent for so long, everything goes off: nothing stays on because a host died.
- * An estimate holds for one and a half strides: cues are told on when nobody walks any more. */
-#define SILENCE_TICKS (2u * CLOCK_HZ)
+/* Nothing stays on because a host died: a cue goes off that is not told again for so long, and an
+ * estimate holds for one and a half strides. */
+#define CUE_TICKS (2u * CLOCK_HZ)
 #define LONGEST_STRIDE_US 3000000u
 
 #define ALL_CHANNELS ((1u << 10) - 1u)
@@ -37,7 +37,7 @@ static volatile bool describe_due = true;
 static volatile bool sending = true;
 static volatile uint32_t rate_hz_x1000 = 100000;
 static volatile uint32_t wanted_period = FIRST_PERIOD; /* in ticks */
-static uint64_t heard_at;
+static uint64_t cue_ends_at;
 static uint64_t moment_ends_at;
 
 static uint32_t sequence;
@@ -125,6 +125,7 @@ static void obey(const struct edgehip_decoder *heard)
         break;
     case EDGEHIP_TYPE_CUE:
         if (edgehip_read_cue(heard, &cue) && cue.cue == 0) {
+            cue_ends_at = ticks + CUE_TICKS;
             set_led(LED_CUE, cue.state != 0);
         }
         break;
@@ -153,9 +154,6 @@ void uart_receive_interrupt(void)
     UART0->interrupts = 2;
     while ((UART0->state & UART_RX_FULL) != 0) {
         if (edgehip_feed(&decoder, (uint8_t)UART0->data) == EDGEHIP_FRAME) {
-            if (decoder.type >= 0x80u) { /* else it is a device's: an echo */
-                heard_at = ticks;
-            }
             obey(&decoder);
         }
     }
@@ -173,8 +171,8 @@ void systick_interrupt(void)
     next_period = wanted_period;
     SYSTICK->reload = next_period - 1u;
     sample_due = true;
-    if (ticks - heard_at > SILENCE_TICKS) {
-        LEDS = 0;
+    if (ticks > cue_ends_at) {
+        set_led(LED_CUE, false);
     }
     if (ticks > moment_ends_at) {
         set_led(LED_MOMENT, false);

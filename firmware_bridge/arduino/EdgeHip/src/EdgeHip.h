@@ -19,7 +19,7 @@ public:
   // port overflows within 5 ms at 115200 baud.
   bool sampleDue();
 
-  // When the sample was due that is to be measured and sent now; from micros().
+  // The time of the sample that is to be measured and sent now, from micros().
   uint32_t sampledUs() const { return sampled_us_; }
 
   // Say one joint angle in degrees (OpenSim's signs), for the sample that is due. Angles that are
@@ -27,16 +27,17 @@ public:
   void setAngle(edgehip_angle angle, float degrees);
   void setAngleX100(edgehip_angle angle, int16_t hundredths);
 
-  // Send the sample, with the time at which it was due. Waits as long as the port does when its
+  // Send the sample, with that time. Waits as long as the port does when its
   // buffer is full: what must go off in time even then is switched by a timer, not by loop().
   void send();
 
-  // What to call when the host says something. Called from within sampleDue().
+  // What to call when the host says something. Called from within sampleDue(). What a cue switched
+  // on must go off when that cue is not told again for a while: a host that died cannot say so.
   void onCue(void (*cue)(const edgehip_cue &));
   void onEstimate(void (*estimate)(const edgehip_cycle_estimate &));
 
-  // How long nothing was heard from the host (its own frames, echoed, are not the host's). A device
-  // that moves or shocks somebody switches off when this grows: a host that died cannot say so.
+  // How long nothing was heard from the host (its own frames, echoed, are not the host's). That it is
+  // heard keeps no cue on: it may be another one, begun after the first died, that tells none.
   uint32_t silentMs() const { return millis() - heard_ms_; }
 
   // Frames that came damaged, or that this library does not know.
