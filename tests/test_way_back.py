@@ -9,7 +9,7 @@ import serial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgehip.events import Chunk
+from edgehip.events import Chunk, LinkState
 from edgehip.messages import Cue, Describe, Message, Rate, SampleEstimate, Start, Stop
 from edgehip.recording import SourceItem
 from edgehip.sinks import device
@@ -107,7 +107,9 @@ def test_a_device_that_appears_is_greeted_before_it_is_told_estimates() -> None:
     assert port.heard()[1:4] == [Describe(), Rate(100.0), Start()]
 
 
-def test_a_silent_device_is_greeted_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_is_greeted_again_ever_more_rarely_until_it_may_have_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A boot loader that waits while something comes must find the time to end."""
     now_s = 100.0
     clock = SimpleNamespace(monotonic=lambda: now_s, monotonic_ns=lambda: round(now_s * 1e9))
@@ -115,19 +117,25 @@ def test_a_silent_device_is_greeted_ever_more_rarely(monkeypatch: pytest.MonkeyP
     port = Port()
     port.open.set()
     link = DeviceLink(port)
-    link.greet_again(None)  # nobody was there yet
+    link.greet_again(None, LinkState.WAITING)  # nobody was there yet
     link.greet(None)
     until(lambda: link.outbox.dropped == 0)
     greeted_s: list[float] = []
-    for tenth in range(400):
+    states = [
+        *(200 * [LinkState.WAITING] + 100 * [LinkState.LIVE]),
+        *(10 * [LinkState.STALE] + 5 * [LinkState.LIVE] + 20 * [LinkState.STALE]),
+        *(40 * [LinkState.LOST] + 100 * [LinkState.LIVE]),
+    ]
+    for tenth, state in enumerate(states):
         now_s = 100.0 + tenth / 10
         before = port.heard().count(Start())
-        link.greet_again(None)
+        link.greet_again(None, state)
         until(lambda: link.outbox.dropped == 0)
         if port.heard().count(Start()) > before:
             greeted_s.append(now_s - 100.0)
     link.close()
-    assert greeted_s == pytest.approx([1.0, 3.0, 7.0, 15.0, 31.0])
+    silent, again, lost = [1.0, 3.0, 7.0, 15.0, 20.0], [31.0], [33.5, 37.5]
+    assert greeted_s == pytest.approx([*silent, *again, *lost])
 
 
 def test_a_greeting_that_nobody_takes_is_not_counted_as_missing() -> None:

@@ -11,14 +11,7 @@ from types import FrameType
 from typing import Final
 
 from edgehip.channels import SIDES
-from edgehip.events import (
-    CueChange,
-    HipEstimate,
-    HipSampleEstimate,
-    LinkChange,
-    LinkState,
-    PortOpened,
-)
+from edgehip.events import CueChange, HipEstimate, HipSampleEstimate, PortOpened
 from edgehip.runtime import Stream, StreamEvent
 from edgehip.sinks.device import DeviceLink, cue_message, estimate_message, sample_message
 from edgehip.sinks.output import Output
@@ -64,8 +57,8 @@ class Run:
                 continue  # in the middle of what an item brings about: a profile may be to come
             if self.target is not None:
                 self.target.repeat_cues()
-            if self.device and self.streaming.link.state in (LinkState.WAITING, LinkState.LOST):
-                self.device.greet_again(self.rate_hz)
+            if self.device is not None:
+                self.device.greet_again(self.rate_hz, self.streaming.link.state)
             if self.shown.reader_gone or (ends_s is not None and time.monotonic() >= ends_s):
                 self.streaming.stop()  # which still switches cues off
 
@@ -74,8 +67,7 @@ class Run:
             self._send(self.target, event)
         self.shown.show(event)
         match event:
-            # A board that started after its port was opened, or again since, has heard nothing.
-            case PortOpened() | LinkChange(state=LinkState.LIVE):
+            case PortOpened():
                 if self.device:
                     self.device.greet(self.rate_hz)
             case Profile():

@@ -8,7 +8,14 @@ from typing import Final
 
 from edgehip.channels import MOMENTS, MUSCLES, Side
 from edgehip.estimators.cycle import maximum, minimum
-from edgehip.events import CueChange, Extremum, Flag, HipEstimate, HipSampleEstimate
+from edgehip.events import (
+    CueChange,
+    Extremum,
+    Flag,
+    HipEstimate,
+    HipSampleEstimate,
+    LinkState,
+)
 from edgehip.messages import (
     ESTIMATE_FLAGS,
     Cue,
@@ -58,6 +65,7 @@ class DeviceLink:
         self._closed = False
         self._greeted_s = math.inf
         self._greet_again_s = GREET_AGAIN_S
+        self._unheard = True
         self._cues: dict[int, Cue] = {}
         self._told: dict[int, tuple[Cue, float, bool]] = {}
         """Of each cue what was last written, when, and whether the port took it."""
@@ -70,17 +78,25 @@ class DeviceLink:
     def greet(self, rate_hz: float | None) -> None:
         """Ask a device that just appeared what it is, and to start (at a rate)."""
         self._greeted_s, self._greet_again_s = time.monotonic(), GREET_AGAIN_S
+        self._unheard = True
         self.send(Describe())
         if rate_hz is not None:
             self.send(Rate(rate_hz))
         self.send(Start())
 
-    def greet_again(self, rate_hz: float | None) -> None:
-        """Greet once more, if it was greeted long ago; to be called often while it is silent."""
-        if time.monotonic() - self._greeted_s >= self._greet_again_s:
-            pause_s = 2 * self._greet_again_s
+    def greet_again(self, rate_hz: float | None, link: LinkState) -> None:
+        """Greet once more a device that may not have heard the last greeting; to be called often.
+
+        One that is silent is greeted ever more rarely, one whose samples come, or come again, once.
+        """
+        is_live = link is LinkState.LIVE
+        self._unheard |= not is_live
+        if not self._unheard or link is LinkState.STALE:
+            return
+        pause_s = GREET_AGAIN_S if is_live else self._greet_again_s
+        if time.monotonic() - self._greeted_s >= pause_s:
             self.greet(rate_hz)
-            self._greet_again_s = pause_s
+            self._greet_again_s, self._unheard = 2 * pause_s, not is_live
 
     def send(self, message: Message) -> None:
         """Queue one message."""
