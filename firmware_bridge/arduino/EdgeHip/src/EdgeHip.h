@@ -27,8 +27,8 @@ public:
   void setAngle(edgehip_angle angle, float degrees);
   void setAngleX100(edgehip_angle angle, int16_t hundredths);
 
-  // Send the sample, with that time. Waits as long as the port does when its
-  // buffer is full: what must go off in time even then is switched by a timer, not by loop().
+  // Send the sample, with that time. Waits as long as the port does when its buffer is full: what
+  // must go off in time even then is switched by a timer, not by loop().
   void send();
 
   // What to call when the host says something. Called from within sampleDue(). What a cue switched
