@@ -32,7 +32,7 @@
 
 /* Interrupts write these; main takes them with interrupts off. */
 static volatile uint64_t ticks; /* at the last sample */
-static volatile bool sample_due;
+static volatile uint32_t samples_due;
 static volatile bool describe_due = true;
 static volatile bool sending = true;
 static volatile uint32_t rate_hz_x1000 = 100000;
@@ -170,7 +170,7 @@ void systick_interrupt(void)
     period = next_period;
     next_period = wanted_period;
     SYSTICK->reload = next_period - 1u;
-    sample_due = true;
+    ++samples_due;
     if (ticks > cue_ends_at) {
         set_led(LED_CUE, false);
     }
@@ -232,19 +232,22 @@ int main(void)
 
     send(&delimiter, 1); /* ends whatever the host heard before this device began */
     for (;;) {
-        bool sample, describe;
+        bool describe;
+        uint32_t due;
         uint64_t time_us;
 
         interrupts_off();
-        if (!sample_due && !describe_due) {
+        if (samples_due == 0 && !describe_due) {
             __asm volatile("wfi"); /* an interrupt wakes it although it waits until they are on */
         }
-        sample = sample_due && sending;
+        due = sending ? samples_due : 0;
         describe = describe_due;
-        sample_due = describe_due = false;
+        samples_due = 0;
+        describe_due = false;
         time_us = ticks / TICKS_PER_US;
         interrupts_on();
-        if (sample) {
+        if (due > 0) {
+            sequence += due - 1u; /* those there was no time for: the host sees the loss */
             send_angles(time_us);
         }
         if (describe) {
