@@ -132,7 +132,8 @@ class Diagnosis:
         if not self._has_frames:
             return (
                 f"{self._bytes} bytes came and not one good line: a line is "
-                "'time,angle1,...,angle10' in numbers; check --baud and --format"
+                "'time,angle1,...,angle10' in numbers, or as a header says, which must come again "
+                "if it was missed; check --baud and --format"
             )
         head = f"{self._bytes} bytes came and not one good frame"
         if self._printable:

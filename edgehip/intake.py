@@ -77,6 +77,16 @@ class Intake:
                 return receiver.decoder.unusable_header
         return ""
 
+    @property
+    def assumed_columns(self) -> str:
+        """As what the lines of a device are read, if it sends some and no header said it."""
+        found = (
+            receiver.decoder.assumed_columns
+            for receiver in self.receivers
+            if isinstance(receiver.decoder, LineDecoder) and receiver.state.samples
+        )
+        return next(filter(None, found), "")
+
 
 def _of_none(missing: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     sets = [set(names) for names in missing]

@@ -119,6 +119,17 @@ class LineDecoder:
         """Why no line is used any more, if a header that cannot be used is why."""
         return self.state.unusable
 
+    @property
+    def assumed_columns(self) -> str:
+        """As what lines are read of which no header said it, in words; nothing if one did."""
+        if self.state.headed:
+            return ""
+        columns = ",".join((f"time_{self.state.time_unit}", *ANGLES))
+        return (
+            f"no header came, so lines are read as {columns}; if they are not, let the device "
+            "print a header, every few seconds"
+        )
+
     def _line(self, line: bytes, received_ns: int) -> list[Frame | LinkFault]:
         state = self.state
         line = line.removeprefix(codecs.BOM_UTF8)

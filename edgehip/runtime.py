@@ -46,7 +46,8 @@ class Summary:
     """What a stream came to. Latencies are distributions, in milliseconds.
 
     ``by_cycle`` says whether strides were estimated at all, ``seconds`` how long there were samples
-    by their own times, ``in_radians`` whether their angles look so.
+    by their own times, ``in_radians`` whether their angles look so, ``assumed_columns`` as what
+    text lines were read if no header said it.
     """
 
     by_cycle: bool
@@ -56,6 +57,7 @@ class Summary:
     samples: int
     seconds: float
     in_radians: bool
+    assumed_columns: str
     frames_lost: int
     loss_percent: float
     faults: dict[str, int]
@@ -265,6 +267,7 @@ class Stream:
             samples=self.link.samples,
             seconds=(state.last_sample_s or 0.0) - (state.first_sample_s or 0.0),
             in_radians=self.pipeline.units.state.are_radians,
+            assumed_columns=self.pipeline.intake.assumed_columns,
             frames_lost=self.link.frames_lost,
             loss_percent=self.link.loss_percent,
             faults={str(fault): count for fault, count in sorted(self.link.faults.items())},

@@ -212,6 +212,12 @@ def test_a_header_that_cannot_be_used_is_told_while_the_device_goes_on(tmp_path:
     assert "'time' names no unit of time; a header has time_us, time_ms or time_s" in line
 
 
+def test_a_header_that_was_missed_is_thought_of(tmp_path: Path) -> None:
+    lines = (f"{10 * i},1.25,2.5,3.75,5.0\n".encode() for i in range(1000))
+    line = told_of(tmp_path, lines, "--format", "lines")
+    assert "as a header says, which must come again if it was missed" in line
+
+
 @pytest.mark.parametrize("as_lines", [True, False])
 def test_angles_that_count_to_360_are_told_from_a_wrong_baud_rate(
     tmp_path: Path, as_lines: bool

@@ -24,12 +24,15 @@ def block(text: str, language: str) -> str:
     return found[1]
 
 
-def test_the_c_quick_start_compiles(tmp_path: Path) -> None:
+def test_the_c_quick_start_is_lit_while_the_cue_is_told(tmp_path: Path) -> None:
     if why := toolchain.missing("gcc"):
         pytest.skip(why)
-    source = tmp_path / "quick_start.c"
+    source = tmp_path / "read_me.c"
     source.write_text(block(README, "c"))
-    toolchain.compile_c("gcc", [source], tmp_path / "quick_start.o", ["-O2", "-c"])
+    board = [toolchain.CHECKS / "quick_start.c", toolchain.LIBRARY / "edgehip_wire.c"]
+    program = tmp_path / "quick_start"
+    toolchain.compile_c("gcc", [source, *board], program, toolchain.SANITIZE)
+    assert toolchain.run([program]).split() == ["1", "1", "0"]
 
 
 def test_the_arduino_quick_start_is_the_minimal_example() -> None:

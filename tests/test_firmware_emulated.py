@@ -26,7 +26,7 @@ from edgehip.receiver import Receiver
 from edgehip.segmentation import GaitSegmenter
 from edgehip.sinks.device import flag_bits
 from edgehip.wire import Frame, FrameDecoder, encode
-from edgehip_firmware_bridge import boards, emulate, walking
+from edgehip_firmware_bridge import boards, emulate, toolchain, walking
 from edgehip_firmware_bridge.boards import Board
 from edgehip_firmware_bridge.emulate import Emulator
 from edgehip_firmware_bridge.toolchain import ToolchainError
@@ -40,9 +40,9 @@ JITTER_US = {"cortex-m": 0, "avr": 300}
 class Device:
     """A board being emulated, and the host's end of its cable. A damaged frame fails the test."""
 
-    def __init__(self, board: Board, folder: Path) -> None:
+    def __init__(self, board: Board, emulator: Emulator) -> None:
         self.board = board
-        self.emulator = Emulator(emulate.emulator_command(board, folder))
+        self.emulator = emulator
         self.port = serial.Serial(self.emulator.port, timeout=0.02)
         self.decoder = FrameDecoder()
         self.heard: deque[Frame] = deque()
@@ -94,8 +94,10 @@ def device(
 ) -> Iterator[Device]:
     if why := boards.unavailable(request.param):
         pytest.skip(why)
-    device = Device(request.param, tmp_path_factory.mktemp("firmware"))
+    folder = tmp_path_factory.mktemp("firmware")
+    device = Device(request.param, Emulator(emulate.emulator_command(request.param, folder)))
     device.begin_anew()
+    device.hear(20)  # the description that it begins with is among them, or before
     yield device
     device.close()
 
@@ -197,6 +199,19 @@ def test_a_cue_lights_the_led_and_it_goes_out(device: Device) -> None:
     assert leds(device) == "00"
 
 
+def test_a_cue_goes_out_that_is_not_told_again_whatever_else_is_heard(device: Device) -> None:
+    """An echo, or a host that was begun after the first died and tells no cues."""
+    assert leds(device) == "00"
+    device.say(Cue(cue=0, state=1, event_us=0, flags=0))
+    assert leds(device) == "10"
+    device.begin_anew()
+    for _ in range(5):
+        device.hear(42)  # together two seconds and a bit
+        device.say(Angles((0.0,) * 10))
+        device.say(Start())
+    assert leds(device) == "00"
+
+
 def test_a_damaged_cue_lights_nothing(device: Device) -> None:
     cue = bytearray(encode(Cue(cue=0, state=1, event_us=0, flags=0), device.said, 0))
     cue[-3] ^= 0x10
@@ -237,6 +252,33 @@ def test_what_an_estimate_lit_goes_out_though_cues_are_still_told(device: Device
         device.say(Cue(cue=0, state=1, event_us=0, flags=0))
     assert leds(device) == "10"
     device.say(Cue(cue=0, state=0, event_us=0, flags=0))
+
+
+def test_samples_that_a_busy_program_has_no_time_for_are_counted(tmp_path: Path) -> None:
+    if why := boards.unavailable("cortex-m"):
+        pytest.skip(why)
+    command = emulate.emulator_command("cortex-m", tmp_path)
+    begin = "static void send_angles(uint64_t time_us)\n{\n"
+    busy = (
+        "uint64_t since = ticks; while (sequence == 300u && ticks - since < 4u * FIRST_PERIOD) {}"
+    )
+    text = (toolchain.CORTEX_M / "main.c").read_text()
+    assert begin in text
+    (tmp_path / "main.c").write_text(text.replace(begin, f"{begin}{busy}\n"))
+    sources = [toolchain.LIBRARY / "edgehip_wire.c", toolchain.CORTEX_M / "startup.c"]
+    sources += [tmp_path / "main.c"]
+    program = next(tmp_path.rglob("*.elf"))
+    toolchain.compile_c("arm-none-eabi-gcc", sources, program, [*toolchain.CORTEX_M4, "-O2"])
+    device = Device("cortex-m", Emulator(command))
+    try:
+        device.begin_anew()
+        frames = device.hear(1)
+        while (frames[-1].sequence or 0) < 350:
+            frames += device.hear(1)
+    finally:
+        device.close()
+    passed_us = frames[-1].device_us - frames[0].device_us
+    assert (frames[-1].sequence or 0) - (frames[0].sequence or 0) == round(passed_us / 10_000)
 
 
 def test_every_sketch_of_the_library_compiles(tmp_path: Path) -> None:

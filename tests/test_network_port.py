@@ -38,6 +38,7 @@ def test_a_server_may_go_away_and_come_back(scheme: str, device: PtyDevice) -> N
     program = Program(device, port=server.url)
     device.play(timed[:300], speed=8)
     time.sleep(0.5)  # silence, before the server goes
+    device.read()
     server.go_away()
     server = PortServer(str(device.port), scheme, server.port)
     while b"\0" not in device.read():  # greeted again

@@ -44,11 +44,12 @@ from edgehip.events import (
     PortOpened,
     SourceItem,
 )
-from edgehip.lines import LineDecoder
+from edgehip.lines import LineDecoder, TimeUnit
 from edgehip.model import Model
 from edgehip.pipeline import Event
 from edgehip.runtime import StreamEvent
 from edgehip.sinks.recorder import Recorder
+from edgehip.sinks.summary import summary_lines
 from edgehip.zero import Method, Profile
 from tests.listed_source import ListedSource
 from tests.sample_model import leaky_model
@@ -454,8 +455,42 @@ def test_other_columns_are_news_of_the_link(model: Model, tmp_path: Path) -> Non
     with Stream(open_source(f"replay:{path}?speed=max"), model, format="lines") as stream:
         news = [event for event in stream if isinstance(event, LinkChange)]
         assert stream.summary().faults == {"columns": 1}
-    assert [change.state for change in news] == ["live", "stale", "live"]
-    assert "other columns" in news[1].detail
+    assert [change.state for change in news] == ["live", "live", "stale", "live"]
+    assert "other columns" in news[2].detail
+
+
+def test_lines_whose_columns_nobody_named_are_told_once(model: Model, tmp_path: Path) -> None:
+    """A port opened on a running device misses the header that it printed when it began."""
+    lines = as_lines(synthetic_walk(4.0, stand_s=0.5), LEFT_FIRST)
+    path = tmp_path / "walk.csv"
+
+    def told_of(content: list[bytes], unit: TimeUnit = "ms") -> tuple[list[str], list[str]]:
+        path.write_bytes(b"".join(content))
+        source = open_source(f"replay:{path}?speed=max", time_unit=unit)
+        with Stream(source, model, format="lines", time_unit=unit) as stream:
+            news = [event.detail for event in stream if isinstance(event, LinkChange)]
+            return news, summary_lines(stream.summary())
+
+    news, summed_up = told_of(lines)
+    assert len(news) == 2
+    assert f"no header came, so lines are read as time_ms,{','.join(ANGLES)}; if" in news[1]
+    assert [line for line in summed_up if line.startswith("columns")] == [f"columns    {news[1]}"]
+    news, summed_up = told_of([b"IMU ready\n", HEADER, *lines])
+    assert news == ["samples are coming"]
+    assert not any(line.startswith("columns") for line in summed_up)
+    (_, unsaid), _ = told_of(lines[:5], "us")
+    assert "read as time_us," in unsaid
+
+
+def test_who_resumes_is_not_told_again_as_what_lines_are_read(model: Model) -> None:
+    lines = as_lines(synthetic_walk(1.0, stand_s=0.5), LEFT_FIRST)
+    first, second = (Pipeline(model, decoder=LineDecoder) for _ in range(2))
+    (told,) = (e for e in first.feed(Chunk(lines[0], 0)) if isinstance(e, LinkChange))
+    assert "no header came" in told.detail
+    snapshot.restore(second, snapshot.save(first))
+    rest = [*second.feed(PortOpened(1, "again")), *second.feed(Chunk(b"".join(lines[1:]), 2))]
+    assert second.state.samples > 90
+    assert not any(isinstance(event, LinkChange) for event in rest)
 
 
 @pytest.mark.parametrize("ends", ["source", "stop", "error"])

@@ -15,7 +15,7 @@ import pytest
 
 from edgehip import Pipeline, load_model
 from edgehip.events import Chunk, HipEstimate
-from edgehip.messages import Cue, CycleEstimate, Describe, Description, Start, Stop
+from edgehip.messages import Angles, Cue, CycleEstimate, Describe, Description, Rate, Start, Stop
 from edgehip.wire import Frame, FrameDecoder, encode
 from tests.pty_device import PtyDevice
 from tests.shared_data import needs_shared_data
@@ -192,6 +192,28 @@ def test_the_device_is_greeted_and_told_the_estimates(device: PtyDevice) -> None
         peak = record["force_peaks_n_per_kg"]["glmed"]["max"]
         assert message.force_max_n_per_kg[10] == pytest.approx(peak["value"], abs=0.006)
         assert message.force_max_percent[10] == pytest.approx(peak["gait_cycle_percent"], abs=0.31)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_board_that_starts_when_its_port_is_opened_is_greeted_again(
+    device: PtyDevice, waits: bool
+) -> None:
+    """Its boot loader has the first greeting; it sends by itself, or waits until it may start."""
+    program = Program(device, "--rate", "200")
+    decoder, heard = FrameDecoder(), list[object]()
+    time.sleep(0.5)
+    device.read()
+    samples = (encode(Angles((1.0,) * 10), i, 10_000 * i) for i in itertools.count())
+    ends_s = time.monotonic() + 20.0
+    while Rate(200.0) not in heard or Start() not in heard:
+        assert time.monotonic() < ends_s, "never greeted again"
+        frames = decoder.feed(Chunk(device.read(), 0))
+        heard += [frame.message for frame in frames if isinstance(frame, Frame)]
+        if not waits or Start() in heard:
+            device.write(next(samples))
+        time.sleep(0.01)
+    device.write(next(samples))
+    program.finish()
 
 
 def test_the_device_is_let_go_before_a_reader_that_hangs(device: PtyDevice) -> None:

@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import serial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgehip.events import Chunk, SourceItem
+from edgehip.events import Chunk, LinkState, SourceItem
 from edgehip.messages import Cue, Describe, Message, Rate, SampleEstimate, Start, Stop
 from edgehip.sinks import device
 from edgehip.sinks.device import CAPACITY, DeviceLink
@@ -103,6 +104,48 @@ def test_a_device_that_appears_is_greeted_before_it_is_told_estimates() -> None:
     port.open.set()
     link.close()
     assert port.heard()[1:4] == [Describe(), Rate(100.0), Start()]
+
+
+def test_a_device_is_greeted_again_ever_more_rarely_until_it_may_have_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A boot loader that waits while something comes must find the time to end."""
+    now_s = 100.0
+    clock = SimpleNamespace(monotonic=lambda: now_s, monotonic_ns=lambda: round(now_s * 1e9))
+    monkeypatch.setattr(device, "time", clock)
+    port = Port()
+    port.open.set()
+    link = DeviceLink(port)
+    link.greet_again(None, LinkState.WAITING)  # nobody was there yet
+    link.greet(None)
+    until(lambda: link.outbox.dropped == 0)
+    greeted_s: list[float] = []
+    states = [
+        *(200 * [LinkState.WAITING] + 100 * [LinkState.LIVE]),
+        *(10 * [LinkState.STALE] + 5 * [LinkState.LIVE] + 20 * [LinkState.STALE]),
+        *(40 * [LinkState.LOST] + 100 * [LinkState.LIVE]),
+    ]
+    for tenth, state in enumerate(states):
+        now_s = 100.0 + tenth / 10
+        before = port.heard().count(Start())
+        link.greet_again(None, state)
+        until(lambda: link.outbox.dropped == 0)
+        if port.heard().count(Start()) > before:
+            greeted_s.append(now_s - 100.0)
+    link.close()
+    silent, again, lost = [1.0, 3.0, 7.0, 15.0, 20.0], [31.0], [33.5, 37.5]
+    assert greeted_s == pytest.approx([*silent, *again, *lost])
+
+
+def test_a_greeting_that_nobody_takes_is_not_counted_as_missing() -> None:
+    port = Port(refusals=3)
+    port.open.set()
+    link = DeviceLink(port)
+    link.greet(100.0)
+    link.send(ON)
+    until(lambda: ON in port.heard())
+    link.close()
+    assert link.dropped == 0
 
 
 def test_cues_are_off_before_the_last_estimates_are_out() -> None:
@@ -227,13 +270,13 @@ class Wire:
 
 def test_no_frame_is_put_behind_a_buffer_full_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a cue would be out when the system has sent all it holds."""
-    monkeypatch.setattr(serial_port, "UNSENT_WITHIN_S", 0.05)
     wire = Wire([3000, 2000, 100, 10])
     monkeypatch.setattr(serial, "serial_for_url", lambda *_, **__: wire)
     source = SerialSource("/dev/ttyX", 115200)
     assert source.write(b"first")
     assert wire.written == [(b"first", 1)]
     wire.unsent = [3000]
+    monkeypatch.setattr(serial_port, "UNSENT_WITHIN_S", 0.05)
     assert not source.write(b"second")
     assert len(wire.written) == 1
     source.close()

@@ -57,6 +57,8 @@ class Run:
                 continue  # in the middle of what an item brings about: a profile may be to come
             if self.target is not None:
                 self.target.repeat_cues()
+            if self.device is not None:
+                self.device.greet_again(self.rate_hz, self.streaming.link.state)
             if self.shown.reader_gone or (ends_s is not None and time.monotonic() >= ends_s):
                 self.streaming.stop()  # which still switches cues off
 

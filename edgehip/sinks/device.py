@@ -8,7 +8,14 @@ from typing import Final
 
 from edgehip.channels import MOMENTS, MUSCLES, Side
 from edgehip.estimators.cycle import maximum, minimum
-from edgehip.events import CueChange, Extremum, Flag, HipEstimate, HipSampleEstimate
+from edgehip.events import (
+    CueChange,
+    Extremum,
+    Flag,
+    HipEstimate,
+    HipSampleEstimate,
+    LinkState,
+)
 from edgehip.messages import (
     ESTIMATE_FLAGS,
     Cue,
@@ -27,10 +34,14 @@ from edgehip.wire import DELIMITER, encode
 
 CAPACITY: Final = 16
 """Frames that may wait for a slow device; an older estimate is worth less than a newer."""
-REPEAT_CUE_S: Final = 1.0
-"""How often a cue's state is told again: a frame may get lost, and silence switches cues off."""
+REPEAT_CUE_S: Final = 0.5
+"""How often a cue's state is told again: a frame may get lost, and a device switches off what is
+not told for a while."""
 RETRY_CUE_S: Final = 0.1
 """How soon a cue's state is told again that the port did not take."""
+GREET_AGAIN_S: Final = 1.0
+"""After so long a silent device is greeted again, then after twice as long, and so on: many boards
+start again when their port is opened, and some do not while anything comes to their boot loader."""
 NO_PEAK: Final = Extremum(math.nan, math.nan)
 """Of an output the model does not give: "not known" on the wire."""
 
@@ -52,21 +63,40 @@ class DeviceLink:
         self._sequence = 0
         self._broken_off = False
         self._closed = False
+        self._greeted_s = math.inf
+        self._greet_again_s = GREET_AGAIN_S
+        self._unheard = True
         self._cues: dict[int, Cue] = {}
         self._told: dict[int, tuple[Cue, float, bool]] = {}
         """Of each cue what was last written, when, and whether the port took it."""
         self.refused = 0
-        """Frames the port did not take (unplugged, or its buffer full)."""
+        """Frames, greetings apart, the port did not take (unplugged, or its buffer full)."""
         self.outbox: Outbox[Message] = Outbox(
             "send", self._write, capacity=CAPACITY, states_first=True
         )
 
     def greet(self, rate_hz: float | None) -> None:
         """Ask a device that just appeared what it is, and to start (at a rate)."""
+        self._greeted_s, self._greet_again_s = time.monotonic(), GREET_AGAIN_S
+        self._unheard = True
         self.send(Describe())
         if rate_hz is not None:
             self.send(Rate(rate_hz))
         self.send(Start())
+
+    def greet_again(self, rate_hz: float | None, link: LinkState) -> None:
+        """Greet once more a device that may not have heard the last greeting; to be called often.
+
+        One that is silent is greeted ever more rarely, one whose samples come, or come again, once.
+        """
+        is_live = link is LinkState.LIVE
+        self._unheard |= not is_live
+        if not self._unheard or link is LinkState.STALE:
+            return
+        pause_s = GREET_AGAIN_S if is_live else self._greet_again_s
+        if time.monotonic() - self._greeted_s >= pause_s:
+            self.greet(rate_hz)
+            self._greet_again_s, self._unheard = 2 * pause_s, not is_live
 
     def send(self, message: Message) -> None:
         """Queue one message."""
@@ -108,7 +138,7 @@ class DeviceLink:
         # Of a frame that was refused the beginning may be out: it is not to spoil this one.
         taken = self._target.write(DELIMITER + frame if self._broken_off else frame)
         self._broken_off = not taken
-        self.refused += not taken
+        self.refused += not taken and not isinstance(message, Describe | Rate | Start)
         if isinstance(message, Cue):
             self._told[message.cue] = message, time.monotonic(), taken
 

@@ -24,6 +24,8 @@ def summary_lines(summary: Summary) -> list[str]:
     hint = _hint(summary)
     if hint:
         lines.append(f"hint       {hint}")
+    if summary.assumed_columns:
+        lines.append(f"columns    {summary.assumed_columns}")
     if summary.cues_switched_on:
         lines.append(f"cues       switched on {summary.cues_switched_on} times")
     if summary.faults:

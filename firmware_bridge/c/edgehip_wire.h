@@ -117,7 +117,8 @@ enum edgehip_flag {
     (EDGEHIP_FLAG_FIRST_AFTER_GAP | EDGEHIP_FLAG_OUT_OF_RANGE | EDGEHIP_FLAG_WARMING_UP | \
      EDGEHIP_FLAG_LINK_DOWN | EDGEHIP_FLAG_NOT_WALKING)
 
-/* Raw measurements (names that end in _x...) that say "not known". */
+/* Raw measurements (names that end in _x...) that say "not known". Ask before comparing: unsigned
+ * ones lie above every limit, signed ones below. */
 #define EDGEHIP_UNKNOWN_U8 255u
 #define EDGEHIP_UNKNOWN_U16 65535u
 #define EDGEHIP_UNKNOWN_U32 4294967295u

@@ -123,7 +123,11 @@ def header_part() -> str:
             "Why an estimate may be wrong: bits of flags.",
         ),
         _distrust(),
-        '/* Raw measurements (names that end in _x...) that say "not known". */\n'
+        _comment(
+            'Raw measurements (names that end in _x...) that say "not known". Ask before '
+            "comparing: unsigned ones lie above every limit, signed ones below."
+        )
+        + "\n"
         + "".join(
             f"#define EDGEHIP_UNKNOWN_{kind.upper()} "
             f"{'(-32767 - 1)' if value < 0 else f'{value}u'}\n"

@@ -23,21 +23,21 @@
 #define LED_CUE 1u
 #define LED_MOMENT 2u
 #define HIGH_MOMENT_NM_PER_KG_X1000 500
-/* When the host is silent for so long, everything goes off: nothing stays on because a host died.
- * An estimate holds for one and a half strides: cues are told on when nobody walks any more. */
-#define SILENCE_TICKS (2u * CLOCK_HZ)
+/* Nothing stays on because a host died: a cue goes off that is not told again for so long, and an
+ * estimate holds for one and a half strides. */
+#define CUE_TICKS (2u * CLOCK_HZ)
 #define LONGEST_STRIDE_US 3000000u
 
 #define ALL_CHANNELS ((1u << 10) - 1u)
 
 /* Interrupts write these; main takes them with interrupts off. */
 static volatile uint64_t ticks; /* at the last sample */
-static volatile bool sample_due;
+static volatile uint32_t samples_due;
 static volatile bool describe_due = true;
 static volatile bool sending = true;
 static volatile uint32_t rate_hz_x1000 = 100000;
 static volatile uint32_t wanted_period = FIRST_PERIOD; /* in ticks */
-static uint64_t heard_at;
+static uint64_t cue_ends_at;
 static uint64_t moment_ends_at;
 
 static uint32_t sequence;
@@ -125,6 +125,7 @@ static void obey(const struct edgehip_decoder *heard)
         break;
     case EDGEHIP_TYPE_CUE:
         if (edgehip_read_cue(heard, &cue) && cue.cue == 0) {
+            cue_ends_at = ticks + CUE_TICKS;
             set_led(LED_CUE, cue.state != 0);
         }
         break;
@@ -153,7 +154,6 @@ void uart_receive_interrupt(void)
     UART0->interrupts = 2;
     while ((UART0->state & UART_RX_FULL) != 0) {
         if (edgehip_feed(&decoder, (uint8_t)UART0->data) == EDGEHIP_FRAME) {
-            heard_at = ticks;
             obey(&decoder);
         }
     }
@@ -170,9 +170,9 @@ void systick_interrupt(void)
     period = next_period;
     next_period = wanted_period;
     SYSTICK->reload = next_period - 1u;
-    sample_due = true;
-    if (ticks - heard_at > SILENCE_TICKS) {
-        LEDS = 0;
+    ++samples_due;
+    if (ticks > cue_ends_at) {
+        set_led(LED_CUE, false);
     }
     if (ticks > moment_ends_at) {
         set_led(LED_MOMENT, false);
@@ -232,19 +232,22 @@ int main(void)
 
     send(&delimiter, 1); /* ends whatever the host heard before this device began */
     for (;;) {
-        bool sample, describe;
+        bool describe;
+        uint32_t due;
         uint64_t time_us;
 
         interrupts_off();
-        if (!sample_due && !describe_due) {
+        if (samples_due == 0 && !describe_due) {
             __asm volatile("wfi"); /* an interrupt wakes it although it waits until they are on */
         }
-        sample = sample_due && sending;
+        due = sending ? samples_due : 0;
         describe = describe_due;
-        sample_due = describe_due = false;
+        samples_due = 0;
+        describe_due = false;
         time_us = ticks / TICKS_PER_US;
         interrupts_on();
-        if (sample) {
+        if (due > 0) {
+            sequence += due - 1u; /* those there was no time for: the host sees the loss */
             send_angles(time_us);
         }
         if (describe) {

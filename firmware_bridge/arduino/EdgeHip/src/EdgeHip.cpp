@@ -10,10 +10,9 @@ EdgeHip::EdgeHip(Stream &port, const char *name, const char *firmware)
 }
 
 void EdgeHip::begin(float rateHz, float maxRateHz) {
-  max_rate_hz_ = maxRateHz;
+  max_rate_hz_ = rateHz > maxRateHz ? rateHz : maxRateHz;
   setRate(rateHz);
   due_us_ = micros();
-  port_.write((uint8_t)0); // ends whatever the host heard before this device began
 }
 
 bool EdgeHip::sampleDue() {
@@ -29,7 +28,11 @@ bool EdgeHip::sampleDue() {
   sampled_us_ = now;
   due_us_ += period_us_; // from when it was due, so that lateness does not add up
   if ((int32_t)(now - due_us_) >= 0) {
-    due_us_ = now + period_us_; // too late for the next one as well; edgehip sees the gap
+    // Too late for the next one as well: what was due since the last one sent counts as lost.
+    if (sequence_ > 0) {
+      sequence_ += (now - due_us_) / period_us_ + 1;
+    }
+    due_us_ = now + period_us_;
   }
   return true;
 }
@@ -68,7 +71,9 @@ void EdgeHip::listen() {
     case EDGEHIP_NOTHING:
       break;
     case EDGEHIP_FRAME:
-      heard_ms_ = millis();
+      if (decoder_.type >= 0x80) { // else it is a device's: an echo
+        heard_ms_ = millis();
+      }
       obey();
       break;
     default:
@@ -121,12 +126,24 @@ void EdgeHip::setRate(float rateHz) {
   period_us_ = (uint32_t)(1e6f / rateHz + 0.5f);
 }
 
+// Copy a text, cut after the last whole character that fits: with half a one it would be none.
+static void copyText(char *to, size_t size, const char *from) {
+  strncpy(to, from, size);
+  if (to[size - 1] != '\0') {
+    size_t end = size - 1;
+    while (end > 0 && ((uint8_t)to[end] & 0xC0) == 0x80) {
+      --end;
+    }
+    to[end] = '\0';
+  }
+}
+
 void EdgeHip::describe() {
   edgehip_description description = {};
   description.rate_hz_x1000 = (1000000000UL + period_us_ / 2) / period_us_;
   description.channels = channels_;
-  strncpy(description.name, name_, sizeof description.name - 1);
-  strncpy(description.firmware, firmware_, sizeof description.firmware - 1);
+  copyText(description.name, sizeof description.name, name_);
+  copyText(description.firmware, sizeof description.firmware, firmware_);
   // Stamped like the last sample: a device's times never go back.
   write(edgehip_encode_description(frame_, sequence_++, sampled_us_, &description));
   describe_due_ = false;
@@ -138,4 +155,9 @@ void EdgeHip::forgetAngles() {
   }
 }
 
-void EdgeHip::write(size_t length) { port_.write(frame_, length); }
+void EdgeHip::write(size_t length) {
+  if (cut_) {
+    port_.write((uint8_t)0); // ends whatever the host heard before this frame
+  }
+  cut_ = port_.write(frame_, length) != length;
+}

@@ -8,17 +8,18 @@
 
 class EdgeHip {
 public:
-  // Texts are not copied; a firmware text that changes shows the next time it is asked for.
+  // Texts (UTF-8, without control characters; 24 and 16 bytes are sent) are not copied; a firmware
+  // text that changes shows the next time it is asked for.
   EdgeHip(Stream &port, const char *name, const char *firmware);
 
-  // Start sampling. The host may ask for other rates, up to maxRateHz.
+  // Start sampling. The host may ask for other rates, up to maxRateHz (or rateHz, if that is more).
   void begin(float rateHz = 100, float maxRateHz = 200);
 
   // Listen, and say whether a sample should be taken now. Call it as often as you can: an Uno's
   // port overflows within 5 ms at 115200 baud.
   bool sampleDue();
 
-  // When the sample was due that is to be measured and sent now; from micros().
+  // The time of the sample that is to be measured and sent now, from micros().
   uint32_t sampledUs() const { return sampled_us_; }
 
   // Say one joint angle in degrees (OpenSim's signs), for the sample that is due. Angles that are
@@ -26,15 +27,17 @@ public:
   void setAngle(edgehip_angle angle, float degrees);
   void setAngleX100(edgehip_angle angle, int16_t hundredths);
 
-  // Send the sample, with the time at which it was due.
+  // Send the sample, with that time. Waits as long as the port does when its buffer is full: what
+  // must go off in time even then is switched by a timer, not by loop().
   void send();
 
-  // What to call when the host says something. Called from within sampleDue().
+  // What to call when the host says something. Called from within sampleDue(). What a cue switched
+  // on must go off when that cue is not told again for a while: a host that died cannot say so.
   void onCue(void (*cue)(const edgehip_cue &));
   void onEstimate(void (*estimate)(const edgehip_cycle_estimate &));
 
-  // How long nothing was heard from the host. A device that moves or shocks somebody switches off
-  // when this grows: a host that died cannot say so.
+  // How long nothing was heard from the host (its own frames, echoed, are not the host's). That it is
+  // heard keeps no cue on: it may be another one, begun after the first died, that tells none.
   uint32_t silentMs() const { return millis() - heard_ms_; }
 
   // Frames that came damaged, or that this library does not know.
@@ -63,6 +66,7 @@ private:
   uint32_t due_us_ = 0;
   uint32_t period_us_ = 10000;
   float max_rate_hz_ = 200;
+  bool cut_ = true; // what was written last may lack its end
   bool sending_ = true;
   bool describe_due_ = true;
 };

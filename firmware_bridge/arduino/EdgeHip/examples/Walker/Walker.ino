@@ -1,9 +1,9 @@
 // Walks without sensors: sends all ten angles of a stride from a table, at any rate the host asks.
 //
 // The built-in LED is lit while cue 0 is on, an LED at pin 12 after a stride with a high hip
-// flexion moment; the firmware's text says which are. Both go out when the host is silent for two
-// seconds: nothing stays on because a host died. The second also goes out when no new estimate comes
-// for one and a half strides: cues are told on when nobody walks any more.
+// flexion moment; the firmware's text says which are. Nothing stays on because a host died: the first
+// goes out when the cue is not told again for two seconds, the second when no new estimate comes for
+// one and a half strides.
 #include <EdgeHip.h>
 
 #include "walk_table.h"
@@ -11,12 +11,12 @@
 static const uint8_t LED_CUE = LED_BUILTIN;
 static const uint8_t LED_MOMENT = 12;
 static const int16_t HIGH_MOMENT_NM_PER_KG_X1000 = 500;
-static const uint32_t SILENCE_MS = 2000;
+static const uint32_t CUE_MS = 2000;
 static const uint32_t LONGEST_STRIDE_US = 3000000;
 
 static char firmware[] = "1.0 leds=00";
 
-static uint32_t momentSinceMs, momentForMs;
+static uint32_t cueSinceMs, momentSinceMs, momentForMs;
 
 EdgeHip hip(Serial, "edgehip walker, Arduino", firmware);
 
@@ -27,6 +27,7 @@ static void switchLed(uint8_t led, bool on) {
 
 static void onCue(const edgehip_cue &cue) {
   if (cue.cue == 0) {
+    cueSinceMs = millis();
     switchLed(LED_CUE, cue.state != 0);
   }
 }
@@ -61,9 +62,8 @@ void setup() {
 void loop() {
   static uint32_t phaseUs, lastUs;
 
-  if (hip.silentMs() > SILENCE_MS) {
+  if (millis() - cueSinceMs > CUE_MS) {
     switchLed(LED_CUE, false);
-    switchLed(LED_MOMENT, false);
   }
   if (millis() - momentSinceMs > momentForMs) {
     switchLed(LED_MOMENT, false);
