@@ -116,6 +116,15 @@ def test_a_device_that_starts_again_is_recognised_and_time_goes_on(again_at: int
     assert times[again_at] - times[again_at - 1] == pytest.approx(3.01, abs=0.001)
 
 
+def test_what_is_lost_right_after_a_new_start_is_lost() -> None:
+    before = at_pace([frame(i, 123 + 10_000 * i) for i in range(500)])
+    kept = [0, *range(3, 20)]
+    after = [(frame(i, 77 + 10_000 * i), (8000 + 10 * i) * MS) for i in kept]
+    samples, faults = feed(Receiver(), *before, *after)
+    assert faults == {Fault.RESTART: 1, Fault.LOST: 2}
+    assert [s.samples_lost for s in samples[500:502]] == [0, 2]
+
+
 @pytest.mark.parametrize("up_s", [60, 3600])
 @pytest.mark.parametrize("described", [False, True])
 def test_a_device_that_started_again_unheard_lost_nothing(up_s: int, described: bool) -> None:
