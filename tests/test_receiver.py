@@ -193,6 +193,14 @@ def test_a_description_that_is_lost_is_no_sample(rate_hz: int) -> None:
     assert told == {55: 1, 61: 2}  # what is missing before the second may have been two samples
 
 
+def test_a_description_that_is_lost_after_a_pause_is_no_sample_either() -> None:
+    times = [(i, 10_000 * i + (1_000_000 if i >= 50 else 0)) for i in range(100)]
+    pieces = [(frame(i + (i >= 80), at_us), at_us * 1000) for i, at_us in times]
+    samples, faults = feed(Receiver(), *pieces)
+    assert faults == {Fault.LOST: 1}
+    assert sum(s.samples_lost for s in samples) == 0
+
+
 def test_frames_lost_while_the_clock_began_a_new_turn_are_lost() -> None:
     begin_us = 2**32 - 500_000
     sent = [i for i in range(100) if not 40 <= i < 60]
@@ -479,6 +487,14 @@ def test_a_garbled_time_of_a_line_is_no_restart(garbled_ms: int) -> None:
     ]
     assert faults == {Fault.BAD_VALUE: 3, Fault.LOST: 3}
     assert [s.samples_lost for s in samples if s.samples_lost] == [1, 2]
+
+
+def test_lines_that_waited_while_a_link_stalled_have_their_own_times() -> None:
+    lines = [LINE.format(10 * i).encode() for i in range(600)]
+    pieces = [(line, max(i, 500 if i > 100 else 0) * 10 * MS) for i, line in enumerate(lines)]
+    samples, faults = feed(Receiver(LineDecoder()), *pieces)
+    assert [s.time_s for s in samples] == pytest.approx([i * 0.01 for i in range(600)])
+    assert not set(faults) - {Fault.DELAYED}
 
 
 def test_a_restarted_printer_of_lines_is_recognised() -> None:

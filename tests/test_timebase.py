@@ -127,6 +127,19 @@ def test_a_delay_that_grows_is_not_taken_for_drift(step_ms: float) -> None:
     assert 15.0 < told_s < 19.0
 
 
+def test_a_small_delay_that_grows_after_long_is_not_forgotten_either() -> None:
+    """The clock's line begins at its last fastest pair, not at the first there ever was."""
+    timebase, grown = Timebase(), []
+    rng = np.random.default_rng(5)
+    for t in np.arange(0.0, 1000.0, 0.05).tolist():
+        delay_ms = rng.exponential(2.0) + (300.0 if t >= 880.0 else 0.0)
+        if timebase.feed(t, round((5.0 + t + delay_ms / 1e3) * 1e9)):
+            grown.append(t)
+        assert timebase.host_ns(t) / 1e9 - 5.0 - t < 0.010 + 0.0006 * max(0.0, t - 880.0)
+    (told_s,) = grown
+    assert 880.0 < told_s < 884.0
+
+
 @pytest.mark.parametrize("drift_ppm", [-15_000.0, -3_000.0, 3_000.0, 15_000.0])
 def test_a_cheap_oscillator_is_believed_because_it_is_steady(drift_ppm: float) -> None:
     timebase, rng = Timebase(), np.random.default_rng(4)
