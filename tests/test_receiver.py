@@ -143,6 +143,35 @@ def test_a_device_that_started_again_unheard_lost_nothing(up_s: int, described: 
     assert samples[-1].time_s == pytest.approx(samples[0].time_s + 0.49)
 
 
+def test_a_device_that_started_again_unheard_may_soon_do_so_again() -> None:
+    """What seemed missing before its first start is not what comes after its second."""
+    receiver = Receiver()
+    feed(receiver, *at_pace([frame(i, 60_000_000 + 10_000 * i) for i in range(100)]))
+    starts = [(700, 7_000_000, 11_000), (120, 1_200_000, 20_000)]
+    for first, begin_us, begin_ms in starts:
+        samples, faults = feed(
+            receiver,
+            *(
+                (frame(first + i, begin_us + 10_000 * i), (begin_ms + 10 * i) * MS)
+                for i in range(50)
+            ),
+        )
+        assert faults == {Fault.RESTART: 1}
+        assert len(samples) == 50
+
+
+def test_how_late_the_last_frame_came_makes_nothing_late_after_a_new_start() -> None:
+    pieces = at_pace([frame(i, 123 + 10_000 * i) for i in range(500)])
+    pieces[-1] = pieces[-1][0], pieces[-1][1] + 400 * MS
+    pieces += [(frame(i, 77 + 10_000 * i), (8000 + 10 * i) * MS) for i in range(300)]
+    receiver, late_ns = Receiver(), list[int]()
+    for piece in pieces:
+        feed(receiver, piece)
+        late_ns += receiver.late_ns
+    assert max(late_ns) == late_ns[499] == 400 * MS
+    assert max(late_ns[500:]) < MS
+
+
 @pytest.mark.parametrize("first", [100_000, 1_500_000_000, 2**31 + 50])
 @pytest.mark.parametrize("clock_us", [2_000_000, 5_000_000])
 @pytest.mark.parametrize("described", [False, True])
@@ -357,6 +386,17 @@ def test_a_header_is_understood_as_programs_write_it(header: str) -> None:
     assert [s.angles_deg for s in samples] == [IN_PLACE] * 3
     assert [s.time_s for s in samples] == pytest.approx([0.0, 0.01, 0.02])
     assert not faults
+
+
+def test_lines_whose_unit_is_named_late_lost_nothing() -> None:
+    """Their period is another one than it seemed before."""
+    receiver = Receiver(LineDecoder("us"))
+    feed(receiver, *at_pace([LINE.format(10 * i).encode() for i in range(50)]))
+    header = ",".join(["time_ms", *ANGLES]).encode() + b"\n"
+    lines = [header, *(LINE.format(10 * i).encode() for i in range(50, 100))]
+    samples, faults = feed(receiver, *((line, (500 + 10 * i) * MS) for i, line in enumerate(lines)))
+    assert faults == {Fault.COLUMNS: 1}
+    assert [s.samples_lost for s in samples] == [0] * 50
 
 
 def test_quoted_numbers_are_numbers() -> None:
