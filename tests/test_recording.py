@@ -310,13 +310,17 @@ def test_a_garbled_time_does_not_carry_the_replay_away(tmp_path: Path, garbled_u
 
 
 @pytest.mark.parametrize("noise", ["", "boot\n" * 500])
-def test_a_new_start_and_a_pause_in_a_file_of_lines(tmp_path: Path, noise: str) -> None:
+@pytest.mark.parametrize("period_us", [4_000, 10_000, 20_000])
+def test_a_new_start_and_a_pause_in_a_file_of_lines(
+    tmp_path: Path, noise: str, period_us: int
+) -> None:
     path = tmp_path / "walk.csv"
-    times_us = [60_000_000 + 10_000 * i for i in range(100)]
-    times_us += [5_000 + 10_000 * i for i in range(100)]
-    times_us += [31_000_000 + 10_000 * i for i in range(100)]
-    expected = [0.01 * i for i in range(200)]
-    expected += [1.99 + (31.0 - 0.995) + 0.01 * i for i in range(100)]
+    times_us = [60_000_000 + period_us * i for i in range(100)]
+    times_us += [5_000 + period_us * i for i in range(100)]
+    times_us += [31_000_000 + period_us * i for i in range(100)]
+    period_s = period_us / 1e6
+    expected = [period_s * i for i in range(200)]
+    expected += [expected[-1] + (31.0 - 0.005 - 99 * period_s) + period_s * i for i in range(100)]
     assert arrivals_s(path, times_us) == pytest.approx(expected)
     assert streamed(path).link.faults == {Fault.RESTART: 1}
     # Lines that are none are no reason to hold much.
