@@ -138,6 +138,16 @@ def test_a_stalled_second_device_is_told_once_and_nobody_waits() -> None:
     assert len(merged) + unmatched(found) + len(merger.state.waiting[0]) == len(right)
 
 
+def test_a_device_that_falls_behind_little_by_little_does_not_come_and_go() -> None:
+    def arrived_ns(arrival: Arrival) -> float:
+        device, _, host_ns = arrival
+        since_s = (host_ns - START_NS) / 1e9
+        return host_ns + device * 0.08e9 * min(since_s, 8.0 - since_s)
+
+    found = merge(sorted([*leg(0, 8.0), *leg(1, 8.0)], key=arrived_ns))
+    assert [state for state, _ in changes(found)] == [LinkState.STALE, LinkState.LIVE]
+
+
 def test_a_stalled_first_device_is_told_and_the_merging_goes_on() -> None:
     merger = Merger(("right leg", "left leg"))
     found: list[Merged] = []
