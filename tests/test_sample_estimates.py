@@ -407,6 +407,37 @@ def test_no_peak_cue_rests_on_a_stride_that_holds_a_stop(pause_s: float) -> None
     assert ons[0] == strides[1].confirmed_s
 
 
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("sign", "<>")
+def test_a_cue_on_peaks_looks_at_the_extremes_of_its_own_hips_strides(
+    side: Side, sign: str
+) -> None:
+    threshold = 0.3 if sign == ">" else -0.3
+    cue = parse_cue(f"peak hip_flexion_{side} {sign} {threshold} Nm/kg")
+    pipeline, found = Pipeline(_MODEL, cues=[cue]), list[HipEstimate | CueChange]()
+    for sample in synthetic_walk(8.0, stand_s=1.0).samples():
+        events = pipeline.feed_sample(sample)
+        found += [e for e in events if isinstance(e, HipEstimate | CueChange)]
+    (on,) = (event for event in found if isinstance(event, CueChange))
+    strides = [e for e in found if isinstance(e, HipEstimate) and e.side == side]
+    first = next(e for e in strides if Flag.FIRST_AFTER_GAP not in e.flags)
+    curve = first.moments_nm_per_kg["hip_flexion"]
+    assert curve.min() < -0.3 < 0.3 < curve.max()
+    assert (on.on, on.time_s) == (True, first.confirmed_s)
+    assert on.value == pytest.approx(curve.max() if sign == ">" else curve.min())
+
+
+def test_a_cue_on_what_a_model_does_not_give_is_off() -> None:
+    cues = Cues([parse_cue("peak glmed_r > 1 N/kg")])
+    pipeline = Pipeline(_MODEL)
+    walk = synthetic_walk(8.0, stand_s=1.0)
+    events = [e for sample in walk.samples() for e in pipeline.feed_sample(sample)]
+    last = [e for e in events if isinstance(e, HipEstimate) and e.side == "r"][-1]
+    (on,) = cues.feed(last)
+    (off,) = cues.feed(dataclasses.replace(last, forces_n_per_kg={}))
+    assert (on.on, off.on, off.flags) == (True, False, (Flag.OUT_OF_RANGE,))
+
+
 @pytest.mark.parametrize("kind", ["slow", "gaps"])
 def test_no_peak_cue_outlives_the_strides_it_rests_on(kind: str) -> None:
     usual = synthetic_walk(30.0, stand_s=0.0)

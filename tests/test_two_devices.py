@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgehip import Pipeline, Stream, load_model, open_source
+from edgehip import Pipeline, Stream, load_model, open_source, snapshot
 from edgehip.channels import ANGLES
 from edgehip.errors import DeviceError, SourceError
 from edgehip.events import (
@@ -197,6 +197,28 @@ def test_two_devices_that_say_what_they_measure_measure_all_together() -> None:
     with Stream(source, load_model()) as stream:
         assert len(list(stream.estimates())) >= 6
         assert stream.summary().frames_lost == 0
+
+
+def test_a_frame_that_one_leg_loses_costs_no_sample_of_the_other() -> None:
+    kept = [c for place, c in enumerate(chunks(synthetic_walk(6.0))) if place != 2 * 300 + 1]
+    with Stream(ListedSource(kept, devices=2), load_model()) as stream:
+        list(stream)
+        summary = stream.summary()
+    assert summary.faults == {"lost": 1, "unmatched": 1}  # the first, when the other had none yet
+    assert summary.samples == 599
+
+
+@pytest.mark.parametrize("cut", [1, 600, 1101])
+def test_a_state_of_two_devices_saved_and_resumed_changes_nothing(cut: int) -> None:
+    first, second, uncut = (Pipeline(None, sample_model=leaky_model(), devices=2) for _ in range(3))
+    sent = chunks(synthetic_walk(6.0, stand_s=0.5), 100.0)
+    del sent[1100:1110:2]  # the leading one's
+    expected = [event for chunk in sent for event in uncut.feed(chunk)]
+    events = [event for chunk in sent[:cut] for event in first.feed(chunk)]
+    snapshot.restore(second, snapshot.save(first))
+    events += [event for chunk in sent[cut:] for event in second.feed(chunk)]
+    assert [str(event) for event in events] == [str(event) for event in expected]
+    assert snapshot.save(second) == snapshot.save(uncut)
 
 
 def test_nothing_is_trusted_while_one_legs_clock_is_far_off() -> None:
