@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edgehip import Pipeline, load_model, snapshot
 from edgehip.backends import Tensor
-from edgehip.channels import ANGLES, MIRROR, SIDES, Side
+from edgehip.channels import ANGLES, MIRROR, MUSCLES, SIDES, Side
 from edgehip.cues import Cues, parse_cue
 from edgehip.errors import ArgumentError, CueError, ModelInputError, SnapshotError
 from edgehip.estimators.cycle import CycleEstimator
@@ -425,6 +425,19 @@ def test_a_cue_on_peaks_looks_at_the_extremes_of_its_own_hips_strides(
     assert curve.min() < -0.3 < 0.3 < curve.max()
     assert (on.on, on.time_s) == (True, first.confirmed_s)
     assert on.value == pytest.approx(curve.max() if sign == ">" else curve.min())
+
+
+def test_a_cue_looks_at_samples_or_at_strides() -> None:
+    """What only the other kind of estimate says switches nothing."""
+    cues = [parse_cue("iliopsoas_r > 10 N/kg"), parse_cue("peak glmed_r > 15 N/kg")]
+    pipeline = Pipeline(_MODEL, sample_model=leaky_model(), correct=False, cues=cues)
+    walk = synthetic_walk(8.0, stand_s=1.0)
+    events = [e for sample in walk.samples() for e in pipeline.feed_sample(sample)]
+    strides = [e for e in events if isinstance(e, HipEstimate)]
+    samples = [e for e in events if isinstance(e, HipSampleEstimate)]
+    assert max(e.forces_n_per_kg["iliopsoas"].max() for e in strides) > 10.0
+    assert max(e.forces_n_per_kg["r"][MUSCLES.index("glmed")] for e in samples) > 15.0
+    assert not any(isinstance(e, CueChange) for e in events)
 
 
 def test_a_cue_on_what_a_model_does_not_give_is_off() -> None:
