@@ -236,6 +236,7 @@ class _SlowEngine(LeakyEngine):
     """Forgets within 20 s only."""
 
     def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        self.calls += 1
         angles, hidden = inputs
         hidden = np.float32(0.9995) * hidden + np.float32(0.0005) * angles[0]
         forces = np.abs(hidden[:, None, [*range(10), *range(4)]])
@@ -248,18 +249,21 @@ def test_long_standing_ends_the_networks_memory_and_nobody_sees_it(cut: int | No
         cue = parse_cue(
             "hip_flexion_r > -1 Nm/kg"
         )  # which every sample that is trusted switches on
-        model = dataclasses.replace(leaky_model(), engine=_SlowEngine())
+        model = dataclasses.replace(leaky_model(), engine=engine)
         return Pipeline(None, sample_model=model, cues=[cue])
 
+    engine = _SlowEngine()
     pipeline = fresh()
     walk = synthetic_walk(30.0, stand_s=1.0, walk_s=5.0, pause_s=60.0, noise_deg=0.1)
-    events = []
+    events, calls = [], []
     for i, sample in enumerate(walk.samples()):
         if i == cut:  # while the fresh memory warms up
             saved = snapshot.save(pipeline)
             pipeline = fresh()
             snapshot.restore(pipeline, saved)
         events += pipeline.feed_sample(sample)
+        calls.append(engine.calls)
+    assert calls[-1] - calls[-101] == 200  # one memory for each hip, as ever
     samples = [event for event in events if isinstance(event, HipSampleEstimate)]
     assert not any(one.flags for one in samples[20:])
     assert [event.on for event in events if isinstance(event, CueChange)] == [True]
