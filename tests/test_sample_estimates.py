@@ -26,6 +26,7 @@ from edgehip.events import (
 )
 from edgehip.model_card import RangeCard
 from edgehip.sinks.records import sample_record
+from edgehip.zero import Profile
 from tests.sample_model import KEEP, LeakyEngine, leaky_model, scored_model
 from tests.streams import Walk, synthetic_walk
 
@@ -158,6 +159,21 @@ def test_each_hip_has_its_spread_and_the_stranger_hip_the_score() -> None:
         assert Flag.OUT_OF_RANGE in estimates[place].flags
     assert Flag.OUT_OF_RANGE not in estimates[80].flags
     assert run(walk)[30].out_of_range_score is None
+
+
+def test_samples_say_when_no_zero_is_taken_out() -> None:
+    model = load_model("hip-sample")
+    zero = model.card.zero
+    assert zero is not None
+    sample = next(synthetic_walk(0.5).samples())
+    for profile, lacks in (
+        (None, True),
+        (Profile("standing", zero.standing_deg, 300), False),
+        (Profile("strides", zero.stride_mean_deg, 10), zero.strength == 0.0),
+    ):
+        (told,) = Pipeline(None, sample_model=model, profile=profile).feed_sample(sample)
+        assert isinstance(told, HipSampleEstimate)
+        assert (Flag.NO_ZERO in told.flags) == lacks
 
 
 def test_a_spread_is_written_where_it_is_asked_for() -> None:
