@@ -160,16 +160,29 @@ def test_a_device_that_started_again_unheard_may_soon_do_so_again() -> None:
         assert len(samples) == 50
 
 
-def test_how_late_the_last_frame_came_makes_nothing_late_after_a_new_start() -> None:
+@pytest.mark.parametrize(
+    ("first", "begin_us"), [(0, 77), (500, 3_600_000_000)], ids=["starts again", "leaps"]
+)
+def test_how_late_the_last_frame_came_makes_nothing_late_on_a_new_clock(
+    first: int, begin_us: int
+) -> None:
     pieces = at_pace([frame(i, 123 + 10_000 * i) for i in range(500)])
     pieces[-1] = pieces[-1][0], pieces[-1][1] + 400 * MS
-    pieces += [(frame(i, 77 + 10_000 * i), (8000 + 10 * i) * MS) for i in range(300)]
+    pieces += [(frame(first + i, begin_us + 10_000 * i), (8000 + 10 * i) * MS) for i in range(300)]
     receiver, late_ns = Receiver(), list[int]()
     for piece in pieces:
         feed(receiver, piece)
         late_ns += receiver.late_ns
     assert max(late_ns) == late_ns[499] == 400 * MS
     assert max(late_ns[500:]) < MS
+
+
+def test_what_could_not_be_used_before_a_new_start_is_not_missing_after_it() -> None:
+    before = [frame(i, 123 + 10_000 * i, (400.0,) * 10 if i == 499 else ZEROS) for i in range(500)]
+    after = [(frame(i, 77 + 10_000 * i), (8000 + 10 * i) * MS) for i in range(20)]
+    samples, faults = feed(Receiver(), *at_pace(before), *after)
+    assert faults == {Fault.BAD_VALUE: 1, Fault.RESTART: 1}
+    assert [s.samples_lost for s in samples] == [0] * 519
 
 
 @pytest.mark.parametrize("first", [100_000, 1_500_000_000, 2**31 + 50])
@@ -389,13 +402,14 @@ def test_a_header_is_understood_as_programs_write_it(header: str) -> None:
 
 
 def test_lines_whose_unit_is_named_late_lost_nothing() -> None:
-    """Their period is another one than it seemed before."""
+    """Their period is another one than it seemed before, and a doubtful time is counted once."""
     receiver = Receiver(LineDecoder("us"))
     feed(receiver, *at_pace([LINE.format(10 * i).encode() for i in range(50)]))
     header = ",".join(["time_ms", *ANGLES]).encode() + b"\n"
-    lines = [header, *(LINE.format(10 * i).encode() for i in range(50, 100))]
+    doubtful = LINE.format(90_000_000).encode()
+    lines = [doubtful, header, *(LINE.format(10 * i).encode() for i in range(50, 100))]
     samples, faults = feed(receiver, *((line, (500 + 10 * i) * MS) for i, line in enumerate(lines)))
-    assert faults == {Fault.COLUMNS: 1}
+    assert faults == {Fault.COLUMNS: 1, Fault.BAD_VALUE: 1}
     assert [s.samples_lost for s in samples] == [0] * 50
 
 

@@ -237,6 +237,13 @@ def test_a_posture_that_is_no_standing_is_out_of_range(hip: float, knee: float, 
     assert len(flagged_s(run(keeping(hip, knee, left), None))) == 600
 
 
+def test_what_is_doubted_for_two_reasons_is_flagged_once() -> None:
+    events = run(keeping(100.0, 0.0), None)  # beyond the model's range, and in no standing
+    assert {
+        e.flags.count(Flag.OUT_OF_RANGE) for e in events if isinstance(e, HipSampleEstimate)
+    } == {1}
+
+
 def test_who_measured_a_zero_stands_where_it_says() -> None:
     askew = keeping(30.0, 0.0)  # by how the sensors sit
     assert len(flagged_s(run(askew, None, load_model("hip-sample")))) == 600
