@@ -232,10 +232,13 @@ def test_a_timebase_that_learns_better_does_no_harm(device: Device, late_ms: int
         (d, s, h + (late_ms * 1_000_000 if d == device and h < START_NS + 2e9 else 0))
         for d, s, h in arrivals
     ]
-    merged = samples(merge(late))
+    merger = Merger()
+    found = [one for arrival in late for one in merger.feed(*arrival)]
+    merged = samples(found)
     times = [sample.time_s for sample in merged]
     assert times == sorted(set(times))
     assert len(merged) >= 395 - late_ms / 5
+    assert len(merged) + unmatched(found) + len(merger.state.waiting[0]) == 400
     assert sum(sample.samples_lost for sample in merged) <= 4 + late_ms / 10
     left = list(angles_of("l"))
     walk = itertools.islice(Walker(WalkerParameters(stand_s=0.5, rate_hz=1000.0)), 4000)

@@ -92,7 +92,7 @@ def test_a_clock_that_is_off_is_told_and_trusted() -> None:
         assert "acted" not in news
 
 
-def test_a_clock_between_two_limits_is_not_told_again_and_again() -> None:
+def test_a_clock_at_a_limit_is_not_told_again_and_again() -> None:
     taken_s = np.arange(0.0, 120.0, 1 / RATE_HZ)
     rate = np.where(taken_s < 40.0, 1.15, np.where(taken_s // 20.0 % 2 == 0.0, 1.09, 1.11))
     ((_, news),) = told(np.cumsum(rate) / RATE_HZ, taken_s)
