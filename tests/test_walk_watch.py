@@ -256,6 +256,18 @@ def test_who_measured_a_zero_stands_where_it_says() -> None:
     assert len(flagged_s(events)) == 0
 
 
+def test_who_measured_a_zero_walks_upright_however_the_sensors_sit() -> None:
+    walk = walk_of(8.0, stand_s=STAND_S)
+    askew_deg = np.zeros(10)
+    askew_deg[[0, 3]], askew_deg[[6, 8]] = 30.0, 20.0
+    walk.angles_deg[:] += askew_deg
+    pipeline = Pipeline(None, sample_model=leaky_model())
+    assert len(flagged_s(run(walk, None))) > 500
+    pipeline.watch.set_zero(Profile("standing", tuple(askew_deg.tolist()), 600))
+    events = [event for sample in walk.samples() for event in pipeline.feed_sample(sample)]
+    assert len(flagged_s(events)) == 0
+
+
 def test_without_a_zero_people_stand_as_the_model_says() -> None:
     knows = leaky_model()
     standing_deg = tuple(30.0 if "hip_flexion" in name else 0.0 for name in ANGLES)
