@@ -169,7 +169,7 @@ def test_a_state_saved_and_resumed_anywhere_changes_nothing(cut: int, calibrate:
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"edgehip_snapshot": 1, "model": "x"}', "null"])
 def test_a_damaged_snapshot_is_refused(model: Model, text: str) -> None:
     pipeline = Pipeline(model)
-    with pytest.raises(SnapshotError, match="damaged|another edgehip version"):
+    with pytest.raises(SnapshotError, match=r"damaged|another edgehip version"):
         snapshot.restore(pipeline, text)
 
 
@@ -182,7 +182,7 @@ def signed(saved: dict[str, Any]) -> str:
 def test_a_snapshot_makes_no_foreign_objects(model: Model) -> None:
     pipeline = Pipeline(model)
     text = snapshot.save(pipeline).replace("ReceiverState", "Popen")
-    with pytest.raises(SnapshotError, match="damaged .*Popen"):
+    with pytest.raises(SnapshotError, match=r"damaged .*Popen"):
         snapshot.restore(pipeline, signed(json.loads(text)))
 
 
@@ -191,7 +191,7 @@ def test_a_saved_state_of_which_one_number_changed_is_refused(model: Model, walk
     run(pipeline, walk)
     saved = json.loads(snapshot.save(pipeline))
     saved["rooms"]["pipeline"]["fields"]["samples"] += 1
-    with pytest.raises(SnapshotError, match="damaged .*not what was saved"):
+    with pytest.raises(SnapshotError, match=r"damaged .*not what was saved"):
         snapshot.restore(pipeline, json.dumps(saved))
 
 
