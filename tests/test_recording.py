@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgehip import Stream, load_model, open_source
@@ -332,9 +332,12 @@ def test_a_new_start_and_a_pause_in_a_file_of_lines(
 
 
 @given(st.lists(st.integers(0, 2**33), max_size=50))
+@example([1, 2**32 - 10**6, 0])
 def test_whatever_the_times_the_replay_goes_forward(folder: Path, times_us: list[int]) -> None:
     came = arrivals_s(folder / "any.csv", times_us or [0])
     assert came == sorted(came)
-    # A second for each line that goes on as usual, and what the next line goes on from.
-    usual = [0 <= b - a <= 10**6 for a, b in itertools.pairwise(times_us)]
+    # A second for each line that goes on as usual, and what the next line goes on from; a counter
+    # of 32 bits goes on from its beginning.
+    steps_us = [b - a for a, b in itertools.pairwise(times_us)]
+    usual = [0 <= (step + 2**32 if step < -(2**31) else step) <= 10**6 for step in steps_us]
     assert came[-1] <= len(came) + 2**33 / 1e6 * sum(usual)
