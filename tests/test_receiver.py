@@ -177,6 +177,16 @@ def test_how_late_the_last_frame_came_makes_nothing_late_on_a_new_clock(
     assert max(late_ns[500:]) < MS
 
 
+@pytest.mark.parametrize("at", [1, 50])
+@pytest.mark.parametrize("off_us", [-300_000, -5_000_000, 1_800_000_000])
+def test_a_clock_that_leaps_is_told_and_time_goes_on(at: int, off_us: int) -> None:
+    times_us = [10_000_000 + 10_000 * i + (off_us if i >= at else 0) for i in range(100)]
+    pieces = at_pace([frame(i, time_us) for i, time_us in enumerate(times_us)])
+    samples, faults = feed(Receiver(), *pieces)
+    assert faults == {Fault.CLOCK_JUMP: 1}
+    assert [s.time_s for s in samples] == pytest.approx([10.0 + 0.01 * i for i in range(100)])
+
+
 def test_what_could_not_be_used_before_a_new_start_is_not_missing_after_it() -> None:
     before = [frame(i, 123 + 10_000 * i, (400.0,) * 10 if i == 499 else ZEROS) for i in range(500)]
     after = [(frame(i, 77 + 10_000 * i), (8000 + 10 * i) * MS) for i in range(20)]

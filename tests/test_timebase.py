@@ -52,6 +52,14 @@ def test_before_ten_seconds_no_drift_is_claimed() -> None:
     assert timebase.drift_ppm == 0.0
 
 
+def test_nothing_arrives_before_it_is_sent() -> None:
+    timebase, rng = Timebase(), np.random.default_rng(6)
+    for t in np.arange(0.0, 30.0, 0.01).tolist():
+        received_ns = round((5.0 + t + rng.exponential(0.03)) * 1e9)
+        timebase.feed(t, received_ns)
+        assert timebase.host_ns(t) <= received_ns + 1
+
+
 def test_a_steadier_link_is_surer() -> None:
     rng = np.random.default_rng(0)
     steady = learn(0.0, 30.0, 100.0, rng.exponential(0.2, 3000))
