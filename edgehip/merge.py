@@ -17,6 +17,9 @@ from edgehip.events import Fault, JointAngleSample, LinkChange, LinkFault, LinkS
 WAIT_S: Final = 0.25
 """How far one device may fall behind the other; what waited longer for it is dropped."""
 WAIT_NS: Final = round(WAIT_S * 1e9)
+BACK_NS: Final = WAIT_NS // 2
+"""A device that fell behind is back once it is this near; at the limit itself it would come and go
+with every sample, and cues with it."""
 BRIDGE_NS: Final = round(MAX_BRIDGED_GAP_S * 1e9)
 """Longest gap in the second device's samples that is interpolated across: what bridges none in one
 device's samples bridges none here."""
@@ -157,7 +160,7 @@ class Merger:
             state.begin_ns = now_ns
         if other_ns is None:
             other_ns = state.begin_ns
-        if state.stalled[device] and now_ns >= other_ns - WAIT_NS:
+        if state.stalled[device] and now_ns >= other_ns - BACK_NS:
             state.stalled[device] = False
             found.append(LinkChange(LinkState.LIVE, received_ns, f"{self.names[device]} is back"))
         if not state.stalled[other] and other_ns < now_ns - WAIT_NS:

@@ -1,4 +1,4 @@
-"""Samples that are old when they come, or when they are worked on, are not followed."""
+"""Samples that do not come, or are old when they do or are worked on, are not followed."""
 
 import time
 from collections.abc import Callable
@@ -72,6 +72,43 @@ def test_a_link_that_falls_behind_is_not_followed_and_followed_again_when_it_is_
     assert {e.confirmed_s >= 8.0 and e.confirmed_s < 16.0 for e in strides} == {True, False}
     for e in strides:
         assert (Flag.LINK_DOWN in e.flags) == (8.0 <= e.confirmed_s < 16.0)
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "between"), [(0.2, []), (0.3, ["stale"]), (1.9, ["stale"]), (2.1, ["lost"])]
+)
+def test_a_silent_link_is_stale_then_lost_and_holds_no_cue(
+    silent_s: float, between: list[str]
+) -> None:
+    found = events(
+        [c for c in over(lambda t: 0.0)[:1200] if not 8.0 <= c.received_ns / S - 1 < 8 + silent_s]
+    )
+    links = [e for e in found if isinstance(e, LinkChange)]
+    assert [e.state for e in links] == ["live", *between, *["live"] * len(between)]
+    assert all(f"no sample for {silent_s + 0.01:.2f} s" in e.detail for e in links[1:2])
+    for cue in (0, 1):
+        changes = [e for e in found if isinstance(e, CueChange) and e.cue == cue]
+        off = [e.flags for e in changes if not e.on and e.time_s < 8.0]
+        assert off == [(Flag.LINK_DOWN,)] * len(between)
+
+
+def test_a_device_that_says_nothing_at_first_is_told_once() -> None:
+    silence: list[SourceItem] = [Chunk(b"\0", S + i * S // 2) for i in range(10)]
+    walk = [replace(c, received_ns=c.received_ns + 5 * S) for c in over(lambda t: 0.0)[:100]]
+    links = [e for e in events([*silence, *walk]) if isinstance(e, LinkChange)]
+    assert [e.state for e in links] == ["waiting", "live"]
+    assert links[0].detail == "no sample in the first 2.00 s"
+
+
+def test_a_frame_that_came_late_is_not_lost() -> None:
+    chunks = over(lambda t: 0.0)[:400]
+    chunks[50:52] = chunks[51], chunks[50]
+    del chunks[99]
+    with Stream(ListedSource(chunks), None, sample_model=leaky_model()) as stream:
+        list(stream)
+        summary = stream.summary()
+    assert (summary.frames_lost, summary.samples) == (1, 398)
+    assert summary.loss_percent == pytest.approx(100 / 400)
 
 
 def test_a_link_that_stays_behind_stays_stale() -> None:

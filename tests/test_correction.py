@@ -239,6 +239,19 @@ def test_a_contact_that_closes_no_stride_leaves_the_phase_unknown() -> None:
     assert not eased(walk_on(correction, 2)).any()
 
 
+def test_a_contact_that_closes_no_stride_ends_the_correction_without_a_step() -> None:
+    correction, told = taught(), []
+    for place in range(60):
+        time_s = STRIDE_S + place * STEP_S
+        if place == 30:  # where most is added
+            correction.lose_step(InitialContact("r", time_s - 0.03, time_s))
+        told.append(correction.correct(sample(time_s)))
+    moments = right_flexion(told)
+    assert moments[29] > 0.9 * GAIN * 0.3
+    assert np.abs(np.diff(moments)).max() < 0.2 * GAIN * 0.3
+    assert moments[-1] == 0.0
+
+
 def test_a_foot_that_landed_is_not_overdue_though_its_stride_is_not_trusted() -> None:
     correction = taught()
     correction.learn(stride(0.5, Flag.OUT_OF_RANGE, side="l"), [])

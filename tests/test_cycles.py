@@ -44,14 +44,37 @@ def test_each_contact_after_the_first_closes_a_stride() -> None:
 def test_a_contact_that_went_unseen_makes_no_double_stride() -> None:
     seen = [c for c in walking(1.0, 12) if c != ("l", 1.0 + 4 * 0.55)]
     assert len(seen) == 11
-    for cycle in track(seen):
-        assert isinstance(cycle, GaitCycle)
-        assert cycle.stride_s == pytest.approx(1.1)
+    cycles = [cycle for cycle in track(seen) if isinstance(cycle, GaitCycle)]
+    assert all(cycle.stride_s == pytest.approx(1.1) for cycle in cycles)
+    since = [(round(c.start_s, 2), c.strides_since_gap) for c in cycles if c.side == "l"]
+    assert since == [(1.0, 0), (4.3, 0), (5.4, 1)]
 
 
-def test_a_pause_is_no_stride() -> None:
-    cycles = track(walking(1.0, 3) + walking(5.0, 3))
-    assert [round(c.start_s, 2) for c in cycles] == [1.0, 5.0]
+def test_a_pause_is_no_stride_and_the_first_after_it_says_so() -> None:
+    cycles = track(walking(1.0, 5) + walking(7.0, 3), until_s=11.0)
+    since = [(round(c.start_s, 2), c.strides_since_gap) for c in cycles if isinstance(c, GaitCycle)]
+    assert since == [(1.0, 0), (1.55, 0), (2.1, 1), (7.0, 0)]
+
+
+def test_two_contacts_of_a_foot_at_once_are_no_stride() -> None:
+    steps = walking(1.0, 4)
+    cycles = track([*steps, ("r", steps[-1][1] + 0.3)])
+    assert [(c.side, round(c.start_s, 2)) for c in cycles] == [("l", 1.0), ("r", 1.55)]
+
+
+def test_a_stride_whose_beginning_is_not_remembered_is_broken() -> None:
+    """At a rate that would fill the memory, as of a clock that crawls."""
+    cycles = track(walking(0.2, 3), rate_hz=12_000.0, until_s=1.4)
+    assert [type(cycle) for cycle in cycles] == [BrokenCycle]
+
+
+def test_after_a_reset_no_stride_begins_before_it() -> None:
+    tracker = CycleTracker()
+    for i in range(400):
+        tracker.add(JointAngleSample(i / 100, (0.0,) * 10, 0))
+    tracker.event(InitialContact("r", 1.0, 1.0), 0)
+    tracker.reset()
+    assert tracker.event(InitialContact("r", 2.1, 2.1), 0) is None
 
 
 @pytest.mark.parametrize("share", [0.6, 0.74, 0.76, 1.24, 1.26, 1.9])

@@ -138,6 +138,16 @@ def test_a_stalled_second_device_is_told_once_and_nobody_waits() -> None:
     assert len(merged) + unmatched(found) + len(merger.state.waiting[0]) == len(right)
 
 
+def test_a_device_that_falls_behind_little_by_little_does_not_come_and_go() -> None:
+    def arrived_ns(arrival: Arrival) -> float:
+        device, _, host_ns = arrival
+        since_s = (host_ns - START_NS) / 1e9
+        return host_ns + device * 0.08e9 * min(since_s, 8.0 - since_s)
+
+    found = merge(sorted([*leg(0, 8.0), *leg(1, 8.0)], key=arrived_ns))
+    assert [state for state, _ in changes(found)] == [LinkState.STALE, LinkState.LIVE]
+
+
 def test_a_stalled_first_device_is_told_and_the_merging_goes_on() -> None:
     merger = Merger(("right leg", "left leg"))
     found: list[Merged] = []
@@ -214,18 +224,29 @@ def test_an_angle_that_neither_measures_is_reported() -> None:
 
 
 @pytest.mark.parametrize("device", [0, 1])
-def test_a_timebase_that_learns_better_does_no_harm(device: Device) -> None:
+@pytest.mark.parametrize("late_ms", [20, 200])
+def test_a_timebase_that_learns_better_does_no_harm(device: Device, late_ms: int) -> None:
     """A mapped time that goes back is not interpolated with those placed by the old mapping."""
     arrivals = in_order(leg(0, 4.0), leg(1, 4.0))
     late = [
-        (d, s, h + (20_000_000 if d == device and h < START_NS + 2e9 else 0))
+        (d, s, h + (late_ms * 1_000_000 if d == device and h < START_NS + 2e9 else 0))
         for d, s, h in arrivals
     ]
-    merged = samples(merge(late))
+    merger = Merger()
+    found = [one for arrival in late for one in merger.feed(*arrival)]
+    merged = samples(found)
     times = [sample.time_s for sample in merged]
     assert times == sorted(set(times))
-    assert len(merged) >= 390
-    assert sum(sample.samples_lost for sample in merged) <= 6
+    assert len(merged) >= 395 - late_ms / 5
+    assert len(merged) + unmatched(found) + len(merger.state.waiting[0]) == 400
+    assert sum(sample.samples_lost for sample in merged) <= 4 + late_ms / 10
+    left = list(angles_of("l"))
+    walk = itertools.islice(Walker(WalkerParameters(stand_s=0.5, rate_hz=1000.0)), 4000)
+    truth = {round(s.time_s, 3): np.array(s.angles_deg)[left] for s in walk}
+    for sample in merged:
+        if sample.time_s > 2.005:  # when the first comes that is placed by the new one
+            actual = np.array(sample.angles_deg)[left]
+            np.testing.assert_allclose(actual, truth[round(sample.time_s, 3)], atol=0.35)
 
 
 def test_a_reset_forgets_everything() -> None:
@@ -239,9 +260,13 @@ def test_a_reset_forgets_everything() -> None:
     assert [found for arrival in arrivals for found in merger.feed(*arrival)] == first
 
 
-def test_a_merged_sample_is_as_late_as_the_later_of_its_two() -> None:
+@pytest.mark.parametrize("later", [0, 1])
+def test_a_merged_sample_came_when_the_later_of_its_two_did_and_is_as_late(later: int) -> None:
     arrivals = [
-        (d, JointAngleSample(s.time_s, s.angles_deg, s.received_ns, 0, 7 if d else 5), h)
+        (d, JointAngleSample(s.time_s, s.angles_deg, h + (7 if d == later else 5), 0, late_ns), h)
         for d, s, h in in_order(leg(0, 2.0), leg(1, 2.0))
+        for late_ns in [7 if d == later else 5]
     ]
-    assert {s.late_ns for s in samples(merge(arrivals))} == {7}
+    merged = samples(merge(arrivals))
+    assert {s.late_ns for s in merged} == {7}
+    assert {s.received_ns - START_NS - round(s.time_s * 1e9) for s in merged} == {7}

@@ -94,6 +94,13 @@ def test_a_clock_that_is_off_is_told_and_trusted() -> None:
         assert "acted" not in news
 
 
+def test_a_clock_at_a_limit_is_not_told_again_and_again() -> None:
+    taken_s = np.arange(0.0, 120.0, 1 / RATE_HZ)
+    rate = np.where(taken_s < 40.0, 1.15, np.where(taken_s // 20.0 % 2 == 0.0, 1.09, 1.11))
+    ((_, news),) = told(np.cumsum(rate) / RATE_HZ, taken_s)
+    assert "nothing is to be acted upon" in news
+
+
 def test_a_clock_that_keeps_pace_again_is_believed() -> None:
     taken_s = np.arange(0.0, 120.0, 1 / RATE_HZ)
     device_s = np.where(taken_s < 30.0, 1.5 * taken_s, taken_s + 15.0)

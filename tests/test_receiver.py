@@ -116,6 +116,15 @@ def test_a_device_that_starts_again_is_recognised_and_time_goes_on(again_at: int
     assert times[again_at] - times[again_at - 1] == pytest.approx(3.01, abs=0.001)
 
 
+def test_what_is_lost_right_after_a_new_start_is_lost() -> None:
+    before = at_pace([frame(i, 123 + 10_000 * i) for i in range(500)])
+    kept = [0, *range(3, 20)]
+    after = [(frame(i, 77 + 10_000 * i), (8000 + 10 * i) * MS) for i in kept]
+    samples, faults = feed(Receiver(), *before, *after)
+    assert faults == {Fault.RESTART: 1, Fault.LOST: 2}
+    assert [s.samples_lost for s in samples[500:502]] == [0, 2]
+
+
 @pytest.mark.parametrize("up_s", [60, 3600])
 @pytest.mark.parametrize("described", [False, True])
 def test_a_device_that_started_again_unheard_lost_nothing(up_s: int, described: bool) -> None:
@@ -132,6 +141,58 @@ def test_a_device_that_started_again_unheard_lost_nothing(up_s: int, described: 
     assert [s.samples_lost for s in samples] == [0] * 50
     assert samples[0].time_s == pytest.approx(up_s + 11.0, abs=0.001)
     assert samples[-1].time_s == pytest.approx(samples[0].time_s + 0.49)
+
+
+def test_a_device_that_started_again_unheard_may_soon_do_so_again() -> None:
+    """What seemed missing before its first start is not what comes after its second."""
+    receiver = Receiver()
+    feed(receiver, *at_pace([frame(i, 60_000_000 + 10_000 * i) for i in range(100)]))
+    starts = [(700, 7_000_000, 11_000), (120, 1_200_000, 20_000)]
+    for first, begin_us, begin_ms in starts:
+        samples, faults = feed(
+            receiver,
+            *(
+                (frame(first + i, begin_us + 10_000 * i), (begin_ms + 10 * i) * MS)
+                for i in range(50)
+            ),
+        )
+        assert faults == {Fault.RESTART: 1}
+        assert len(samples) == 50
+
+
+@pytest.mark.parametrize(
+    ("first", "begin_us"), [(0, 77), (500, 3_600_000_000)], ids=["starts again", "leaps"]
+)
+def test_how_late_the_last_frame_came_makes_nothing_late_on_a_new_clock(
+    first: int, begin_us: int
+) -> None:
+    pieces = at_pace([frame(i, 123 + 10_000 * i) for i in range(500)])
+    pieces[-1] = pieces[-1][0], pieces[-1][1] + 400 * MS
+    pieces += [(frame(first + i, begin_us + 10_000 * i), (8000 + 10 * i) * MS) for i in range(300)]
+    receiver, late_ns = Receiver(), list[int]()
+    for piece in pieces:
+        feed(receiver, piece)
+        late_ns += receiver.late_ns
+    assert max(late_ns) == late_ns[499] == 400 * MS
+    assert max(late_ns[500:]) < MS
+
+
+@pytest.mark.parametrize("at", [1, 50])
+@pytest.mark.parametrize("off_us", [-300_000, -5_000_000, 1_800_000_000])
+def test_a_clock_that_leaps_is_told_and_time_goes_on(at: int, off_us: int) -> None:
+    times_us = [10_000_000 + 10_000 * i + (off_us if i >= at else 0) for i in range(100)]
+    pieces = at_pace([frame(i, time_us) for i, time_us in enumerate(times_us)])
+    samples, faults = feed(Receiver(), *pieces)
+    assert faults == {Fault.CLOCK_JUMP: 1}
+    assert [s.time_s for s in samples] == pytest.approx([10.0 + 0.01 * i for i in range(100)])
+
+
+def test_what_could_not_be_used_before_a_new_start_is_not_missing_after_it() -> None:
+    before = [frame(i, 123 + 10_000 * i, (400.0,) * 10 if i == 499 else ZEROS) for i in range(500)]
+    after = [(frame(i, 77 + 10_000 * i), (8000 + 10 * i) * MS) for i in range(20)]
+    samples, faults = feed(Receiver(), *at_pace(before), *after)
+    assert faults == {Fault.BAD_VALUE: 1, Fault.RESTART: 1}
+    assert [s.samples_lost for s in samples] == [0] * 519
 
 
 @pytest.mark.parametrize("first", [100_000, 1_500_000_000, 2**31 + 50])
@@ -182,6 +243,14 @@ def test_a_description_that_is_lost_is_no_sample(rate_hz: int) -> None:
     assert faults == {Fault.LOST: 9 + 2}
     told = {round(s.time_s * rate_hz): s.samples_lost for s in samples if s.samples_lost}
     assert told == {55: 1, 61: 2}  # what is missing before the second may have been two samples
+
+
+def test_a_description_that_is_lost_after_a_pause_is_no_sample_either() -> None:
+    times = [(i, 10_000 * i + (1_000_000 if i >= 50 else 0)) for i in range(100)]
+    pieces = [(frame(i + (i >= 80), at_us), at_us * 1000) for i, at_us in times]
+    samples, faults = feed(Receiver(), *pieces)
+    assert faults == {Fault.LOST: 1}
+    assert sum(s.samples_lost for s in samples) == 0
 
 
 def test_frames_lost_while_the_clock_began_a_new_turn_are_lost() -> None:
@@ -342,6 +411,18 @@ def test_a_header_is_understood_as_programs_write_it(header: str) -> None:
     assert not faults
 
 
+def test_lines_whose_unit_is_named_late_lost_nothing() -> None:
+    """Their period is another one than it seemed before, and a doubtful time is counted once."""
+    receiver = Receiver(LineDecoder("us"))
+    feed(receiver, *at_pace([LINE.format(10 * i).encode() for i in range(50)]))
+    header = ",".join(["time_ms", *ANGLES]).encode() + b"\n"
+    doubtful = LINE.format(90_000_000).encode()
+    lines = [doubtful, header, *(LINE.format(10 * i).encode() for i in range(50, 100))]
+    samples, faults = feed(receiver, *((line, (500 + 10 * i) * MS) for i, line in enumerate(lines)))
+    assert faults == {Fault.COLUMNS: 1, Fault.BAD_VALUE: 1}
+    assert [s.samples_lost for s in samples] == [0] * 50
+
+
 def test_quoted_numbers_are_numbers() -> None:
     samples, faults = feed(
         Receiver(LineDecoder()), (LINE.format('"10"').replace("1.5", '"1.5"').encode(), 0)
@@ -470,6 +551,14 @@ def test_a_garbled_time_of_a_line_is_no_restart(garbled_ms: int) -> None:
     ]
     assert faults == {Fault.BAD_VALUE: 3, Fault.LOST: 3}
     assert [s.samples_lost for s in samples if s.samples_lost] == [1, 2]
+
+
+def test_lines_that_waited_while_a_link_stalled_have_their_own_times() -> None:
+    lines = [LINE.format(10 * i).encode() for i in range(600)]
+    pieces = [(line, max(i, 500 if i > 100 else 0) * 10 * MS) for i, line in enumerate(lines)]
+    samples, faults = feed(Receiver(LineDecoder()), *pieces)
+    assert [s.time_s for s in samples] == pytest.approx([i * 0.01 for i in range(600)])
+    assert not set(faults) - {Fault.DELAYED}
 
 
 def test_a_restarted_printer_of_lines_is_recognised() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgehip import Stream, load_model, open_source
@@ -310,13 +310,17 @@ def test_a_garbled_time_does_not_carry_the_replay_away(tmp_path: Path, garbled_u
 
 
 @pytest.mark.parametrize("noise", ["", "boot\n" * 500])
-def test_a_new_start_and_a_pause_in_a_file_of_lines(tmp_path: Path, noise: str) -> None:
+@pytest.mark.parametrize("period_us", [4_000, 10_000, 20_000])
+def test_a_new_start_and_a_pause_in_a_file_of_lines(
+    tmp_path: Path, noise: str, period_us: int
+) -> None:
     path = tmp_path / "walk.csv"
-    times_us = [60_000_000 + 10_000 * i for i in range(100)]
-    times_us += [5_000 + 10_000 * i for i in range(100)]
-    times_us += [31_000_000 + 10_000 * i for i in range(100)]
-    expected = [0.01 * i for i in range(200)]
-    expected += [1.99 + (31.0 - 0.995) + 0.01 * i for i in range(100)]
+    times_us = [60_000_000 + period_us * i for i in range(100)]
+    times_us += [5_000 + period_us * i for i in range(100)]
+    times_us += [31_000_000 + period_us * i for i in range(100)]
+    period_s = period_us / 1e6
+    expected = [period_s * i for i in range(200)]
+    expected += [expected[-1] + (31.0 - 0.005 - 99 * period_s) + period_s * i for i in range(100)]
     assert arrivals_s(path, times_us) == pytest.approx(expected)
     assert streamed(path).link.faults == {Fault.RESTART: 1}
     # Lines that are none are no reason to hold much.
@@ -328,9 +332,12 @@ def test_a_new_start_and_a_pause_in_a_file_of_lines(tmp_path: Path, noise: str) 
 
 
 @given(st.lists(st.integers(0, 2**33), max_size=50))
+@example([1, 2**32 - 10**6, 0])
 def test_whatever_the_times_the_replay_goes_forward(folder: Path, times_us: list[int]) -> None:
     came = arrivals_s(folder / "any.csv", times_us or [0])
     assert came == sorted(came)
-    # A second for each line that goes on as usual, and what the next line goes on from.
-    usual = [0 <= b - a <= 10**6 for a, b in itertools.pairwise(times_us)]
+    # A second for each line that goes on as usual, and what the next line goes on from; a counter
+    # of 32 bits goes on from its beginning.
+    steps_us = [b - a for a, b in itertools.pairwise(times_us)]
+    usual = [0 <= (step + 2**32 if step < -(2**31) else step) <= 10**6 for step in steps_us]
     assert came[-1] <= len(came) + 2**33 / 1e6 * sum(usual)

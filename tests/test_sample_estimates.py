@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edgehip import Pipeline, load_model, snapshot
 from edgehip.backends import Tensor
-from edgehip.channels import ANGLES, MIRROR, SIDES, Side
+from edgehip.channels import ANGLES, MIRROR, MUSCLES, SIDES, Side
 from edgehip.cues import Cues, parse_cue
 from edgehip.errors import ArgumentError, CueError, ModelInputError, SnapshotError
 from edgehip.estimators.cycle import CycleEstimator
@@ -26,6 +26,7 @@ from edgehip.events import (
 )
 from edgehip.model_card import RangeCard
 from edgehip.sinks.records import sample_record
+from edgehip.zero import Profile
 from tests.sample_model import KEEP, LeakyEngine, leaky_model, scored_model
 from tests.streams import Walk, synthetic_walk
 
@@ -105,10 +106,11 @@ def test_a_short_gap_is_bridged_in_time() -> None:
     walk = synthetic_walk(3.0, stand_s=0.3)
     kept = np.array([i for i in range(300) if i % 30 not in (7, 8, 9)])
     reference = traces(run(walk))[1]
-    outputs = traces(run(Walk(walk.time_s[kept], walk.angles_deg[kept])))[1]
+    bridged = run(Walk(walk.time_s[kept], walk.angles_deg[kept]))
+    outputs = traces(bridged)[1]
     error = np.sqrt(np.mean((outputs - reference[kept]) ** 2, axis=0)) / reference.std(axis=0)
     assert np.max(error) < 0.02
-    assert not any(Flag.WARMING_UP in e.flags for e in run(walk)[30:])
+    assert not any(Flag.WARMING_UP in e.flags for e in bridged[30:])
 
 
 def test_what_is_foreign_is_named() -> None:
@@ -139,7 +141,7 @@ def test_each_hip_has_its_spread_and_the_stranger_hip_the_score() -> None:
     walk = synthetic_walk(1.0, stand_s=0.3)
     walk.angles_deg[:, [0, 3]] = 2.0
     walk.angles_deg[40, 3] = 15.0  # left hip flexion: the mirrored body's right
-    walk.angles_deg[60, 0] = -90.0
+    walk.angles_deg[60, 0] = walk.angles_deg[70, 3] = -90.0
     estimates = run(walk, SampleEstimator(scored_model()))
     for estimate in estimates:
         for side in SIDES:
@@ -153,8 +155,25 @@ def test_each_hip_has_its_spread_and_the_stranger_hip_the_score() -> None:
     assert estimates[40].out_of_range_score == pytest.approx(1.5)
     assert estimates[40].out_of_range == ()
     assert Flag.OUT_OF_RANGE in estimates[40].flags
-    assert Flag.OUT_OF_RANGE in estimates[60].flags  # a score that is not a number
+    for place in (60, 70):  # a score of either hip that is not a number
+        assert Flag.OUT_OF_RANGE in estimates[place].flags
+    assert Flag.OUT_OF_RANGE not in estimates[80].flags
     assert run(walk)[30].out_of_range_score is None
+
+
+def test_samples_say_when_no_zero_is_taken_out() -> None:
+    model = load_model("hip-sample")
+    zero = model.card.zero
+    assert zero is not None
+    sample = next(synthetic_walk(0.5).samples())
+    for profile, lacks in (
+        (None, True),
+        (Profile("standing", zero.standing_deg, 300), False),
+        (Profile("strides", zero.stride_mean_deg, 10), zero.strength == 0.0),
+    ):
+        (told,) = Pipeline(None, sample_model=model, profile=profile).feed_sample(sample)
+        assert isinstance(told, HipSampleEstimate)
+        assert (Flag.NO_ZERO in told.flags) == lacks
 
 
 def test_a_spread_is_written_where_it_is_asked_for() -> None:
@@ -235,6 +254,7 @@ class _SlowEngine(LeakyEngine):
     """Forgets within 20 s only."""
 
     def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        self.calls += 1
         angles, hidden = inputs
         hidden = np.float32(0.9995) * hidden + np.float32(0.0005) * angles[0]
         forces = np.abs(hidden[:, None, [*range(10), *range(4)]])
@@ -247,18 +267,21 @@ def test_long_standing_ends_the_networks_memory_and_nobody_sees_it(cut: int | No
         cue = parse_cue(
             "hip_flexion_r > -1 Nm/kg"
         )  # which every sample that is trusted switches on
-        model = dataclasses.replace(leaky_model(), engine=_SlowEngine())
+        model = dataclasses.replace(leaky_model(), engine=engine)
         return Pipeline(None, sample_model=model, cues=[cue])
 
+    engine = _SlowEngine()
     pipeline = fresh()
     walk = synthetic_walk(30.0, stand_s=1.0, walk_s=5.0, pause_s=60.0, noise_deg=0.1)
-    events = []
+    events, calls = [], []
     for i, sample in enumerate(walk.samples()):
         if i == cut:  # while the fresh memory warms up
             saved = snapshot.save(pipeline)
             pipeline = fresh()
             snapshot.restore(pipeline, saved)
         events += pipeline.feed_sample(sample)
+        calls.append(engine.calls)
+    assert calls[-1] - calls[-101] == 200  # one memory for each hip, as ever
     samples = [event for event in events if isinstance(event, HipSampleEstimate)]
     assert not any(one.flags for one in samples[20:])
     assert [event.on for event in events if isinstance(event, CueChange)] == [True]
@@ -404,6 +427,50 @@ def test_no_peak_cue_rests_on_a_stride_that_holds_a_stop(pause_s: float) -> None
     trusted = [stride.confirmed_s for p, stride in enumerate(strides) if p not in doubted]
     assert set(ons) <= set(trusted)
     assert ons[0] == strides[1].confirmed_s
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("sign", "<>")
+def test_a_cue_on_peaks_looks_at_the_extremes_of_its_own_hips_strides(
+    side: Side, sign: str
+) -> None:
+    threshold = 0.3 if sign == ">" else -0.3
+    cue = parse_cue(f"peak hip_flexion_{side} {sign} {threshold} Nm/kg")
+    pipeline, found = Pipeline(_MODEL, cues=[cue]), list[HipEstimate | CueChange]()
+    for sample in synthetic_walk(8.0, stand_s=1.0).samples():
+        events = pipeline.feed_sample(sample)
+        found += [e for e in events if isinstance(e, HipEstimate | CueChange)]
+    (on,) = (event for event in found if isinstance(event, CueChange))
+    strides = [e for e in found if isinstance(e, HipEstimate) and e.side == side]
+    first = next(e for e in strides if Flag.FIRST_AFTER_GAP not in e.flags)
+    curve = first.moments_nm_per_kg["hip_flexion"]
+    assert curve.min() < -0.3 < 0.3 < curve.max()
+    assert (on.on, on.time_s) == (True, first.confirmed_s)
+    assert on.value == pytest.approx(curve.max() if sign == ">" else curve.min())
+
+
+def test_a_cue_looks_at_samples_or_at_strides() -> None:
+    """What only the other kind of estimate says switches nothing."""
+    cues = [parse_cue("iliopsoas_r > 10 N/kg"), parse_cue("peak glmed_r > 15 N/kg")]
+    pipeline = Pipeline(_MODEL, sample_model=leaky_model(), correct=False, cues=cues)
+    walk = synthetic_walk(8.0, stand_s=1.0)
+    events = [e for sample in walk.samples() for e in pipeline.feed_sample(sample)]
+    strides = [e for e in events if isinstance(e, HipEstimate)]
+    samples = [e for e in events if isinstance(e, HipSampleEstimate)]
+    assert max(e.forces_n_per_kg["iliopsoas"].max() for e in strides) > 10.0
+    assert max(e.forces_n_per_kg["r"][MUSCLES.index("glmed")] for e in samples) > 15.0
+    assert not any(isinstance(e, CueChange) for e in events)
+
+
+def test_a_cue_on_what_a_model_does_not_give_is_off() -> None:
+    cues = Cues([parse_cue("peak glmed_r > 1 N/kg")])
+    pipeline = Pipeline(_MODEL)
+    walk = synthetic_walk(8.0, stand_s=1.0)
+    events = [e for sample in walk.samples() for e in pipeline.feed_sample(sample)]
+    last = [e for e in events if isinstance(e, HipEstimate) and e.side == "r"][-1]
+    (on,) = cues.feed(last)
+    (off,) = cues.feed(dataclasses.replace(last, forces_n_per_kg={}))
+    assert (on.on, off.on, off.flags) == (True, False, (Flag.OUT_OF_RANGE,))
 
 
 @pytest.mark.parametrize("kind", ["slow", "gaps"])

@@ -281,6 +281,7 @@ def summary_of(recording: Recording, kind: Kind) -> Summary:
     ],
 )
 def test_each_recorded_walk_from_the_first_step_on(group: str, kind: Kind, least_f1: float) -> None:
+    assert recordings(group)
     for recording in recordings(group):
         summary = summary_of(recording, kind)
         assert summary.events > 30

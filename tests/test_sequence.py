@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgehip.events import Fault
-from edgehip.sequence import WINDOW, SequenceTracker
+from edgehip.sequence import FIRST, WINDOW, SequenceTracker
 
 PERIOD_US = 10_000
 MS = 1_000_000
@@ -59,12 +60,42 @@ def test_a_device_that_does_the_same_after_a_start_is_soon_seen_to_have_started(
     found = orders(walked(before), numbers, times_ns)
     assert found[Fault.RESTART] == 1
     assert found[Fault.DUPLICATE] <= 8 + 10 * interval_ms * 1000 / PERIOD_US
+    if before > first + FIRST:  # so far back no device repeats itself to zero
+        assert found[Fault.DUPLICATE] == 0
     assert found[Fault.DUPLICATE] + found[None] == 299
 
 
-def test_one_frame_sent_for_ever_is_no_new_device() -> None:
+@pytest.mark.parametrize("numbers", [[99] * 500, [98, *[99] * 499]])
+def test_one_frame_sent_for_ever_is_no_new_device(numbers: list[int]) -> None:
     times_ns = arrivals(500, 3_000 * MS, 1.0, 0.0)
-    assert orders(walked(100), [99] * 500, times_ns) == {Fault.DUPLICATE: 500}
+    assert orders(walked(100), numbers, times_ns) == {Fault.DUPLICATE: 500}
+
+
+def test_a_few_frames_sent_again_slowly_are_no_new_device() -> None:
+    """Over a link that has hardly come back, one at a time."""
+    times_ns = [3_000 * MS + i * 100 * MS for i in range(8)]
+    assert orders(walked(100), range(92, 100), times_ns) == {Fault.DUPLICATE: 8}
+
+
+def test_a_late_frame_that_comes_twice_is_late_once() -> None:
+    numbers = [0, 1, 3, 2, 2, 4]
+    found = orders(SequenceTracker(), numbers, arrivals(6, 0, 1.0, 0.0))
+    assert found == {None: 4, Fault.REORDERED: 1, Fault.DUPLICATE: 1}
+
+
+def test_what_was_lost_before_one_start_does_not_hide_the_next() -> None:
+    tracker = SequenceTracker()
+    # Of its first life much is lost; of the third, what was there first is not heard.
+    lives = [[0, *range(600, 700)], range(200), range(5, 200)]
+    found = [
+        [
+            tracker.feed(number, 1_000 * life + number * PERIOD_US, number * PERIOD_US * 1000)[0]
+            for number in numbers
+        ]
+        for life, numbers in enumerate(lives)
+    ]
+    assert found[1] == [Fault.RESTART, *[None] * 199]
+    assert found[2] == [Fault.RESTART, *[None] * 194]
 
 
 def test_what_was_lost_long_ago_does_not_hide_a_restart() -> None:

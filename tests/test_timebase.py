@@ -53,6 +53,14 @@ def test_before_ten_seconds_no_drift_is_claimed() -> None:
     assert timebase.drift_ppm == 0.0
 
 
+def test_nothing_arrives_before_it_is_sent() -> None:
+    timebase, rng = Timebase(), np.random.default_rng(6)
+    for t in np.arange(0.0, 30.0, 0.01).tolist():
+        received_ns = round((5.0 + t + rng.exponential(0.03)) * 1e9)
+        timebase.feed(t, received_ns)
+        assert timebase.host_ns(t) <= received_ns + 1
+
+
 def test_a_steadier_link_is_surer() -> None:
     rng = np.random.default_rng(0)
     steady = learn(0.0, 30.0, 100.0, rng.exponential(0.2, 3000))
@@ -126,6 +134,19 @@ def test_a_delay_that_grows_is_not_taken_for_drift(step_ms: float) -> None:
         assert timebase.host_ns(t) / 1e9 - 5.0 - t < 0.003 + 0.0006 * max(0.0, t - 15.0)
     (told_s,) = grown
     assert 15.0 < told_s < 19.0
+
+
+def test_a_small_delay_that_grows_after_long_is_not_forgotten_either() -> None:
+    """The clock's line begins at its last fastest pair, not at the first there ever was."""
+    timebase, grown = Timebase(), []
+    rng = np.random.default_rng(5)
+    for t in np.arange(0.0, 1000.0, 0.05).tolist():
+        delay_ms = rng.exponential(2.0) + (300.0 if t >= 880.0 else 0.0)
+        if timebase.feed(t, round((5.0 + t + delay_ms / 1e3) * 1e9)):
+            grown.append(t)
+        assert timebase.host_ns(t) / 1e9 - 5.0 - t < 0.010 + 0.0006 * max(0.0, t - 880.0)
+    (told_s,) = grown
+    assert 880.0 < told_s < 884.0
 
 
 @pytest.mark.parametrize("drift_ppm", [-15_000.0, -3_000.0, 3_000.0, 15_000.0])

@@ -8,14 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgehip import Stream, load_model, open_source
+from edgehip import Pipeline, Stream, load_model, open_source, snapshot
 from edgehip.channels import ANGLES
 from edgehip.errors import DeviceError, SourceError
-from edgehip.events import Chunk, HipEstimate, LinkChange, LinkState, PortOpened
-from edgehip.messages import Angles
+from edgehip.events import (
+    Chunk,
+    Flag,
+    HipEstimate,
+    HipSampleEstimate,
+    LinkChange,
+    LinkState,
+    PortOpened,
+)
+from edgehip.messages import Angles, Description
 from edgehip.sinks.recorder import Recorder
 from edgehip.wire import Frame, FrameDecoder, encode
+from tests.listed_source import ListedSource
 from tests.pty_device import PtyDevice
+from tests.sample_model import leaky_model
 from tests.streams import Walk, synthetic_walk
 
 
@@ -161,6 +171,65 @@ def test_what_two_devices_lose_is_a_share_of_what_both_sent(tmp_path: Path) -> N
     lost = len(gaps[0]) + len(gaps[1])
     assert summary.frames_lost == lost
     assert summary.loss_percent == pytest.approx(100 * lost / sent)
+
+
+def chunks(walk: Walk, drift_ppm: float = 0.0) -> list[Chunk]:
+    """Return both legs' frames as they come, the left one's on a clock that drifts."""
+    both = (
+        leg(walk, "r", drift_ppm=0.0, start_us=0),
+        leg(walk, "l", drift_ppm=drift_ppm, start_us=0),
+    )
+    pairs = zip(*both, strict=True)
+    return [
+        Chunk(frame, 10**9 + round(t * 1e9) + device * 10**6, device)
+        for pair in pairs
+        for device, (t, frame) in enumerate(pair)
+    ]
+
+
+def test_two_devices_that_say_what_they_measure_measure_all_together() -> None:
+    said = []
+    for device, side in enumerate("rl"):
+        channels = sum(1 << i for i, name in enumerate(ANGLES) if name.endswith(side))
+        described = Description(100.0, channels, f"{side} leg", "1")
+        said.append(Chunk(encode(described, 2**32 - 1, 0), 10**9, device))
+    source = ListedSource([*said, *chunks(synthetic_walk(6.0, stand_s=0.5))], devices=2)
+    with Stream(source, load_model()) as stream:
+        assert len(list(stream.estimates())) >= 6
+        assert stream.summary().frames_lost == 0
+
+
+def test_a_frame_that_one_leg_loses_costs_no_sample_of_the_other() -> None:
+    kept = [c for place, c in enumerate(chunks(synthetic_walk(6.0))) if place != 2 * 300 + 1]
+    with Stream(ListedSource(kept, devices=2), load_model()) as stream:
+        list(stream)
+        summary = stream.summary()
+    assert summary.faults == {"lost": 1, "unmatched": 1}  # the first, when the other had none yet
+    assert summary.samples == 599
+
+
+@pytest.mark.parametrize("cut", [1, 600, 1101])
+def test_a_state_of_two_devices_saved_and_resumed_changes_nothing(cut: int) -> None:
+    first, second, uncut = (Pipeline(None, sample_model=leaky_model(), devices=2) for _ in range(3))
+    sent = chunks(synthetic_walk(6.0, stand_s=0.5), 100.0)
+    del sent[1100:1110:2]  # the leading one's
+    expected = [event for chunk in sent for event in uncut.feed(chunk)]
+    events = [event for chunk in sent[:cut] for event in first.feed(chunk)]
+    snapshot.restore(second, snapshot.save(first))
+    events += [event for chunk in sent[cut:] for event in second.feed(chunk)]
+    assert [str(event) for event in events] == [str(event) for event in expected]
+    assert snapshot.save(second) == snapshot.save(uncut)
+
+
+def test_nothing_is_trusted_while_one_legs_clock_is_far_off() -> None:
+    walk = synthetic_walk(20.0, stand_s=0.5, noise_deg=0.1)
+    pipeline = Pipeline(None, sample_model=leaky_model(), devices=2)
+    events = [event for chunk in chunks(walk, 300_000.0) for event in pipeline.feed(chunk)]
+    (told,) = (event for event in events if isinstance(event, LinkChange))
+    assert "1.30 times as fast" in told.detail
+    later = [e for e in events if isinstance(e, HipSampleEstimate) and e.received_ns > told.at_ns]
+    assert len(later) > 100
+    assert all(Flag.OUT_OF_RANGE in each.flags for each in later)
 
 
 def test_what_one_device_sent_while_the_other_rested_is_counted(tmp_path: Path) -> None:

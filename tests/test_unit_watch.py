@@ -65,6 +65,14 @@ def test_the_sway_of_standing_is_no_walk_in_radians(
     assert seen_s(Walk(time_s, angles_deg)) is None
 
 
+@pytest.mark.parametrize(("hips", "knees"), [(0.3, 1.0), (3.0, 1.0), (1.0, 0.3), (1.0, 2.0)])
+def test_a_rhythm_that_is_no_bodys_walk_is_none_in_radians(hips: float, knees: float) -> None:
+    walk = synthetic_walk(20.0, noise_deg=0.1)
+    walk.angles_deg[:, [0, 3]] *= hips
+    walk.angles_deg[:, [6, 8]] *= knees
+    assert seen_s(in_radians(walk)) is None
+
+
 @pytest.mark.parametrize("cut", [None, 500, 900])
 def test_no_sample_in_radians_is_trusted(cut: int | None) -> None:
     def fresh() -> Pipeline:

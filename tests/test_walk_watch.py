@@ -12,7 +12,7 @@ from edgehip.cycles import MAX_STRIDE_S
 from edgehip.estimators.walk_watch import FROZEN_S, REST_S, WalkWatch
 from edgehip.events import CueChange, Flag, HipEstimate, HipSampleEstimate
 from edgehip.model import Model
-from edgehip.model_card import RangeCard
+from edgehip.model_card import RangeCard, ZeroCard
 from edgehip.pipeline import Event
 from edgehip.zero import Profile
 from tests.sample_model import leaky_model
@@ -92,6 +92,19 @@ def test_a_per_sample_model_alone_can_say_which_strides_it_knows(cadence_spm: fl
     assert len(flagged) == pytest.approx(100 * (20.0 - flagged[0]), abs=2)
     assert flagged[0] < STAND_S + 2.5 * MAX_STRIDE_S
     assert len(flagged_s(run(walk, None))) == 0
+
+
+@pytest.mark.parametrize("stride_s", [(1.2, 2.0), (0.5, 1.0)])
+def test_a_stride_must_be_of_a_duration_that_either_model_knows(
+    stride_s: tuple[float, float],
+) -> None:
+    walk = walk_of(10.0, stand_s=STAND_S)  # of 1.1 s, which the whole-cycle model knows
+    knows = leaky_model()
+    span = RangeCard(stride_s[:1], stride_s[1:])
+    card = dataclasses.replace(knows.card, ranges=knows.card.ranges | {"stride_s": span})
+    assert len(flagged_s(run(walk))) == 0
+    flagged = flagged_s(run(walk, MODEL, dataclasses.replace(knows, card=card)))
+    assert len(flagged) == pytest.approx(100 * (10.0 - flagged[0]), abs=2)
 
 
 def test_strides_that_move_like_nobodys_show_at_every_sample() -> None:
@@ -224,6 +237,13 @@ def test_a_posture_that_is_no_standing_is_out_of_range(hip: float, knee: float, 
     assert len(flagged_s(run(keeping(hip, knee, left), None))) == 600
 
 
+def test_what_is_doubted_for_two_reasons_is_flagged_once() -> None:
+    events = run(keeping(100.0, 0.0), None)  # beyond the model's range, and in no standing
+    assert {
+        e.flags.count(Flag.OUT_OF_RANGE) for e in events if isinstance(e, HipSampleEstimate)
+    } == {1}
+
+
 def test_who_measured_a_zero_stands_where_it_says() -> None:
     askew = keeping(30.0, 0.0)  # by how the sensors sit
     assert len(flagged_s(run(askew, None, load_model("hip-sample")))) == 600
@@ -233,6 +253,35 @@ def test_who_measured_a_zero_stands_where_it_says() -> None:
     pipeline = Pipeline(None, sample_model=leaky_model())
     pipeline.watch = watch
     events = [event for sample in askew.samples() for event in pipeline.feed_sample(sample)]
+    assert len(flagged_s(events)) == 0
+
+
+def test_who_measured_a_zero_walks_upright_however_the_sensors_sit() -> None:
+    walk = walk_of(8.0, stand_s=STAND_S)
+    askew_deg = np.zeros(10)
+    askew_deg[[0, 3]], askew_deg[[6, 8]] = 30.0, 20.0
+    walk.angles_deg[:] += askew_deg
+    pipeline = Pipeline(None, sample_model=leaky_model())
+    assert len(flagged_s(run(walk, None))) > 500
+    pipeline.watch.set_zero(Profile("standing", tuple(askew_deg.tolist()), 600))
+    events = [event for sample in walk.samples() for event in pipeline.feed_sample(sample)]
+    assert len(flagged_s(events)) == 0
+
+
+def test_without_a_zero_people_stand_as_the_model_says() -> None:
+    knows = leaky_model()
+    standing_deg = tuple(30.0 if "hip_flexion" in name else 0.0 for name in ANGLES)
+    zero = ZeroCard(standing_deg, (0.0,) * 10, 0.0)
+    model = dataclasses.replace(knows, card=dataclasses.replace(knows.card, zero=zero))
+    assert len(flagged_s(run(keeping(30.0, 0.0), None, model))) == 0
+    assert len(flagged_s(run(keeping(0.0, 0.0), None, model))) == 600
+
+
+def test_a_zero_of_strides_does_not_say_how_one_stands() -> None:
+    pipeline = Pipeline(None, sample_model=leaky_model())
+    pipeline.watch.set_zero(Profile("strides", (30.0,) * 10, 10))
+    still = walk_of(6.0, stand_s=60.0)
+    events = [event for sample in still.samples() for event in pipeline.feed_sample(sample)]
     assert len(flagged_s(events)) == 0
 
 
