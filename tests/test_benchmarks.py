@@ -13,6 +13,15 @@ from typing import Any
 import pytest
 
 from benchmarks.__main__ import PROGRAMS, Program, run_one
+from benchmarks.accuracy_claims import (
+    LABORATORY,
+    MEASURED,
+    OFFSETS,
+    Row,
+    better_than_peer,
+    loss_rows,
+    robust,
+)
 from benchmarks.arm64 import different
 from benchmarks.fault_kinds import CASES, OTHER_CASES, unlike
 from benchmarks.machine import ROOT, environment
@@ -55,6 +64,42 @@ def test_growth_ends_between_what_is_sustained_and_what_is_not() -> None:
     assert [row[0] for row in grown(try_it, (1, 4, 16, 64), 2)] == [1, 4, 16, 10, 13]
     assert [row[0] for row in grown(try_it, (1, 4), 2)] == [1, 4]
     assert [row[0] for row in grown(try_it, (12,), 9)] == [12, 6, 9, 10, 11]
+
+
+def accuracy_rows(cycle: float, peer: float, cycle_loss: float, peer_loss: float) -> list[Row]:
+    """Return the rows of one laboratory without forces."""
+    return [
+        {
+            "level": LABORATORY,
+            "of": "there",
+            "model": model,
+            "angles": angles,
+            "moments_r2": r2,
+            "forces_r2": None,
+        }
+        for model, measured, loss in (
+            ("hip-cycle", cycle, cycle_loss),
+            ("released mean", peer, peer_loss),
+        )
+        for angles, r2 in ((MEASURED, measured), (OFFSETS, measured - loss))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("figures", "is_better", "is_robust"),
+    [
+        ((0.9, 0.8, 0.01, 0.04), True, True),
+        ((0.9, 0.8, 0.02, 0.04), True, False),
+        ((0.7, 0.8, 0.01, 0.04), False, True),
+        ((0.9, 0.8, -0.01, 0.04), True, True),
+    ],
+)
+def test_what_is_claimed_of_accuracy_is_checked(
+    figures: tuple[float, float, float, float], is_better: bool, is_robust: bool
+) -> None:
+    rows = accuracy_rows(*figures)
+    assert better_than_peer(rows, ["hip-cycle"]).held is is_better
+    assert robust(loss_rows(rows, ["hip-cycle"])).held is is_robust
 
 
 def test_a_report_says_what_did_not_hold() -> None:

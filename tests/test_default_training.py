@@ -139,11 +139,11 @@ def test_people_left_out_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = batch(strides)
     parents = np.stack([strides.person, np.roll(strides.person, 5)], axis=1)
     poisoned = torch.from_numpy(np.isin(parents, list(hidden)).any(1))
-    teacher = TeacherStrides(shown.angles_deg, shown.loads, shown.stride_s, parents)
-    for part in (teacher.angles_deg, teacher.loads, teacher.stride_s):
+    teacher = TeacherStrides(shown, parents)
+    for part in (shown.angles_deg, shown.loads, shown.stride_s):
         part[poisoned] = torch.nan
-    assert not teacher.without(hidden).angles_deg.isnan().any()
-    for name in ("STUDENT", "CYCLE", "SAMPLE", "TAUGHT_SAMPLE"):
+    assert not teacher.without(hidden).strides.angles_deg.isnan().any()
+    for name in ("STUDENT", "CYCLE", "SAMPLE"):
         protocol = dataclasses.replace(getattr(default_train, name), steps=2, samples=80)
         monkeypatch.setattr(default_train, name, protocol)
     zero = ZeroCard((0.0,) * 10, (0.0,) * 10, 0.0)

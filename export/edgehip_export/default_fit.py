@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import numpy as np
@@ -46,10 +46,12 @@ class Protocol:
 STUDENT: Final = Protocol(steps=400, batch=64, weight_decay=1e-3)
 CYCLE: Final = Protocol(rate=2e-3)
 SAMPLE: Final = Protocol(
-    steps=400, teacher_share=0.3, augmentation=Augmentation(offset_deg=3.0, noise_deg=0.2)
+    steps=600, teacher_share=0.9, augmentation=Augmentation(offset_deg=3.0, noise_deg=0.2)
 )
-TAUGHT_SAMPLE: Final = replace(SAMPLE, steps=450, teacher_share=0.8)
-"""For a teacher that knows the people: most of what is learnt are its mixtures of them."""
+"""Its teacher knows the people: most of what is learnt are strides between and beyond them."""
+
+Lend = Callable[[int, torch.Generator], Batch]
+"""Gives so many closed cycles with a teacher's loads."""
 
 Network = TypeVar("Network", CycleNetwork, SampleNetwork)
 
@@ -65,14 +67,14 @@ class Pose:
 class Material:
     """What one network learns from: people's strides drawn with fair chances, and the teacher's."""
 
-    def __init__(self, strides: Strides, teacher: TeacherStrides) -> None:
+    def __init__(self, strides: Strides, lend: Lend) -> None:
         loads = np.concatenate([strides.moments, strides.forces], axis=-1)
         self.real = Batch(
             torch.from_numpy(close_cycles(strides.angles_deg)),
             torch.from_numpy(close_cycles(loads)),
             torch.from_numpy(strides.stride_s),
         )
-        self.taught = Batch(teacher.angles_deg, teacher.loads, teacher.stride_s)
+        self.lend = lend
         self.common_mean_deg = common_mean(strides)
         self._chance = torch.from_numpy(chances(strides))
 
@@ -87,7 +89,7 @@ class Material:
             protocol.augmentation,
             random,
         )
-        lent = self.lent(taught, random)
+        lent = self.lend(taught, random)
         whole = Batch(
             torch.cat([mixed.angles_deg, lent.angles_deg]),
             torch.cat([mixed.loads, lent.loads]),
@@ -95,24 +97,21 @@ class Material:
         )
         return disturb(whole, self.common_mean_deg, protocol.augmentation, random)
 
-    def lent(self, count: int, random: torch.Generator) -> Batch:
-        """Return some of the teacher's strides as they are."""
-        rows = torch.randint(len(self.taught.stride_s), (count,), generator=random)
-        return self.taught.take(rows)
 
-
-def fit_student(material: Material, protocol: Protocol, seed: int) -> Student:
+def fit_student(
+    teacher: TeacherStrides, common_mean_deg: Tensor, protocol: Protocol, seed: int
+) -> Student:
     """Return what says of strides what the teacher says, in eval mode."""
     torch.manual_seed(seed)
-    network, mean_deg = CycleNetwork(), material.common_mean_deg
-    set_scales(network, material.taught)
-    student = Student(network, mean_deg)
+    network = CycleNetwork()
+    set_scales(network, teacher.strides)
+    student = Student(network, common_mean_deg)
 
     def errors(random: torch.Generator) -> tuple[Tensor, Tensor]:
-        some = material.lent(protocol.batch, random)
+        some = teacher.lend(protocol.batch, random)
         return network.at_points(student(some.angles_deg, some.stride_s[:, None])), some.loads
 
-    return Student(_fit(network, errors, protocol, seed), mean_deg).eval()
+    return Student(_fit(network, errors, protocol, seed), common_mean_deg).eval()
 
 
 def fit_cycle(

@@ -59,7 +59,7 @@ class KernelProtocol:
     length: float = 0.8
     noise: float = 0.1
     person: float = 0.1
-    zero: float = 0.35
+    zero: float = 0.3
     pace: float = 0.2
     mechanics: float = 0.05
     student: float = 0.5

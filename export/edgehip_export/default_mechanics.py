@@ -38,7 +38,7 @@ CONTACT, STANCE = 0.5, 0.62
 
 GRAVITY_M_PER_S2 = 9.81
 
-TOWARDS_COMMON_MEAN = 0.5
+TOWARDS_COMMON_MEAN = 0.85
 """Share of a stride's mean angles taken for a habit of the laboratory or an error of the sensor."""
 
 SIGNALS = 2 * len(MOMENTS)

@@ -2,10 +2,9 @@
 
 The networks of Gait2Hip-60 saw sixty people no other source has. Their mean answer to mixtures of
 real people's strides, sensor recordings included, teaches a new network what that laboratory knows,
-on kinematics wider than the few labelled people's. Another teacher can label the same strides.
+on kinematics wider than the few labelled people's.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgehip.channels import MIRROR, SIDES, angles_of
+from edgehip_export.augmentation import Batch
 from edgehip_export.checkpoint import import_checkpoint
 from edgehip_export.default_zero import INVERTED
 from edgehip_export.strides import POINTS, Strides, close_cycles, resample
@@ -41,40 +41,21 @@ SMOOTHED = 9
 
 @dataclass(frozen=True)
 class TeacherStrides:
-    """``angles_deg`` (N, 180, 10), ``loads`` (N, 180, 17), ``stride_s`` (N,).
+    """N ``strides`` with the teacher's loads; ``parents`` (N, 2): whose movements were mixed."""
 
-    ``parents`` (N, 2) are the people whose strides were mixed.
-    """
-
-    angles_deg: Tensor
-    loads: Tensor
-    stride_s: Tensor
+    strides: Batch
     parents: NDArray[np.str_]
 
     def without(self, people: "set[str]") -> "TeacherStrides":
         """Return the strides to which none of these people lent a movement."""
         kept = ~np.isin(self.parents, list(people)).any(1)
         rows = torch.from_numpy(np.flatnonzero(kept))
-        return TeacherStrides(
-            self.angles_deg[rows], self.loads[rows], self.stride_s[rows], self.parents[kept]
-        )
+        return TeacherStrides(self.strides.take(rows), self.parents[kept])
 
-    def labelled_by(self, model: Callable[[Tensor, Tensor], Tensor]) -> "TeacherStrides":
-        """Return the same strides with the loads (N, 180, 17) that ``model`` gives them.
-
-        It is asked with angles (B, 180, 10) and durations (B, 1).
-        """
-        with torch.no_grad():
-            loads = [
-                model(angles, stride_s[:, None])
-                for angles, stride_s in zip(
-                    torch.split(self.angles_deg, BLOCK),
-                    torch.split(self.stride_s, BLOCK),
-                    strict=True,
-                )
-            ]
-        closed = torch.from_numpy(close_cycles(torch.cat(loads).numpy()))
-        return TeacherStrides(self.angles_deg, closed, self.stride_s, self.parents)
+    def lend(self, count: int, random: torch.Generator) -> Batch:
+        """Return some of the strides as they are."""
+        rows = torch.randint(len(self.parents), (count,), generator=random)
+        return self.strides.take(rows)
 
 
 def teacher_strides(
@@ -108,10 +89,9 @@ def teacher_strides(
     mixed = mean + (mixed - mean) * (1 + GAIN_SD * random.standard_normal((COUNT, 1, 10)))
     made = torch.from_numpy(mixed.astype(np.float32))
     duration = stride_s[first] + share * (stride_s[second] - stride_s[first])
+    loads = ask_released(data / "gait2hip60", made, TOWARDS_TEACHERS_ZERO)
     return TeacherStrides(
-        made,
-        ask_released(data / "gait2hip60", made, TOWARDS_TEACHERS_ZERO),
-        torch.from_numpy(duration.astype(np.float32)),
+        Batch(made, loads, torch.from_numpy(duration.astype(np.float32))),
         np.stack([person[first], person[second]], axis=1),
     )
 

@@ -35,7 +35,6 @@ from edgehip_export.default_fit import (
     CYCLE,
     SAMPLE,
     STUDENT,
-    TAUGHT_SAMPLE,
     Material,
     Pose,
     chances,
@@ -46,6 +45,7 @@ from edgehip_export.default_fit import (
 )
 from edgehip_export.default_foreign import cycle_score, sample_score
 from edgehip_export.default_kernel import KernelProtocol, fit_kernel
+from edgehip_export.default_lessons import Lessons
 from edgehip_export.default_mechanics import Mechanics
 from edgehip_export.default_movement import fit_movement
 from edgehip_export.default_sample import SampleNetwork, SampleStep
@@ -58,8 +58,8 @@ from edgehip_export.metrics import Errors
 from edgehip_export.strides import Strides, load_strides
 
 VERSION = "0.1.0"
-SAMPLE_NETWORKS = 4
-"""Whose answers the per-sample model averages: different seeds and teachers err differently."""
+SAMPLE_NETWORKS = 2
+"""Whose answers the per-sample model averages: networks of different seeds err differently."""
 
 MOVEMENTS = 24
 """Components of a stride's movement by which it is told from what training people do."""
@@ -105,9 +105,11 @@ class Workshop:
 
     def cycle_ensemble(self, strides: Strides, hidden: set[str]) -> CycleEnsemble:
         """Return a whole-cycle ensemble trained without the hidden people."""
-        material = Material(strides, self.teacher.without(hidden))
-        student = fit_student(material, STUDENT, self.seed)
-        mechanics = Mechanics(material.common_mean_deg)
+        teacher = self.teacher.without(hidden)
+        mean_deg = common_mean(strides)
+        student = fit_student(teacher, mean_deg, STUDENT, self.seed)
+        mechanics = Mechanics(mean_deg)
+        material = Material(strides, teacher.lend)
         network = fit_cycle(material, student, mechanics, CYCLE, self.seed)
         kernel = fit_kernel(strides, chances(strides), KernelProtocol(), mechanics, student)
         return CycleEnsemble(network, kernel).eval()
@@ -117,23 +119,14 @@ class Workshop:
     ) -> list[SampleNetwork]:
         """Return per-sample networks trained without the hidden people.
 
-        Each second one is taught by the released networks, which know sixty other people. The rest
-        are taught by a kernel without student, fitted to the same people, which errs less than what
-        a network makes of them alone.
+        The whole-cycle ensemble teaches them, which errs less than what they make of people alone.
         """
-        released = self.teacher.without(hidden)
-        mechanics = Mechanics(common_mean(strides))
-        kernel = fit_kernel(strides, chances(strides), KernelProtocol(), mechanics)
-        lessons = (
-            (Material(strides, released.labelled_by(kernel.estimate)), TAUGHT_SAMPLE),
-            (Material(strides, released), SAMPLE),
-        )
-        networks = []
-        for i in range(count):
-            material, protocol = lessons[i % len(lessons)]
-            pose, seed = self.pose(strides), self.seed + i
-            networks.append(fit_sample(material, pose, protocol, seed, look_ahead_s))
-        return networks
+        teacher = self.cycle_ensemble(strides, hidden)
+        lessons = Lessons(self.teacher.without(hidden), teacher)
+        material, pose = Material(strides, lessons.lend), self.pose(strides)
+        return [
+            fit_sample(material, pose, SAMPLE, self.seed + i, look_ahead_s) for i in range(count)
+        ]
 
     def cycle_estimator(self) -> Callable[[Strides, set[str]], Estimate]:
         """Return what trains a whole-cycle model on some people and estimates for others."""

@@ -1,0 +1,80 @@
+"""What is claimed of accuracy on people and laboratories no model saw, and whether it holds."""
+
+from typing import Final
+
+import numpy as np
+
+from benchmarks.report import Check
+
+Row = dict[str, str | float | None]
+"""A line of a table: whose errors they are, of which model and angles, and the errors."""
+
+OFFSET_SD_DEG: Final = 5.0
+LABORATORY: Final = "laboratory"
+EVERYBODY: Final = "everybody"
+MEASURED: Final = "as measured"
+OFFSETS: Final = "5 deg offsets"
+PEER: Final = "released mean"
+R2S: Final = ("moments_r2", "forces_r2")
+CYCLE: Final = "hip-cycle"
+SAMPLE: Final = "hip-sample"
+SHARE_OF_LOSS: Final = 1 / 3
+"""Of what the released networks' mean loses, at most so much is lost to wrong zeros."""
+
+
+def of_laboratories(found: list[Row], angles: str) -> dict[tuple[str, str], list[float]]:
+    """Return R2 of moments, and of forces where there are any, by model and laboratory."""
+    return {
+        (str(row["model"]), str(row["of"])): [
+            float(r2) for r2 in map(row.get, R2S) if r2 is not None
+        ]
+        for row in found
+        if row["level"] == LABORATORY and row["angles"] == angles
+    }
+
+
+def loss_rows(found: list[Row], own: list[str]) -> list[Row]:
+    """Return what wrong zeros cost in R2, and that beside what they cost the released mean."""
+    before, after = (of_laboratories(found, angles) for angles in (MEASURED, OFFSETS))
+    lost = {key: np.subtract(before[key], after[key]) for key in after}
+    rows: list[Row] = []
+    for (model, lab), loss in lost.items():
+        if model not in own:
+            continue
+        row: Row = {"of": lab, "model": model}
+        beside = lost[PEER, lab]
+        for name, place in (("moments", 0), ("forces", 1)):
+            known = place < len(loss)
+            row[f"{name}_loss"] = float(loss[place]) if known else None
+            row[f"{name}_loss_released"] = float(beside[place]) if known else None
+        row["largest_share"] = float((loss / beside).max())
+        rows.append(row)
+    return rows
+
+
+def better_than_peer(found: list[Row], own: list[str]) -> Check:
+    """Say whether every laboratory left out is served better than by the released mean."""
+    r2 = of_laboratories(found, MEASURED)
+    margin = {
+        (model, lab): float(np.min(np.subtract(value, r2[PEER, lab])))
+        for (model, lab), value in r2.items()
+        if model in own
+    }
+    model, lab = min(margin, key=lambda key: margin[key])
+    return Check(
+        "every laboratory left out is served better than by the released networks' mean",
+        margin[model, lab] > 0.0,
+        f"R2 is higher by at least {margin[model, lab]:.3f} ({model}, {lab})",
+    )
+
+
+def robust(losses: list[Row]) -> Check:
+    """Say whether wrong zeros cost the whole-cycle model a third of the released mean's loss."""
+    share = {str(r["of"]): float(r["largest_share"] or 0) for r in losses if r["model"] == CYCLE}
+    worst = max(share, key=lambda lab: share[lab])
+    return Check(
+        f"errors of {OFFSET_SD_DEG:.0f} degrees SD in every angle's zero cost {CYCLE} at most a "
+        "third of what they cost the released networks' mean, in every laboratory",
+        share[worst] <= SHARE_OF_LOSS,
+        f"{share[worst]:.2f} of it at most ({worst})",
+    )

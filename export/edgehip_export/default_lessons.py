@@ -1,0 +1,61 @@
+"""What a per-sample network is taught: strides as nobody walked them, and the loads they ask for.
+
+A network that saw only what people do answers strangely where a stranger differs from them. Here
+each angle is bent as nobody bends it, and what the whole-cycle model carries on with is learnt as
+well. Each batch is made afresh, so there is nothing to learn by heart.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgehip_export.augmentation import Augmentation, Batch, mix
+from edgehip_export.default_cycle import harmonics
+from edgehip_export.default_teacher import TeacherStrides
+from edgehip_export.strides import POINTS, close_cycles
+
+MIXTURE = Augmentation(mixed=0.8, beyond=0.6)
+GAIN_SD = 0.2
+"""Of the relative change of each angle's excursion."""
+
+BENT_DEG, BENDS = 3.0, 4
+"""SD of what is added to each angle's first harmonic, half of it to the second and so on."""
+
+STRIDE_S = (0.7, 2.0)
+
+
+class Lessons:
+    """Mixtures of strides, changed at random.
+
+    Parameters
+    ----------
+    strides
+        To mix; their loads are not used.
+    teacher
+        Returns loads (B, 180, 17) for angles (B, 180, 10) and durations (B, 1).
+    """
+
+    def __init__(
+        self, strides: TeacherStrides, teacher: Callable[[Tensor, Tensor], Tensor]
+    ) -> None:
+        self._strides = strides
+        self._teacher = teacher
+        waves = harmonics(np.linspace(0.0, 1.0, POINTS), 0, BENDS)[:, 1:]
+        size_deg = BENT_DEG / np.repeat(np.arange(1, BENDS + 1), 2)
+        self._waves_deg = torch.tensor(waves * size_deg, dtype=torch.float32)
+
+    def lend(self, count: int, random: torch.Generator) -> Batch:
+        """Return new strides."""
+        one, other = (self._strides.lend(count, random) for _ in range(2))
+        mixed = mix(one, other, MIXTURE, random)
+        channels = mixed.angles_deg.shape[-1]
+        gain = 1.0 + GAIN_SD * torch.randn(count, 1, channels, generator=random)
+        bend = torch.randn(count, 2 * BENDS, channels, generator=random)
+        mean = mixed.angles_deg.mean(1, keepdim=True)
+        angles = mean + (mixed.angles_deg - mean) * gain + self._waves_deg @ bend
+        stride_s = mixed.stride_s.clamp(*STRIDE_S)
+        with torch.no_grad():
+            loads = self._teacher(angles, stride_s[:, None])
+        return Batch(angles, torch.from_numpy(close_cycles(loads.numpy())), stride_s)
