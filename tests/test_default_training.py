@@ -15,6 +15,7 @@ from edgehip_export.default_evaluate import folds, zeroed
 from edgehip_export.default_fit import chances
 from edgehip_export.default_foreign import OutOfRangeScore, cycle_score, sample_score
 from edgehip_export.default_kernel import KernelProtocol, fit_kernel
+from edgehip_export.default_lessons import Lessons
 from edgehip_export.default_mechanics import Mechanics
 from edgehip_export.default_movement import fit_movement
 from edgehip_export.default_sample import RATE_HZ, SEEN, SampleNetwork, SampleStep
@@ -152,6 +153,28 @@ def test_people_left_out_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [workshop.cycle_ensemble(rest, hidden)(angles, stride_s[:, None])]
     found += [network(angles) for network in workshop.sample_networks(rest, hidden, 2)]
     assert all(loads.isfinite().all() for loads in found)
+
+
+def test_lessons_are_new_each_time_and_say_what_the_teacher_says_of_them() -> None:
+    strides = made_up({"a": 4, "b": 4})
+    shown = batch(strides)
+    parents = np.stack([strides.person, strides.person], axis=1)
+
+    def teacher(angles_deg: torch.Tensor, stride_s: torch.Tensor) -> torch.Tensor:
+        swing = torch.sin(torch.linspace(0.0, 2.0 * torch.pi, POINTS))[:, None]
+        return (angles_deg.std(1, keepdim=True) * swing / stride_s[:, None])[..., :1].expand(
+            -1, -1, OUTPUTS
+        )
+
+    lessons = Lessons(TeacherStrides(shown, parents), teacher)
+    random = torch.Generator().manual_seed(0)
+    first, second = lessons.lend(64, random), lessons.lend(64, random)
+    assert not torch.isclose(first.angles_deg, second.angles_deg).all(-1).any()
+    known = teacher(first.angles_deg, first.stride_s[:, None])
+    torch.testing.assert_close(first.loads, known, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(first.angles_deg[:, 0], first.angles_deg[:, -1], atol=1e-3, rtol=0)
+    spread = first.angles_deg.std(0).mean()
+    assert spread > 1.2 * shown.angles_deg.std(0).mean()
 
 
 def test_the_student_does_not_see_the_zero_of_the_angles() -> None:
