@@ -62,7 +62,7 @@ UNITS: Final = (
 )
 DRAWN: Final = (
     "mean over draws of one constant error per angle and person; largest share: of the released "
-    "networks' loss, below zero where errors helped"
+    "networks' loss, none where errors helped"
 )
 OFFSET_DRAWS: Final = 16
 PERSONAL_ZERO: Final = 0.5

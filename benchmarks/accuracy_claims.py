@@ -1,5 +1,6 @@
 """What is claimed of accuracy on people and laboratories no model saw, and whether it holds."""
 
+import math
 from typing import Final
 
 import numpy as np
@@ -47,9 +48,16 @@ def loss_rows(found: list[Row], own: list[str]) -> list[Row]:
             known = place < len(loss)
             row[f"{name}_loss"] = float(loss[place]) if known else None
             row[f"{name}_loss_released"] = float(beside[place]) if known else None
-        row["largest_share"] = float((loss / beside).max())
+        row["largest_share"] = max(map(share, loss.tolist(), beside.tolist()))
         rows.append(row)
     return rows
+
+
+def share(loss: float, beside: float) -> float:
+    """Return what share of another's loss a loss is: any is too much where the other had none."""
+    if loss <= 0.0:
+        return 0.0
+    return loss / beside if beside > 0.0 else math.inf
 
 
 def better_than_peer(found: list[Row], own: list[str]) -> Check:
@@ -70,11 +78,11 @@ def better_than_peer(found: list[Row], own: list[str]) -> Check:
 
 def robust(losses: list[Row]) -> Check:
     """Say whether wrong zeros cost the whole-cycle model a third of the released mean's loss."""
-    share = {str(r["of"]): float(r["largest_share"] or 0) for r in losses if r["model"] == CYCLE}
-    worst = max(share, key=lambda lab: share[lab])
+    shares = {str(r["of"]): float(r["largest_share"] or 0) for r in losses if r["model"] == CYCLE}
+    worst = max(shares, key=lambda lab: shares[lab])
     return Check(
         f"errors of {OFFSET_SD_DEG:.0f} degrees SD in every angle's zero cost {CYCLE} at most a "
         "third of what they cost the released networks' mean, in every laboratory",
-        share[worst] <= SHARE_OF_LOSS,
-        f"{share[worst]:.2f} of it at most ({worst})",
+        shares[worst] <= SHARE_OF_LOSS,
+        f"{shares[worst]:.2f} of it at most ({worst})",
     )

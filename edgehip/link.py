@@ -47,8 +47,12 @@ class LinkMonitor:
         return self._to(LinkState.LIVE, received_ns, "samples are coming")
 
     def news(self, change: LinkChange) -> LinkChange:
-        """Return what is news of a device, which makes no link live."""
-        return replace(change, state=self.state) if change.state is LinkState.LIVE else change
+        """Return what is news of a device: good news makes no link live, its next sample does."""
+        if change.state is LinkState.LIVE:
+            return replace(change, state=self.state)
+        if self.state is LinkState.LIVE:
+            self.state = change.state
+        return change
 
     def renamed(self, at_ns: int) -> LinkChange | None:
         """Note that what came so far was something else than was thought."""

@@ -131,11 +131,11 @@ class Receiver:
         elif frame.sequence is not None:
             yield from self._numbered(frame, frame.sequence, message, received_ns)
         elif isinstance(message, Description):
-            yield self._described(message)
+            yield self._noted(message)
         else:
             yield from self._line(frame, received_ns)
 
-    def _described(self, description: Description) -> Description:
+    def _noted(self, description: Description) -> Description:
         """Take in what a device says it is; its time may be a sample's, so no clock is read."""
         undescribed = tuple(name for name in ANGLES if name not in description.channel_names)
         self.state.missing_channels = self.state.undescribed_channels = undescribed
@@ -153,7 +153,7 @@ class Receiver:
         state.restarted |= fault is Fault.RESTART
         state.lost_untold += lost
         if isinstance(message, Description):
-            yield self._described(message)
+            yield self._noted(message)
             return
         if state.lost_untold:
             yield from self._lost(frame, sequence, received_ns)

@@ -89,7 +89,7 @@ _DAMAGE: Final = (
 def save(pipeline: Pipeline) -> str:
     """Return everything a pipeline remembers, as JSON.
 
-    A hundred kilobytes, a megabyte with both kinds of estimates.
+    A hundred kilobytes, over a megabyte with both kinds of estimates.
     """
     rooms = {name: _plain(room.state) for name, room in _rooms(pipeline).items()}
     return json.dumps(

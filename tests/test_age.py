@@ -22,6 +22,7 @@ from edgehip.events import (
     PortOpened,
     SourceItem,
 )
+from edgehip.link import LinkMonitor
 from edgehip.runtime import StreamEvent
 from tests.listed_source import ListedSource
 from tests.sample_model import leaky_model
@@ -90,6 +91,18 @@ def test_a_silent_link_is_stale_then_lost_and_holds_no_cue(
         changes = [e for e in found if isinstance(e, CueChange) and e.cue == cue]
         off = [e.flags for e in changes if not e.on and e.time_s < 8.0]
         assert off == [(Flag.LINK_DOWN,)] * len(between)
+
+
+def test_after_bad_news_of_a_device_the_next_sample_tells_that_the_link_is_live() -> None:
+    link = LinkMonitor()
+    link.sampled(1, 0)
+    away = LinkChange(LinkState.STALE, 1, "the left leg sends nothing")
+    assert link.news(away) == away
+    back = link.news(LinkChange(LinkState.LIVE, 2, "the left leg is back"))
+    assert back.state is LinkState.STALE
+    live = link.sampled(1, 3)
+    assert live is not None
+    assert live.state is LinkState.LIVE
 
 
 def test_a_device_that_says_nothing_at_first_is_told_once() -> None:

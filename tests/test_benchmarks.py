@@ -92,6 +92,8 @@ def accuracy_rows(cycle: float, peer: float, cycle_loss: float, peer_loss: float
         ((0.9, 0.8, 0.02, 0.04), True, False),
         ((0.7, 0.8, 0.01, 0.04), False, True),
         ((0.9, 0.8, -0.01, 0.04), True, True),
+        ((0.9, 0.8, 0.01, -0.04), True, False),
+        ((0.9, 0.8, -0.01, -0.04), True, True),
     ],
 )
 def test_what_is_claimed_of_accuracy_is_checked(

@@ -121,7 +121,7 @@ def test_a_device_is_greeted_again_ever_more_rarely_until_it_may_have_heard(
     until(lambda: link.outbox.dropped == 0)
     greeted_s: list[float] = []
     states = [
-        *(200 * [LinkState.WAITING] + 100 * [LinkState.LIVE]),
+        *(400 * [LinkState.WAITING] + 100 * [LinkState.LIVE]),
         *(10 * [LinkState.STALE] + 5 * [LinkState.LIVE] + 20 * [LinkState.STALE]),
         *(40 * [LinkState.LOST] + 100 * [LinkState.LIVE]),
     ]
@@ -133,7 +133,7 @@ def test_a_device_is_greeted_again_ever_more_rarely_until_it_may_have_heard(
         if port.heard().count(Start()) > before:
             greeted_s.append(now_s - 100.0)
     link.close()
-    silent, again, lost = [1.0, 3.0, 7.0, 15.0, 20.0], [31.0], [33.5, 37.5]
+    silent, again, lost = [1.0, 3.0, 7.0, 15.0, 25.0, 35.0, 40.0], [51.0], [53.5, 57.5]
     assert greeted_s == pytest.approx([*silent, *again, *lost])
 
 

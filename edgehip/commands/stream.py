@@ -284,7 +284,7 @@ def stream(
         stack.callback(shown.close)
         # First the one that hears of cues: a motor may follow them.
         links = list(dict.fromkeys(link for link in (target, device) if link is not None))
-        for link in links:
+        for link in reversed(links):  # what is entered last is closed first
             stack.callback(link.close)
         greeted = device if format_ == "frames" else None
         run = Run(streaming, shown, greeted, target, rate_hz, written)

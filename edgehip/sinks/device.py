@@ -42,6 +42,8 @@ RETRY_CUE_S: Final = 0.1
 GREET_AGAIN_S: Final = 1.0
 """After so long a silent device is greeted again, then after twice as long, and so on: many boards
 start again when their port is opened, and some do not while anything comes to their boot loader."""
+GREET_WITHIN_S: Final = 10.0
+"""No pause is longer: a board may be powered hours after the adapter it hangs on."""
 NO_PEAK: Final = Extremum(math.nan, math.nan)
 """Of an output the model does not give: "not known" on the wire."""
 
@@ -96,7 +98,8 @@ class DeviceLink:
         pause_s = GREET_AGAIN_S if is_live else self._greet_again_s
         if time.monotonic() - self._greeted_s >= pause_s:
             self.greet(rate_hz)
-            self._greet_again_s, self._unheard = 2 * pause_s, not is_live
+            self._greet_again_s = min(2 * pause_s, GREET_WITHIN_S)
+            self._unheard = not is_live
 
     def send(self, message: Message) -> None:
         """Queue one message."""

@@ -156,8 +156,8 @@ void EdgeHip::forgetAngles() {
 }
 
 void EdgeHip::write(size_t length) {
-  if (cut_) {
-    port_.write((uint8_t)0); // ends whatever the host heard before this frame
+  if (cut_ && port_.write((uint8_t)0) != 1) {
+    return; // nothing ends what the host heard before this frame, which would be lost with it
   }
   cut_ = port_.write(frame_, length) != length;
 }
