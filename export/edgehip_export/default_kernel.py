@@ -4,8 +4,8 @@ A Gaussian process (Rasmussen and Williams 2006, ch. 2) over whole strides. Its 
 sum of a linear part, which carries on where nobody has walked, and of a Gaussian one, which follows
 the training people where there are some. Strides of one person share what is that person's own, so
 that many strides of few people do not pass for many people. Expected before anybody is known is a
-share of the moments that mechanics makes, and with a student half of what the released networks
-say. How forces follow from mechanics is learnt, point by point.
+share of the moments that mechanics makes, and half of what the student says. How forces follow from
+mechanics is learnt, point by point.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
-from edgehip_export.default_cycle import GRID, back_to_points, grid_matrices
+from edgehip_export.default_cycle import GRID, grid_matrices
 from edgehip_export.default_features import PACE, pace
 from edgehip_export.default_mechanics import SIGNALS, Mechanics
 from edgehip_export.default_student import Student
@@ -77,7 +77,7 @@ class KernelCycle(nn.Module):
     mechanics
         What angles say of every body.
     student
-        Whose answer is expected in part; without one, mechanics alone is.
+        Whose answer is expected in part.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class KernelCycle(nn.Module):
         strides: int,
         protocol: KernelProtocol,
         mechanics: Mechanics,
-        student: Student | None,
+        student: Student,
     ) -> None:
         super().__init__()
         self.protocol = protocol
@@ -101,9 +101,7 @@ class KernelCycle(nn.Module):
         ):
             self.register_buffer(name, torch.zeros(shape))
         self.register_buffer("ramp", torch.linspace(-0.5, 0.5, POINTS)[:, None], persistent=False)
-        self.register_buffer("back", back_to_points(), persistent=False)
         self.ramp: Tensor
-        self.back: Tensor
         self.centre: Tensor
         self.sd: Tensor
         self.known: Tensor
@@ -118,15 +116,8 @@ class KernelCycle(nn.Module):
         signals: Tensor = self.mechanics(angles_deg, stride_s)
         learnt = (like @ self.weight + self.bias).reshape(-1, GRID, OUTPUTS)
         learnt = learnt + (signals[:, :, None] @ self.slope).squeeze(2)
-        if self.student is None:
-            return learnt
         told: Tensor = self.student(angles_deg, stride_s)
         return learnt + self.protocol.student * told
-
-    def estimate(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
-        """Return loads (B, 180, 17) at the stride's points, as for :meth:`forward`."""
-        loads: Tensor = self.back @ self(angles_deg, stride_s)
-        return loads
 
     def see(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return (B, SEEN), so scaled that two strides differ by their distance."""
@@ -151,7 +142,7 @@ def fit_kernel(
     chance: NDArray[np.float64],
     protocol: KernelProtocol,
     mechanics: Mechanics,
-    student: Student | None = None,
+    student: Student,
 ) -> KernelCycle:
     """Return a kernel fitted to some people; each stride counts as its ``chance`` (N,)."""
     member = KernelCycle(len(strides), protocol, mechanics, student)
