@@ -44,6 +44,7 @@ GREET_AGAIN_S: Final = 1.0
 start again when their port is opened, and some do not while anything comes to their boot loader."""
 GREET_WITHIN_S: Final = 10.0
 """No pause is longer: a board may be powered hours after the adapter it hangs on."""
+Greeting = Describe | Rate | Start
 NO_PEAK: Final = Extremum(math.nan, math.nan)
 """Of an output the model does not give: "not known" on the wire."""
 
@@ -71,8 +72,8 @@ class DeviceLink:
         self._cues: dict[int, Cue] = {}
         self._told: dict[int, tuple[Cue, float, bool]] = {}
         """Of each cue what was last written, when, and whether the port took it."""
-        self.refused = 0
-        """Frames, greetings apart, the port did not take (unplugged, or its buffer full)."""
+        self._meant = self._taken = 0
+        """Messages that were to go out, and that did, greetings apart: those are told anew."""
         self.outbox: Outbox[Message] = Outbox(
             "send", self._write, capacity=CAPACITY, states_first=True
         )
@@ -106,6 +107,7 @@ class DeviceLink:
         if isinstance(message, Cue):
             self._cues[message.cue] = message
             self._told.pop(message.cue, None)  # a repetition counts from when it is out
+        self._meant += not isinstance(message, Greeting)
         self.outbox.put(message, state_of=_state_of(message))
 
     def repeat_cues(self) -> None:
@@ -131,8 +133,8 @@ class DeviceLink:
 
     @property
     def dropped(self) -> int:
-        """Frames that never went out."""
-        return self.outbox.dropped + self.refused
+        """Messages, greetings apart, that never went out."""
+        return self._meant - self._taken
 
     def _write(self, message: Message) -> None:
         """Write a message as the next frame; in the outbox's thread."""
@@ -141,19 +143,16 @@ class DeviceLink:
         # Of a frame that was refused the beginning may be out: it is not to spoil this one.
         taken = self._target.write(DELIMITER + frame if self._broken_off else frame)
         self._broken_off = not taken
-        self.refused += not taken and not isinstance(message, Describe | Rate | Start)
+        self._taken += taken and not isinstance(message, Greeting)
         if isinstance(message, Cue):
             self._told[message.cue] = message, time.monotonic(), taken
 
 
 def _state_of(message: Message) -> str | None:
     """Return what a message tells the state of; ``Stop`` is none, it waits for what is before."""
-    match message:
-        case Cue():
-            return f"cue {message.cue}"
-        case Describe() | Rate() | Start():
-            return type(message).__name__
-    return None
+    if isinstance(message, Greeting):
+        return type(message).__name__
+    return f"cue {message.cue}" if isinstance(message, Cue) else None
 
 
 def flag_bits(flags: Iterable[Flag]) -> int:
