@@ -33,8 +33,8 @@ from edgehip.events import (
     LinkState,
     PortOpened,
     SourceItem,
-    flagged,
 )
+from edgehip.flags import flagged
 from edgehip.given import check_body, check_choice, plain_sample
 from edgehip.intake import Intake
 from edgehip.lines import LineDecoder

@@ -7,10 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from edgehip.channels import MOMENTS, MUSCLES, Side
-from edgehip.estimators.cycle import maximum, minimum
 from edgehip.events import (
     CueChange,
-    Extremum,
     Flag,
     HipEstimate,
     HipSampleEstimate,
@@ -28,6 +26,7 @@ from edgehip.messages import (
     Stop,
     side_code,
 )
+from edgehip.peaks import Extremum, maximum, minimum
 from edgehip.sinks.outbox import Outbox
 from edgehip.sources import Source
 from edgehip.wire import DELIMITER, encode
