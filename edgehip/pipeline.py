@@ -37,11 +37,12 @@ from edgehip.events import (
 from edgehip.flags import flagged
 from edgehip.given import check_body, check_choice, plain_sample
 from edgehip.intake import Intake
+from edgehip.line_order import order_in_time
 from edgehip.lines import LineDecoder
 from edgehip.link import FRESH_WITHIN_S, STALE_AFTER_S
 from edgehip.messages import Description
 from edgehip.model import Model
-from edgehip.receiver import fault_of_angles, order_in_time
+from edgehip.receiver import fault_of_angles
 from edgehip.segmentation import GaitSegmenter
 from edgehip.wire import FrameDecoder
 from edgehip.zero import Calibration, Method, ModelZero, Profile

@@ -24,6 +24,7 @@ from edgehip.estimators.unit_watch import UnitWatchState
 from edgehip.estimators.walk_watch import WalkWatchState
 from edgehip.events import Flag, HipSampleEstimate, JointAngleSample
 from edgehip.gait_curve import Curve
+from edgehip.line_order import LineOrderState
 from edgehip.lines import LineDecoderState
 from edgehip.merge import MergerState, Timed
 from edgehip.messages import Angles
@@ -36,7 +37,7 @@ from edgehip.timebase import TimebaseState
 from edgehip.wire import Frame, FrameDecoderState
 from edgehip.zero import Calibration, Profile
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 _CLASSES: Final[dict[str, Any]] = {
     cls.__name__: cls
     for cls in (
@@ -58,6 +59,7 @@ _CLASSES: Final[dict[str, Any]] = {
         JointAngleSample,
         LegState,
         LineDecoderState,
+        LineOrderState,
         MergerState,
         PaceState,
         PipelineState,
@@ -172,6 +174,7 @@ def _rooms(pipeline: Pipeline) -> dict[str, Any]:
         rooms |= {
             f"decoder {device}": receiver.decoder,
             f"sequence {device}": receiver.sequence,
+            f"lines {device}": receiver.lines,
             f"clock {device}": receiver.clock,
             f"timebase {device}": receiver.timebase,
             f"pace {device}": receiver.pace,

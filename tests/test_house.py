@@ -30,6 +30,7 @@ PURE = (
     "gait_curve",
     "given",
     "latency",
+    "line_order",
     "lines",
     "link",
     "merge",
