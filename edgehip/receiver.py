@@ -224,10 +224,9 @@ class Receiver:
         if news is not None:
             yield LinkChange(LinkState.LIVE, received_ns, news)
         yield JointAngleSample(time_s, angles_deg, received_ns, state.lost_before_next, late_ns)
-        if not state.samples and isinstance(self.decoder, LineDecoder):
-            assumed = self.decoder.assumed_columns
-            if assumed:
-                yield LinkChange(LinkState.LIVE, received_ns, assumed)
+        assumed = "" if state.samples else self.decoder.assumed_columns
+        if assumed:
+            yield LinkChange(LinkState.LIVE, received_ns, assumed)
         if not self.partial:
             state.missing_channels = ()
         state.lost_before_next = 0
