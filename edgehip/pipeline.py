@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
+from edgehip.calibration import Calibration
 from edgehip.channels import SIDES
 from edgehip.cues import Cue, Cues, check_voices
 from edgehip.cycles import CycleTracker
@@ -45,7 +46,7 @@ from edgehip.model import Model
 from edgehip.receiver import fault_of_angles
 from edgehip.segmentation import GaitSegmenter
 from edgehip.wire import FrameDecoder
-from edgehip.zero import Calibration, Method, ModelZero, Profile
+from edgehip.zero import Method, ModelZero, Profile
 
 STANDING_RESET_S: Final = 10.0
 """After so long without walking the per-sample model begins anew, before the next step comes, and

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from edgehip.calibration import Calibration
 from edgehip.cues import CuesState, CueState
 from edgehip.cycles import CycleTrackerState, FootState
 from edgehip.device_clock import DeviceClockState
@@ -35,7 +36,7 @@ from edgehip.segmentation import LegState, SegmenterState
 from edgehip.sequence import Repeats, SequenceState
 from edgehip.timebase import TimebaseState
 from edgehip.wire import Frame, FrameDecoderState
-from edgehip.zero import Calibration, Profile
+from edgehip.zero import Profile
 
 FORMAT: Final = 6
 _CLASSES: Final[dict[str, Any]] = {

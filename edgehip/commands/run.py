@@ -12,12 +12,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from edgehip.calibration import STANDING_S, STRIDES
 from edgehip.channels import SIDES
 from edgehip.commands.stream_options import StreamOptions
 from edgehip.errors import EdgehipError, ProfileError
 from edgehip.events import CueChange, HipEstimate, HipSampleEstimate, PortOpened
 from edgehip.runtime import Stream, StreamEvent
-from edgehip.sinks.device import DeviceLink, cue_message, estimate_message, sample_message
+from edgehip.sinks.device import DeviceLink
+from edgehip.sinks.device_messages import cue_message, estimate_message, sample_message
 from edgehip.sinks.output import Output
 from edgehip.sinks.profile_file import ProfileFile
 from edgehip.sinks.recorder import Recorder
@@ -136,7 +138,8 @@ def _unmeasured(path: Path, streaming: Stream) -> ProfileError | None:
     calibration = streaming.pipeline.state.calibration
     if calibration is None:
         return None
-    wants = "3 s of quiet standing" if calibration.method == "standing" else "10 whole strides"
+    is_standing = calibration.method == "standing"
+    wants = f"{STANDING_S:g} s of quiet standing" if is_standing else f"{STRIDES} whole strides"
     if streaming.pipeline.watch.is_frozen:
         wants += ", and no angle changes any more: see what measures them"
     return ProfileError(f"{path}: not written: the stream ended before there were {wants}")
