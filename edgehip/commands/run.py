@@ -1,15 +1,11 @@
-"""The loop of ``edgehip stream``: what each event is handed to, how it is stopped, and its end."""
+"""The loop of ``edgehip stream``: what each event is handed to, and what it all came to."""
 
-import contextlib
 import gc
 import math
-import signal
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from edgehip.calibration import STANDING_S, STRIDES
@@ -28,14 +24,6 @@ from edgehip.sources.replay import ReplaySource
 from edgehip.zero import NO_ZERO, Profile
 
 SWITCH_S: Final = 0.0005
-INSIST_S: Final = 3.0
-"""How long after the first Ctrl-C another one is taken for the same: the last estimates, the
-recording and the terminal need that time, and an interrupt in the middle of them would lose some.
-Who still has to insist then may break off what hangs."""
-ENDINGS: Final = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
-"""Ctrl-C, the system, and a terminal that goes away (Windows tells nothing of that)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,30 +129,8 @@ def _unmeasured(path: Path, streaming: Stream) -> ProfileError | None:
     is_standing = calibration.method == "standing"
     wants = f"{STANDING_S:g} s of quiet standing" if is_standing else f"{STRIDES} whole strides"
     if streaming.pipeline.watch.is_frozen:
-        wants += ", and no angle changes any more: see what measures them"
+        wants += (
+            ", and no angle changes any more: see what measures them, and that they come in tenths "
+            "of a degree or finer"
+        )
     return ProfileError(f"{path}: not written: the stream ended before there were {wants}")
-
-
-@contextlib.contextmanager
-def stopped_by_signals(streaming: Stream) -> Iterator[None]:
-    """End the stream at one of ENDINGS; one that comes :data:`INSIST_S` later acts as usual."""
-    stopped_s: float | None = None
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stopped_s
-        stopped_s = stopped_s or time.monotonic()
-        streaming.stop()
-        if time.monotonic() - stopped_s > INSIST_S:
-            signal.signal(number, before[signal.Signals(number)])
-            signal.raise_signal(number)
-
-    before = {number: signal.getsignal(number) for number in ENDINGS}
-    # What a shell started in the background is to ignore stays ignored.
-    before = {number: how for number, how in before.items() if how is not signal.SIG_IGN}
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

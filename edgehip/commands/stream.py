@@ -12,7 +12,8 @@ from edgehip.commands.complaint import complain
 from edgehip.commands.idle import refuse_idle
 from edgehip.commands.numbers import FiniteRange
 from edgehip.commands.paths import NamedPath
-from edgehip.commands.run import Run, stopped_by_signals
+from edgehip.commands.run import Run
+from edgehip.commands.signals import stopped_by_signals
 from edgehip.commands.stream_options import StreamOptions, one_or_two, voices, wanted_outputs
 from edgehip.errors import EdgehipError
 from edgehip.given import HEIGHT_M, MASS_KG
