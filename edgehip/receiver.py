@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edgehip.channels import ANGLES
-from edgehip.device_clock import DeviceClock
+from edgehip.device_clock import DeviceClock, Reading
 from edgehip.events import (
     BytesMissing,
     Chunk,
@@ -155,16 +155,14 @@ class Receiver:
         """
         state = self.state
         lost, state.lost_untold = state.lost_untold, 0
-        reading = frame.device_us, received_ns, frame.wrap_us
-        began_anew = self.clock.goes_back(*reading) or not self.clock.leaves_time_for(
-            lost, *reading
-        )
+        reading, clock = Reading(frame.device_us, received_ns, frame.wrap_us), self.clock
+        began_anew = clock.goes_back(reading) or not clock.leaves_time_for(lost, reading)
         if began_anew and not state.restarted:
             self.sequence.restart(sequence, frame.device_us)
             state.restarted = True
             return
         yield LinkFault(Fault.LOST, lost, received_ns)
-        if self.clock.is_next(*reading):
+        if clock.is_next(reading):
             return  # what is missing was a description
         state.lost_before_next += lost
         state.frames_since_reading += lost
@@ -181,9 +179,8 @@ class Receiver:
     def _placed(self, frame: Frame, frames: int | None, received_ns: int) -> Iterator[Received]:
         """Take angles that are in their place; ``frames`` as in :meth:`DeviceClock.feed`."""
         state = self.state
-        time_us, leapt = self.clock.feed(
-            frame.device_us, received_ns, frame.wrap_us, frames, state.restarted or state.renamed
-        )
+        reading = Reading(frame.device_us, received_ns, frame.wrap_us)
+        time_us, leapt = self.clock.feed(reading, frames, state.restarted or state.renamed)
         if state.restarted or leapt:
             fault = Fault.RESTART if state.restarted else Fault.CLOCK_JUMP
             yield LinkFault(fault, 1, received_ns)
