@@ -18,7 +18,15 @@ from edgehip_export.default_kernel import KernelCycle, KernelProtocol, fit_kerne
 from edgehip_export.default_lessons import Lessons
 from edgehip_export.default_mechanics import Mechanics
 from edgehip_export.default_movement import fit_movement
-from edgehip_export.default_sample import RATE_HZ, SEEN, SampleNetwork, SampleStep
+from edgehip_export.default_sample import (
+    RATE_HZ,
+    RECENT_S,
+    SEEN,
+    SampleNetwork,
+    SampleStep,
+    liveliness,
+    remember,
+)
 from edgehip_export.default_spread import COVERAGE, Spread, fit_spread
 from edgehip_export.default_student import Student
 from edgehip_export.default_teacher import TeacherStrides
@@ -350,13 +358,38 @@ def test_stepping_sample_by_sample_equals_the_whole_sequence() -> None:
     step = SampleStep(networks, spread, score).eval()
     angles = torch.randn(1, 200, 10).cumsum(1)
     whole = torch.stack([network(angles) for network in networks]).mean(0)
-    hidden, before = (torch.zeros(1, size) for size in step.state_sizes.values())
-    assert before.shape[1] == SEEN + 1
+    states = [torch.zeros(1, size) for size in step.state_sizes.values()]
     for i in range(angles.shape[1]):
-        moments, forces, *_, hidden, before = step(angles[:, i : i + 1], hidden, before)
+        moments, forces, _, _, _, *states = step(angles[:, i : i + 1], *states)
         torch.testing.assert_close(moments[0, 0], whole[0, i, :3], atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(forces[0, 0], whole[0, i, 3:].relu(), atol=1e-5, rtol=1e-4)
     assert forces.shape[-1] == len(MUSCLES)
+
+
+def test_how_lively_the_legs_were_of_late_is_known_from_the_first_sample_on() -> None:
+    recent = torch.zeros(1, SEEN + 1)
+    for _ in range(3):
+        recent = remember(recent, torch.full((1, SEEN), -2.0))
+        torch.testing.assert_close(
+            liveliness(recent), torch.full((1, SEEN), 2.0), atol=1e-3, rtol=0
+        )
+    still = remember(torch.zeros(1, SEEN + 1), torch.zeros(1, SEEN))
+    assert 0.0 < float(liveliness(still).max()) < 0.05
+    for _ in range(round(5 * RECENT_S * RATE_HZ)):
+        recent = remember(recent, torch.full((1, SEEN), 1.0))
+    torch.testing.assert_close(liveliness(recent), torch.ones(1, SEEN), atol=0.02, rtol=0)
+
+
+def test_a_past_that_is_only_remembered_leaves_the_answers_of_its_pace() -> None:
+    torch.manual_seed(0)
+    network = SampleNetwork(8).eval()
+    quick = 10.0 * torch.randn(1, 150, 10)
+    quiet = torch.cat([0.1 * quick[:, :100], quick[:, 100:]], 1)
+    loads = network(quick, 100)
+    assert loads.shape == (1, 50, OUTPUTS)
+    assert not torch.allclose(loads, network(quiet, 100), atol=1e-3)
+    still = torch.cat([quick[:, 100:101].expand(-1, 100, -1), quick[:, 100:]], 1)
+    assert not torch.allclose(network(still, 100), network(quick[:, 100:]), atol=1e-3)
 
 
 def test_a_mirrored_foot_path_is_the_other_foots() -> None:

@@ -18,7 +18,7 @@ from edgehip_export.default_mechanics import Mechanics
 from edgehip_export.default_sample import RATE_HZ, SampleNetwork
 from edgehip_export.default_student import Student
 from edgehip_export.default_teacher import TeacherStrides
-from edgehip_export.default_walks import walk, with_standing
+from edgehip_export.default_walks import walk_on, with_standing
 from edgehip_export.strides import Strides, close_cycles
 
 
@@ -29,6 +29,8 @@ class Protocol:
     ``teacher_share`` is the share of strides nobody walked, with a teacher's labels;
     ``standing_share`` that of walks that begin or end in standing. A sample network learns from
     ``samples`` in a row, of which the first ``warm_up`` do not count where it is already walking.
+    In a ``warm_share`` of batches up to ``past`` samples went before, at a pace that was another
+    by a factor (its logarithm's SD is ``pace``).
     """
 
     steps: int = 300
@@ -41,6 +43,9 @@ class Protocol:
     standing_share: float = 0.15
     samples: int = 220
     warm_up: int = 60
+    warm_share: float = 0.6
+    past: int = 400
+    pace: float = 0.15
 
 
 STUDENT: Final = Protocol(steps=400, batch=64, weight_decay=1e-3)
@@ -145,8 +150,12 @@ def fit_sample(
     def errors(random: torch.Generator) -> tuple[Tensor, Tensor]:
         batch = material.draw(protocol, random)
         strides = len(batch.stride_s)
+        warm = bool(torch.rand(1, generator=random) < protocol.warm_share)
+        past = int(torch.randint(1, protocol.past, (1,), generator=random)) if warm else 0
         phase = torch.rand(strides, generator=random)
-        angles, loads = walk(batch, phase, protocol.samples + late, RATE_HZ)
+        pace = torch.exp(protocol.pace * torch.randn(strides, generator=random))
+        length = past, protocol.samples + late
+        angles, loads = walk_on(batch, pace * batch.stride_s, phase, length, RATE_HZ)
         some = round(protocol.standing_share * strides)
         zero = 0.7 * protocol.augmentation.offset_deg
         standing = pose.angles_deg + zero * torch.randn(some, len(ANGLES), generator=random)
@@ -160,10 +169,10 @@ def fit_sample(
             torch.cat([part, whole[some:]])
             for part, whole in zip(stopped, (angles, loads), strict=True)
         )
-        wanted = loads[:, : protocol.samples].clone()
+        wanted = loads[:, past : past + protocol.samples].clone()
         # From a cold start only a standing person can be answered well at once.
-        wanted[some:, : protocol.warm_up] = torch.nan
-        return network(angles)[:, late:], wanted
+        wanted[0 if past else some :, : protocol.warm_up] = torch.nan
+        return network(angles, past)[:, late:], wanted
 
     return _fit(network, errors, protocol, seed)
 

@@ -1,7 +1,9 @@
 """The per-sample network: ten angles in, one hip's loads out at once, memory carried along.
 
-One gated recurrent layer (GRU) at :data:`RATE_HZ` on angles, on where they put the feet, and on how
-both change from sample to sample: time, which moments need, comes in through those differences.
+One gated recurrent layer (GRU) at :data:`RATE_HZ` on angles, on where they put the feet, on how
+both change from sample to sample, and on how lively each was of late. Time, which moments need,
+comes in through those differences; the walk's pace, which a short memory would have to guess,
+through their mean size.
 """
 
 from collections.abc import Sequence
@@ -20,6 +22,12 @@ OUTPUTS = len(MOMENTS) + len(MUSCLES)
 VELOCITY_SCALE = 6.0
 """Typical ratio (1/s) of an angle's rate of change to its own SD."""
 
+RECENT_S = 1.5
+"""Time constant of what was of late: longer than a stride, shorter than a walk at one pace."""
+
+STILL = 1e-4
+"""Added to each square: the root of nothing is infinitely steep, and denormal numbers are slow."""
+
 
 class SampleNetwork(nn.Module):
     """The network over whole sequences, as it is trained.
@@ -32,7 +40,7 @@ class SampleNetwork(nn.Module):
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
-        self.memory = nn.GRU(2 * SEEN, width, batch_first=True)
+        self.memory = nn.GRU(3 * SEEN, width, batch_first=True)
         self.leave = nn.Linear(width, OUTPUTS)
         for name, columns in (("seen", SEEN), ("target", OUTPUTS)):
             self.register_buffer(f"{name}_mean", torch.zeros(columns))
@@ -42,11 +50,19 @@ class SampleNetwork(nn.Module):
         self.target_mean: Tensor
         self.target_sd: Tensor
 
-    def forward(self, angles_deg: Tensor) -> Tensor:
-        """Return loads (B, T, 17) for angles (B, T, 10); forces may come out below zero."""
+    def forward(self, angles_deg: Tensor, past: int = 0) -> Tensor:
+        """Return loads (B, T - past, 17) for angles (B, T, 10); forces may come out below zero.
+
+        Of the first ``past`` samples nothing but how lively they were is remembered.
+        """
         seen = self.see(angles_deg)
         before = torch.cat([seen[:, :1], seen[:, :-1]], 1)
-        hidden, _ = self.memory(torch.cat([seen, self.change(seen, before)], -1))
+        change = self.change(seen, before)
+        recent = [torch.zeros(len(seen), SEEN + 1)]
+        for now in change.unbind(1):
+            recent.append(remember(recent[-1], now))
+        lively = liveliness(torch.stack(recent[1:], 1))
+        hidden, _ = self.memory(torch.cat([seen, change, lively], -1)[:, past:])
         return self.loads(hidden)
 
     def see(self, angles_deg: Tensor) -> Tensor:
@@ -64,12 +80,27 @@ class SampleNetwork(nn.Module):
         return loads
 
 
+def remember(recent: Tensor, change: Tensor) -> Tensor:
+    """Return what is known of late (B, 19) after one more change (B, 18).
+
+    That are running means of the squares and, to divide them by, of a 1 in each sample's place.
+    """
+    now = functional.pad(change * change + STILL, (0, 1), value=1.0)
+    return torch.lerp(recent, now, 1.0 / (RECENT_S * RATE_HZ))
+
+
+def liveliness(recent: Tensor) -> Tensor:
+    """Return the root mean square (..., 18) of the changes of late."""
+    return torch.sqrt(recent[..., :SEEN] / recent[..., SEEN:])
+
+
 class SampleStep(nn.Module):
     """One sample of several networks, whose answers are averaged, with explicit state.
 
-    The state is all zero at the beginning: ``hidden`` (1, N * width), and ``before`` (1, 19), the
-    sample before as the networks see it and a 1 that says there was one. The networks' weights lie
-    side by side: a call costs an engine more for each node of its graph than for the arithmetic.
+    The state is all zero at the beginning: ``hidden`` (1, N * width), ``before`` (1, 19), the
+    sample before as the networks see it and a 1 that says there was one, and ``recent`` (1, 19),
+    see :func:`remember`. The networks' weights lie side by side: a call costs an engine more for
+    each node of its graph than for the arithmetic.
 
     Parameters
     ----------
@@ -118,20 +149,23 @@ class SampleStep(nn.Module):
     @property
     def state_sizes(self) -> dict[str, int]:
         """Name and length of each state, in the order of the arguments and of the outputs."""
-        return {"hidden": self.networks * self.width, "before": SEEN + 1}
+        return {"hidden": self.networks * self.width, "before": SEEN + 1, "recent": SEEN + 1}
 
-    def forward(self, angles_deg: Tensor, hidden: Tensor, before: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        self, angles_deg: Tensor, hidden: Tensor, before: Tensor, recent: Tensor
+    ) -> tuple[Tensor, ...]:
         """Return moments, forces, the spread of each, the score, and the next states."""
         seen = self.first.see(angles_deg[:, 0])
         started = before[:, SEEN:]
         change = self.first.change(seen, before[:, :SEEN]) * started
-        features = torch.cat([seen, change], -1)
-        after = self._remember(features, hidden)
+        recent = remember(recent, change)
+        moves = torch.cat([seen, change], -1)
+        after = self._gate(torch.cat([moves, liveliness(recent)], -1), hidden)
         loads = (after @ self.weight_out + self.bias_out)[:, None]
         now = torch.cat([seen, torch.ones_like(started)], -1)
-        return (*self.answer(loads), self.score(features), after, now)
+        return (*self.answer(loads), self.score(moves), after, now, recent)
 
-    def _remember(self, features: Tensor, hidden: Tensor) -> Tensor:
+    def _gate(self, features: Tensor, hidden: Tensor) -> Tensor:
         """Return the next hidden state (Cho et al. 2014, as PyTorch has it), all networks' (1, -1).
 
         Gates are (networks, 3, width): reset, update, new.

@@ -1,5 +1,7 @@
 """Walking in real time, composed from cycles: steady, or out of standing, or into it."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -23,6 +25,20 @@ def walk(batch: Batch, phase: Tensor, samples: int, rate_hz: float) -> tuple[Ten
     time_s = torch.arange(samples) / rate_hz
     phases = phase[:, None] + time_s / batch.stride_s[:, None]
     return at_phase(batch.angles_deg, phases), at_phase(batch.loads, phases)
+
+
+def walk_on(
+    batch: Batch, earlier_s: Tensor, phase: Tensor, samples: tuple[int, int], rate_hz: float
+) -> tuple[Tensor, Tensor]:
+    """Return angles and loads of a walk whose strides took ``earlier_s`` (B,) for some samples.
+
+    From a phase (B,) on they take their own time, for some samples more.
+    """
+    past, now = samples
+    before = replace(batch, stride_s=earlier_s)
+    one = walk(before, phase - past / rate_hz / earlier_s, past, rate_hz)
+    other = walk(batch, phase, now, rate_hz)
+    return torch.cat([one[0], other[0]], 1), torch.cat([one[1], other[1]], 1)
 
 
 def with_standing(
