@@ -138,7 +138,17 @@ def test_people_are_known_by_their_strides_not_by_their_ids(
     others = write_cohort(tmp_path / "same-ids.npz", people=SIXTY[:20], seed=9)
     result = run(evaluate, model, others, *out)
     assert "60 strides of 20 people\n" in result.output
+    assert "20 of them have ids of people whom" in result.output
     assert "stored" not in result.output
+    elsewhere = write_cohort(tmp_path / "elsewhere.npz", people=["A1", "A2"])
+    assert "have ids" not in run(evaluate, model, elsewhere, *out).output
+    noise = np.random.default_rng(0).normal(0, 0.01, (60, 180, 10))
+    filtered = np.load(cohort)["X"] + noise.astype(np.float32)
+    for kept, people in ((everybody, 20), (~np.isin(who, tested), 16)):
+        path = part(cohort, tmp_path / "filtered.npz", kept, X=filtered)
+        result = run(evaluate, model, path, *out)
+        assert f"{people} of them have ids of people whom the model was trained" in result.output
+        assert "if they are the same people, filtered" in result.output
     trained = part(cohort, tmp_path / "trained.npz", ~np.isin(who, tested))
     message = "was trained on every one of its 16 people: give others"
     assert message in refused(evaluate, DatasetError, model, trained, *out)
@@ -149,7 +159,7 @@ def test_the_folder_of_an_evaluation_says_what_was_evaluated(
     tmp_path: Path, twenty: tuple[Path, Path]
 ) -> None:
     cohort, model = twenty
-    run(evaluate, model, cohort, "-o", tmp_path)
+    result = run(evaluate, model, cohort, "-o", tmp_path)
     about = json.loads((tmp_path / "metrics.json").read_text())
     provenance = load_trained(model).networks[0].provenance
     assert about["model"]["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
@@ -161,6 +171,12 @@ def test_the_folder_of_an_evaluation_says_what_was_evaluated(
     assert about["errors"]["pooled"]["RMSE"] == pytest.approx(
         provenance["test_metrics_overall"]["RMSE"], rel=1e-5
     )
+    assert about["cohort"]["unit"] == "Nm/kg"
+    assert "\nNm/kg  " in result.output
+    assert set(about["errors"]) >= {f"subject-mean, {c}" for c in ("slow", "med", "fast")}
+    for name, errors in about["errors"].items():
+        printed = [f"{errors[key]:.4f}" for key in ("RMSE", "MAE", "R2")]
+        assert figures(result, name) == printed
     with (tmp_path / "peaks.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["strides"] for row in rows] == ["12"] * 3
@@ -368,7 +384,9 @@ def test_a_bundled_model_is_brought_to_other_precisions(bundled: Path, tmp_path:
 
 
 def test_a_file_is_compared_with_all_it_wants_to_know(tmp_path: Path) -> None:
-    export_onnx(Tiny(), CARD, tmp_path / "tiny.onnx")
+    made = Tiny().requires_grad_(False)
+    made.forces.weight *= 10  # as large as a hip's, or its answers are no labels
+    export_onnx(made, CARD, tmp_path / "tiny.onnx")
     tiny, strides = load_model(tmp_path / "tiny.onnx"), normal_strides(4)
     known = {
         "body_height_m": np.linspace(0.6, 2.5, 4, dtype=np.float32),
@@ -377,8 +395,8 @@ def test_a_file_is_compared_with_all_it_wants_to_know(tmp_path: Path) -> None:
     forces = answers(tiny.engine.run, tiny.card, strides, known)["forces_n_per_kg"]
     arrays = cohort_arrays(people=SIXTY[:4], strides_each=1, target="forces") | {
         "X": strides,
-        "Y": forces * 290,
-        "weight_kg": np.full(4, 290.0),
+        "Y": forces * 70,
+        "weight_kg": np.full(4, 70.0),
         "height_m": known["body_height_m"],
         "speed_label": np.full(4, "uphill"),
     }

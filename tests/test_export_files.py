@@ -208,6 +208,10 @@ def test_a_file_of_another_model_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"made of another model that is also called .*--name"):
         export_model(other, tmp_path, ["onnx"], ["int8"], ["step"], labelled=FEW)
     assert exported.path.read_bytes() == before
+    exported.path.write_bytes(before[:100])
+    with pytest.raises(ModelFileError, match=r"truncated.*: remove it, or give another folder"):
+        export_model(one, tmp_path, ["onnx"], ["int8"], ["step"], labelled=FEW)
+    exported.path.unlink()
     (again,) = export_model(one, tmp_path, ["onnx"], forms=["step"], stride_s=1.3, labelled=FEW)
     assert load_model(again.path).card.rate_hz == pytest.approx(180 / 1.3)
 
