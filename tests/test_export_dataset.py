@@ -15,6 +15,7 @@ from edgehip_export import npz
 from edgehip_export.dataset import COLUMNS, read_cohort
 from edgehip_export.npz import read_npz, texts
 from edgehip_export.split import folds, hold_out
+from edgehip_export.trained import Target
 from tests.export_cohort import SIXTY, cohort_arrays, write_cohort
 
 PUBLISHED_TEST = [f"H{number:02d}" for number in (29, 56, 19, 25, 8, 18, 28, 51, 60, 40, 45, 6)]
@@ -122,12 +123,32 @@ def bad_nan() -> Any:
     return x
 
 
+def one_of(key: str, target: Target = "moments", times: float = 1.0) -> Any:
+    """Return a cohort's array with one person's in another unit or sign."""
+    arrays = cohort_arrays(target=target)
+    own = arrays["subject_id"] == "H03"
+    arrays[key][own] *= times
+    return arrays[key]
+
+
+def bent_the_other_way(name: str) -> Any:
+    x = cohort_arrays()["X"] + np.float32(20)
+    x[:, :, ANGLES.index(name)] *= -1
+    return x
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"X": None, "weight_kg": None}, r"lacks X, weight_kg; .*zenodo"),
         ({"X": bad_nan()}, r"1 of 24 strides, first in stride 4 \(subject H02\).*knee_angle_r"),
         ({"X": np.radians(cohort_arrays()["X"])}, r"looks like radians.*multiply it by 180 / pi"),
+        ({"X": one_of("X", times=np.pi / 180)}, r"1 of 8 people, first H03: X looks like radians"),
+        (
+            {"X": bent_the_other_way("knee_angle_l")},
+            r"knee_angle_l goes down to -[0-9.]+ in . of 8 people.* positive: multiply it by -1",
+        ),
+        ({"X": bent_the_other_way("knee_angle_r")}, "knee_angle_r goes down to"),
         ({"X": cohort_arrays()["X"][:, :101]}, r"X is of shape \(24, 101, 10\)"),
         ({"X": cohort_arrays()["X"][:, :, :9]}, "X has 9 columns, in_cols names 10"),
         ({"X": cohort_arrays()["X"][:20]}, "X has 20 strides, Y has 24"),
@@ -148,11 +169,22 @@ def bad_nan() -> Any:
         ({"X": cohort_arrays()["X"] * 1e30}, r"reaches .* a joint's angle lies within 360 degrees"),
         ({"X": cohort_arrays()["X"] * np.float64(1e300)}, "NaN or infinite"),
         ({"X": cohort_arrays()["X"] * 1j}, "X holds complex64 values, it must hold real numbers"),
-        ({"Y": cohort_arrays()["Y"] * 1000}, r"peak at .* Nm/kg, .*in Nm \(Nmm / 1000\)"),
+        ({"Y": cohort_arrays()["Y"] * 1000}, r"peak, in Nm/kg, at .*in Nm \(Nmm / 1000\)"),
         (
             {"target": "forces", "Y": cohort_arrays(target="forces")["Y"] * 100},
-            "more than the 200 N/kg of any walking hip",
+            "more than the 200 of any walking hip: Y must be in N$",
         ),
+        ({"Y": one_of("Y", times=1000)}, r"in 1 of 8 people, first H03: .*Y must be in Nm \(Nmm"),
+        ({"Y": one_of("Y", times=1 / 60)}, "in 1 of 8 people, first H03: .*already divided"),
+        (
+            {"target": "forces", "Y": one_of("Y", "forces", 1 / 60)},
+            "the forces peak, in N/kg, .*in 1 of 8 people, first H03: .*already divided",
+        ),
+        (
+            {"subject_id": np.array(["A"] * 20 + [np.nan, "B", "", "C"], dtype=object)},
+            "does not say who walked in 2 of 24 strides, first in stride 20",
+        ),
+        ({"subject_id": np.array([None] * 24)}, r"in subject_id\.npy a column holds something"),
         ({"Y": cohort_arrays()["Y"] / 70}, "already divided by body mass.*multiply it by"),
         ({"speed_label": np.array("slow")}, r"speed_label is of shape \(\)"),
     ],

@@ -86,7 +86,10 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[An
         if dtype.hasobject:
             if left > MOST_PICKLED_BYTES:
                 raise ValueError(f"{member.filename} holds more than a column of texts")
-            return _texts(file.read()).reshape(shape)
+            try:
+                return _texts(file.read()).reshape(shape)
+            except pickle.UnpicklingError as error:
+                raise ValueError(f"in {member.filename} {error}") from error
         if math.prod(shape) * dtype.itemsize != left:
             raise ValueError(f"{member.filename} states a shape that its bytes do not fill")
         array = np.frombuffer(file.read(), dtype)
