@@ -124,6 +124,26 @@ def test_folder_of_another_run_is_left_alone(tmp_path: Path, cohort: Cohort) -> 
         train(cohort, "lstm", tmp_path / "run", longer, SMALL)
 
 
+def test_a_model_that_no_run_made_is_not_taken_for_this_ones(
+    tmp_path: Path, cohort: Cohort
+) -> None:
+    train(cohort, "lstm", tmp_path / "run", QUICK, SMALL)
+    before = (tmp_path / "run" / "model.pt").read_bytes()
+    (tmp_path / "run" / "config.json").unlink()
+    with pytest.raises(TrainingError, match=r"run without its config\.json: give another folder"):
+        train(cohort, "lstm", tmp_path / "run", QUICK, SMALL)
+    assert (tmp_path / "run" / "model.pt").read_bytes() == before
+
+
+def test_a_run_keeps_the_versions_it_was_begun_with(tmp_path: Path, cohort: Cohort) -> None:
+    train(cohort, "lstm", tmp_path / "run", QUICK, SMALL)
+    config = tmp_path / "run" / "config.json"
+    older = config.read_text().replace('"torch": "', '"torch": "1.')
+    config.write_text(older)
+    train(cohort, "lstm", tmp_path / "run", QUICK, SMALL)
+    assert config.read_text() == older
+
+
 def test_a_state_that_is_not_this_runs_says_the_way_out(tmp_path: Path, cohort: Cohort) -> None:
     with pytest.raises(Stop):
         train(cohort, "lstm", tmp_path / "run", QUICK, SMALL, on_epoch=stopping)
