@@ -3,11 +3,13 @@
 import csv
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -182,6 +184,69 @@ def test_the_folder_of_an_evaluation_says_what_was_evaluated(
     assert [row["strides"] for row in rows] == ["12"] * 3
     for row in rows:
         assert float(row["lower_limit"]) < float(row["bias"]) < float(row["upper_limit"])
+
+
+def table(path: Path) -> dict[str, dict[str, str]]:
+    """Return a table's rows by their first cell."""
+    with path.open() as file:
+        return {next(iter(row.values())): row for row in csv.DictReader(file)}
+
+
+def by_hand(truth: NDArray[Any], answer: NDArray[Any]) -> list[str]:
+    off = answer - truth
+    r2 = 1 - (off**2).sum() / ((truth - truth.mean()) ** 2).sum()
+    return [f"{x:.4f}" for x in (np.sqrt((off**2).mean()), np.abs(off).mean(), r2)]
+
+
+def means(parts: Sequence[list[str]]) -> NDArray[Any]:
+    return np.array(parts, float).mean(axis=0)  # type: ignore[no-any-return]
+
+
+def test_every_table_agrees_with_a_computation_by_hand(
+    tmp_path: Path, twenty: tuple[Path, Path]
+) -> None:
+    cohort, model = twenty
+    run(evaluate, model, cohort, "-o", tmp_path)
+    about = json.loads((tmp_path / "metrics.json").read_text())
+    assert about["held_out_missing"] == 0
+    assert about["told_by"] == "strides"
+    arrays = np.load(cohort)
+    mine = np.isin(arrays["subject_id"], about["cohort"]["people"])
+    who, label = arrays["subject_id"][mine], arrays["speed_label"][mine]
+    truth = (arrays["Y"] / arrays["weight_kg"][:, None, None])[mine].astype(float)
+    with torch.no_grad():
+        module = load_trained(model).networks[0].module()
+        answer = module(torch.from_numpy(arrays["X"][mine])).numpy().astype(float)
+
+    def of_people(chosen: NDArray[Any], output: Any = slice(None)) -> dict[str, list[str]]:
+        parts = {str(p): chosen & (who == p) for p in np.unique(who[chosen])}
+        return {p: by_hand(truth[a][..., output], answer[a][..., output]) for p, a in parts.items()}
+
+    errors, subject_mean = ("RMSE", "MAE", "R2"), "subject_mean_"
+    everything = np.ones(len(who), bool)
+    rows = table(tmp_path / "metrics_per_subject.csv")
+    assert {p: [row[e] for e in errors] for p, row in rows.items()} == of_people(everything)
+    rows = table(tmp_path / "metrics_by_cadence.csv")
+    assert list(rows) == ["overall", "fast", "med", "slow"]
+    for cadence, row in rows.items():
+        parts = of_people(everything if cadence == "overall" else label == cadence)
+        found = [float(row[subject_mean + e]) for e in errors]
+        np.testing.assert_allclose(found, means(list(parts.values())), atol=2e-4)
+    for index, (name, row) in enumerate(table(tmp_path / "metrics_per_output.csv").items()):
+        assert [row[e] for e in errors] == by_hand(truth[..., index], answer[..., index]), name
+        found = [float(row[subject_mean + e]) for e in errors]
+        parts = of_people(everything, index)
+        np.testing.assert_allclose(found, means(list(parts.values())), atol=2e-4)
+    for index, row in enumerate(table(tmp_path / "peaks.csv").values()):
+        wanted, given = truth[..., index], answer[..., index]
+        highest = wanted.max(1).mean() >= -wanted.min(1).mean()
+        assert row["peak"] == ("max" if highest else "min")
+        peak = np.max if highest else np.min
+        off = peak(given, axis=1) - peak(wanted, axis=1)
+        half = 1.96 * off.std(ddof=1)
+        sizes = [peak(wanted, axis=1).mean(), off.mean(), off.mean() - half, off.mean() + half]
+        keys = ("reference_mean", "bias", "lower_limit", "upper_limit")
+        assert [float(row[key]) for key in keys] == pytest.approx(sizes, abs=6e-5)
 
 
 def test_names_with_signs_of_formulas_are_drawn(tmp_path: Path, moments: Path) -> None:

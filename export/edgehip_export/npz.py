@@ -148,7 +148,7 @@ def _texts(pickled: bytes) -> NDArray[Any]:
 
 
 def texts(array: NDArray[Any]) -> tuple[str, ...]:
-    """Return a column of texts, however it was stored.
+    """Return a column of texts without padding, however it was stored.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def texts(array: NDArray[Any]) -> tuple[str, ...]:
         If one is longer than :data:`LONGEST_TEXT`.
     """
     found = tuple(
-        item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)
+        (item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)).strip()
         for item in array.ravel().tolist()
     )
     if (longest := max(map(len, found), default=0)) > LONGEST_TEXT:
