@@ -278,6 +278,10 @@ def test_sixty_ids_hold_out_the_published_twelve() -> None:
     assert list(hold_out(everyone)) == PUBLISHED_TEST
 
 
+def test_a_fifth_of_any_cohort_is_held_out_and_somebody_always() -> None:
+    assert [len(hold_out(SIXTY[:people])) for people in (2, 7, 8, 12, 13)] == [1, 1, 2, 2, 3]
+
+
 def test_folds_are_the_published_ones() -> None:
     """The released data set has 12 strides a person, but for three people."""
     fewer = {"H17": 11, "H47": 10, "H52": 8}

@@ -15,8 +15,10 @@ from edgehip_export.dataset import Cohort, read_cohort
 from edgehip_export.file_digest import file_sha256
 from edgehip_export.fit import Recipe
 from edgehip_export.metrics import Errors, by_cadence, per_output, subject_mean
+from edgehip_export.networks import build
 from edgehip_export.progress_bar import ProgressBar
 from edgehip_export.safe_load import load_tensors
+from edgehip_export.split import folds, hold_out
 from edgehip_export.train import Progress, Protocol, train
 from edgehip_export.trained import TrainedModel, load_trained
 from tests.export_cohort import SIXTY, cohort_arrays, write_cohort
@@ -53,6 +55,94 @@ def test_defaults_are_the_published_protocol() -> None:
         split_seed=42,
         scale_targets=False,
     )
+
+
+def by_hand(
+    recipe: Recipe,
+    training: tuple[torch.Tensor, torch.Tensor],
+    validation: tuple[torch.Tensor, torch.Tensor] | None,
+    epochs: int,
+) -> tuple[dict[str, torch.Tensor], int, float]:
+    """Return the weights of a fit's best epoch, its number and its loss; or those of the last."""
+    torch.manual_seed(recipe.seed)
+    x, y = training
+    network = build("lstm", y.shape[-1], SMALL)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
+    best, least, kept = 0, float("inf"), network.state_dict()
+    for epoch in range(1, epochs + 1):
+        network.train()
+        order = torch.randperm(len(x))
+        for start in range(0, len(x), recipe.batch):
+            batch = order[start : start + recipe.batch]
+            optimiser.zero_grad()
+            loss = ((network(x[batch]) - y[batch]) ** 2).mean()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.gradient_clip)
+            optimiser.step()
+        if validation is None:
+            continue
+        network.eval()
+        losses = []
+        with torch.no_grad():
+            for start in range(0, len(validation[0]), recipe.batch):
+                part = slice(start, start + recipe.batch)
+                losses.append(((network(validation[0][part]) - validation[1][part]) ** 2).mean())
+        mean = float(torch.stack(losses).mean())
+        if mean < least - recipe.least_improvement:
+            best, least = epoch, mean
+            kept = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        elif epoch - best >= recipe.patience:
+            break
+    return (network.state_dict() if validation is None else kept), best, least
+
+
+@pytest.mark.parametrize("scale_targets", [False, True])
+def test_a_run_is_the_protocol_written_out(
+    tmp_path: Path, cohort: Cohort, scale_targets: bool
+) -> None:
+    recipe = Recipe(0.02, 0.5, 5, 14, 3, 0.004, 0.05, seed=24)
+    model = train(
+        cohort, "lstm", tmp_path, Protocol(recipe, 3, scale_targets=scale_targets), SMALL
+    ).networks[0]
+    pool = ~np.isin(cohort.subjects, hold_out(cohort.subjects))
+    x, y = (torch.from_numpy(values[pool]) for values in (cohort.angles_deg, cohort.per_kg))
+
+    def scaled(strides: torch.Tensor, over: torch.Tensor) -> torch.Tensor:
+        columns = over.flatten(0, 1)
+        return (strides - columns.mean(0)) / columns.std(0, correction=0)
+
+    def loads(strides: torch.Tensor, over: torch.Tensor) -> torch.Tensor:
+        return scaled(strides, over) if scale_targets else strides
+
+    with (tmp_path / "cv_metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    best_epochs = []
+    for row, (mine, others) in zip(rows, folds(cohort.subjects[pool], 3), strict=True):
+        validation = scaled(x[others], x[mine]), loads(y[others], y[mine])
+        training = scaled(x[mine], x[mine]), loads(y[mine], y[mine])
+        kept, best, least = by_hand(recipe, training, validation, recipe.most_epochs)
+        assert int(row["best_epoch"]) == best
+        assert float(row["best_val_loss"]) == pytest.approx(least, abs=6e-5)
+        network = build("lstm", 3, SMALL).eval()
+        network.load_state_dict(kept)
+        with torch.no_grad():
+            answer = network(validation[0])
+        if scale_targets:
+            columns = y[mine].flatten(0, 1)
+            answer = answer * columns.std(0, correction=0) + columns.mean(0)
+        rmse = float(((answer - y[others]) ** 2).mean().sqrt())
+        assert float(row["val_RMSE"]) == pytest.approx(rmse, abs=6e-5)
+        best_epochs.append(best)
+    final = by_hand(recipe, (scaled(x, x), loads(y, y)), None, sorted(best_epochs)[1])[0]
+    for name, tensor in final.items():
+        torch.testing.assert_close(model.weights[name], tensor, rtol=1e-3, atol=1e-4)
+    others_than_the_median = int(np.mean(best_epochs)), max(best_epochs), recipe.most_epochs
+    assert sorted(best_epochs)[1] not in others_than_the_median
+    low, high = model.angle_range_deg
+    np.testing.assert_array_equal(low, x.flatten(0, 1).amin(0))
+    np.testing.assert_array_equal(high, x.flatten(0, 1).amax(0))
 
 
 class Stop(BaseException):
