@@ -110,9 +110,14 @@ def twenty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return cohort, folder / "run" / "model.pt"
 
 
+def held(cohort: Path) -> dict[str, Any]:
+    with np.load(cohort) as arrays:
+        return dict(arrays)
+
+
 def part(cohort: Path, path: Path, kept: NDArray[Any], **changes: NDArray[Any]) -> Path:
     """Write some strides of a cohort, with other values."""
-    arrays = dict(np.load(cohort)) | changes
+    arrays = held(cohort) | changes
     strides = len(arrays["X"])
     np.savez(path, **{k: v[kept] if len(v) == strides else v for k, v in arrays.items()})
     return path
@@ -123,7 +128,7 @@ def test_people_are_known_by_their_strides_not_by_their_ids(
 ) -> None:
     cohort, model = twenty
     out = ("-o", tmp_path / "out")
-    who = np.load(cohort)["subject_id"]
+    who = held(cohort)["subject_id"]
     tested = load_trained(model).networks[0].provenance["test_subjects"]
     everybody, first = np.ones(len(who), bool), np.r_[True, who[1:] != who[:-1]]
     renamed = part(cohort, tmp_path / "renamed.npz", everybody, subject_id=np.char.add(who, "x"))
@@ -145,7 +150,7 @@ def test_people_are_known_by_their_strides_not_by_their_ids(
     elsewhere = write_cohort(tmp_path / "elsewhere.npz", people=["A1", "A2"])
     assert "have ids" not in run(evaluate, model, elsewhere, *out).output
     noise = np.random.default_rng(0).normal(0, 0.01, (60, 180, 10))
-    filtered = np.load(cohort)["X"] + noise.astype(np.float32)
+    filtered = held(cohort)["X"] + noise.astype(np.float32)
     for kept, people in ((everybody, 20), (~np.isin(who, tested), 16)):
         path = part(cohort, tmp_path / "filtered.npz", kept, X=filtered)
         result = run(evaluate, model, path, *out)
@@ -210,7 +215,7 @@ def test_every_table_agrees_with_a_computation_by_hand(
     about = json.loads((tmp_path / "metrics.json").read_text())
     assert about["held_out_missing"] == 0
     assert about["told_by"] == "strides"
-    arrays = np.load(cohort)
+    arrays = held(cohort)
     mine = np.isin(arrays["subject_id"], about["cohort"]["people"])
     who, label = arrays["subject_id"][mine], arrays["speed_label"][mine]
     truth = (arrays["Y"] / arrays["weight_kg"][:, None, None])[mine].astype(float)

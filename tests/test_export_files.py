@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from edgehip.errors import ModelFileError
 from edgehip.model import load_model
@@ -67,6 +68,44 @@ def test_lstm_cycle_in_tflite_is_a_loop_over_its_step(tmp_path: Path) -> None:
         assert exported.parity is not None
         assert exported.parity.size_ratio < ratio
         assert exported.path.stat().st_size < 2_000_000
+
+
+def test_a_file_is_measured_as_the_legend_says(tmp_path: Path) -> None:
+    _, card = cycle_form(model(tmp_path, "transformer", "moments", "forces"))
+    rng = np.random.default_rng(0)
+    names = {"moments_nm_per_kg": 3, "forces_n_per_kg": 14}
+    source, found, labels = (
+        {
+            name: (rng.normal(size=(3, 180, width)) * np.linspace(1, 9, width)).astype(np.float32)
+            for name, width in names.items()
+        }
+        for _ in range(3)
+    )
+
+    def answer(angles_deg: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        stride = [np.array_equal(angles_deg[0], one) for one in STRIDES].index(True)
+        return tuple(found[name][stride, None] for name in names)
+
+    known = {"forces_n_per_kg": labels["forces_n_per_kg"]}
+    measured = parity.measure(answer, "engine", card, b"12", 8, STRIDES, {}, source, known)
+    assert measured.size_ratio == 0.25
+    errors = []
+    for name in names:
+        off = (found[name] - source[name]).reshape(540, -1)
+        assert measured.max_error[name] == pytest.approx(np.abs(off).max())
+        errors.append((off.std(axis=0) / source[name].reshape(540, -1).std(axis=0)).mean())
+    assert errors[0] != pytest.approx(errors[1], rel=0.01)
+    assert measured.normalised_error == pytest.approx(max(errors), rel=0.01)
+    ((name, accuracy),) = measured.accuracy.items()
+    truth = labels[name]
+    spread = truth.var()
+    for one, r2, rmse in (
+        (found, accuracy.r2, accuracy.rmse),
+        (source, accuracy.r2_of_source, accuracy.rmse_of_source),
+    ):
+        squared = ((one[name] - truth) ** 2).mean()
+        assert (r2, rmse**2) == pytest.approx((1 - squared / spread, squared), rel=1e-4)
+    assert accuracy.r2_loss == accuracy.r2_of_source - accuracy.r2
 
 
 def test_a_graph_the_engine_refuses_is_not_written_and_the_others_are(tmp_path: Path) -> None:
