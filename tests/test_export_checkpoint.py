@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,14 @@ def test_two_of_a_kind_are_refused(tmp_path: Path) -> None:
     paths = [synthetic(tmp_path / name) for name in ("a.pt", "b.pt")]
     with pytest.raises(ModelFileError, match="2 networks are for moments"):
         import_checkpoints(paths)
+
+
+def test_networks_that_scale_otherwise_are_others(tmp_path: Path) -> None:
+    one = import_checkpoint(synthetic(tmp_path / "a.pt"))
+    assert replace(one).weights_sha256() == one.weights_sha256()
+    for name in ("angle_mean_deg", "angle_sd_deg", "target_mean", "target_sd"):
+        other = replace(one, **{name: getattr(one, name) + 1})
+        assert other.weights_sha256() != one.weights_sha256()
 
 
 @pytest.mark.parametrize("load", [import_checkpoint, load_trained])

@@ -254,6 +254,18 @@ def test_every_table_agrees_with_a_computation_by_hand(
         assert [float(row[key]) for key in keys] == pytest.approx(sizes, abs=6e-5)
 
 
+def test_an_export_is_judged_on_the_people_left_out(
+    tmp_path: Path, twenty: tuple[Path, Path]
+) -> None:
+    cohort, model = twenty
+    run(export, model, "-o", tmp_path, "--to", "onnx", "--form", "step", "--strides", cohort)
+    (report,) = json.loads((tmp_path / "lstm-moments-step.parity.json").read_text()).values()
+    stored = load_trained(model).networks[0].provenance["test_metrics_overall"]
+    found = report["parity"]["accuracy"]["moments_nm_per_kg"]
+    assert found["rmse_of_source"] == pytest.approx(stored["RMSE"], rel=1e-4)
+    assert found["r2"] == pytest.approx(stored["R2"], rel=1e-4)
+
+
 def test_names_with_signs_of_formulas_are_drawn(tmp_path: Path, moments: Path) -> None:
     cohort = write_cohort(tmp_path / "a$x_$b^{.npz", people=["A"], strides_each=2)
     result = run(evaluate, moments, cohort, "-o", tmp_path / "out")
@@ -479,6 +491,8 @@ def test_a_file_is_compared_with_all_it_wants_to_know(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "out" / "tiny.parity.json").read_text())
     accuracy = report["tiny-fp16.onnx"]["parity"]["accuracy"]["forces_n_per_kg"]
     assert accuracy["r2_of_source"] > 0.9999
+    result = run(evaluate, tmp_path / "tiny.onnx", told, "-o", tmp_path / "evaluated")
+    assert figures(result, "pooled")[-1] == "1.0000"
 
 
 def test_what_is_not_offered_is_said_and_the_rest_written(tmp_path: Path) -> None:

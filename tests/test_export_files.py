@@ -20,7 +20,7 @@ from edgehip_export.export import onnx_graph, run_module
 from edgehip_export.export_model import Labelled, Limits, export_graphs, export_model
 from edgehip_export.forms import cycle_form, step_form
 from edgehip_export.networks import CausalNetwork, unroll
-from edgehip_export.parity import normal_strides, normalised_error
+from edgehip_export.parity import Accuracy, Parity, normal_strides, normalised_error
 from edgehip_export.quantize import PRECISIONS, Inputs, Precision
 from edgehip_export.strides import resample
 from edgehip_export.trained import TrainedModel
@@ -238,6 +238,42 @@ def test_file_beyond_its_limit_is_not_written(tmp_path: Path) -> None:
         assert exported.path.exists() is written
         assert (exported.refusal is None) is written
     assert "is above 0.00%, the limit for int8" in str(strict.refusal("int8", exported.parity))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("precision", "near", "far"),
+    [("fp32", 1e-4, 2e-3), ("fp16", 2e-3, 1e-2), ("int8", 0.05, 0.1), ("int8-static", 0.05, 0.1)],
+)
+def test_limits_keep_what_answers_otherwise_from_being_written(
+    precision: Precision, near: float, far: float
+) -> None:
+    def refusal(error: float, r2: float = 0.8) -> str | None:
+        accuracy = {"moments_nm_per_kg": Accuracy(r2, 0.8, 0.1, 0.1)}
+        return Limits().refusal(precision, Parity("", 1, 1.0, {}, error, accuracy, 1.0, 1.0))
+
+    assert refusal(near) is None
+    assert refusal(near, 0.796) is None
+    assert "normalised error" in (refusal(far) or "")
+    assert "nan%" in (refusal(float("nan")) or "")
+    assert "0.0060 of R²" in (refusal(near, 0.794) or "")
+    assert "nan of R²" in (refusal(near, float("nan")) or "")
+
+
+def test_a_model_of_two_networks_knows_what_both_know(tmp_path: Path) -> None:
+    forces = synthetic(
+        tmp_path / "mf.pt",
+        target="forces",
+        mu_x=np.linspace(0, 20, 10).astype(np.float32),
+        sd_x=np.linspace(15, 4, 10).astype(np.float32),
+    )
+    both = import_checkpoints([forces, synthetic(tmp_path / "jm.pt")])
+    low, high = (torch.stack([n.angle_range_deg[side] for n in both.networks]) for side in (0, 1))
+    for _, card in (cycle_form(both), step_form(both, 1.1)):
+        known = card.ranges["angles_deg"]
+        assert known.low == pytest.approx(low.amax(0).tolist())
+        assert known.high == pytest.approx(high.amin(0).tolist())
+    assert not (low[0] > low[1]).all()
+    assert (low[0] > low[1]).any()
 
 
 def test_a_file_of_another_model_is_not_replaced(tmp_path: Path) -> None:
