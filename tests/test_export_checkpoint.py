@@ -86,6 +86,14 @@ def test_released_checkpoints_hold_out_the_published_subjects() -> None:
     assert trained.provenance["test_subjects"] == list(hold_out(sixty))
 
 
+def test_all_but_the_tested_trained_a_checkpoint(tmp_path: Path) -> None:
+    sixty = [f"H{number:02d}" for number in range(1, 61)]
+    tested = list(hold_out(sixty))
+    trained = import_checkpoint(synthetic(tmp_path / "a.pt", test_subjects=tested))
+    own = trained.provenance["training_subjects"]
+    assert own == [person for person in sixty if person not in tested]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_import_keeps_the_function(tmp_path: Path, family: str) -> None:
     path = synthetic(tmp_path / "a.pt", family)

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ModelInpu
 from edgehip.model import bundled_models, load_model
 from edgehip.model_report import describe
 from edgehip_export import parity
+from edgehip_export.acquaintance import Acquaintance, digests, meet, remember
 from edgehip_export.answers import answers
 from edgehip_export.commands import evaluate, export, import_, train
+from edgehip_export.dataset import read_cohort
 from edgehip_export.export import export_onnx
 from edgehip_export.parity import normal_strides, normalised_error
 from edgehip_export.progress_bar import ProgressBar
@@ -160,6 +163,27 @@ def test_people_are_known_by_their_strides_not_by_their_ids(
     message = "was trained on every one of its 16 people: give others"
     assert message in refused(evaluate, DatasetError, model, trained, *out)
     assert message in refused(export, DatasetError, model, *out, "--strides", trained)
+
+
+def test_whom_a_model_has_met_is_told_by_every_stride(tmp_path: Path) -> None:
+    cohort = read_cohort(write_cohort(tmp_path / "a.npz", people=["A", "B", "C"]))
+    model = {
+        "test_strides": remember(cohort, ["A"]),
+        "training_strides": remember(cohort, ["B"]),
+        "test_subjects": ["A"],
+        "training_subjects": ["B"],
+    }
+    assert meet(model, cohort) == Acquaintance(("A",), ("B",), ("C",), 0, 0, "strides")
+    subjects = np.where(cohort.subjects == "C", "C", "A and B")
+    joined = replace(cohort, subjects=subjects)
+    assert meet(model, joined) == Acquaintance((), ("A and B",), ("C",), 1, 0, "strides")
+    of_b = (cohort.subjects == "B")[:, None, None]
+    filtered = replace(cohort, angles_deg=cohort.angles_deg + np.float32(0.01) * of_b)
+    partly = meet(model, filtered)
+    assert partly == Acquaintance(("A",), (), ("B", "C"), 0, 1, "strides")
+    assert not any("have ids" in note for note in partly.notes())  # A alone is judged
+    nothing = np.zeros((1, 180, 10), np.float32)
+    assert digests(nothing) == digests(-nothing)
 
 
 def test_the_folder_of_an_evaluation_says_what_was_evaluated(

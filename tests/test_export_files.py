@@ -76,10 +76,12 @@ def test_a_file_is_measured_as_the_legend_says(tmp_path: Path) -> None:
     names = {"moments_nm_per_kg": 3, "forces_n_per_kg": 14}
     source, found, labels = (
         {
-            name: (rng.normal(size=(3, 180, width)) * np.linspace(1, 9, width)).astype(np.float32)
+            name: (rng.normal(size=(3, 180, width)) * np.linspace(1, 9, width) ** growth).astype(
+                "f4"
+            )
             for name, width in names.items()
         }
-        for _ in range(3)
+        for growth in (1, 2, 1)
     )
 
     def answer(angles_deg: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
