@@ -24,8 +24,10 @@ from edgehip_export.answers import answers
 from edgehip_export.commands import evaluate, export, import_, train
 from edgehip_export.dataset import read_cohort
 from edgehip_export.export import export_onnx
+from edgehip_export.export_model import Limits
 from edgehip_export.parity import normal_strides, normalised_error
 from edgehip_export.progress_bar import ProgressBar
+from edgehip_export.quantize import PRECISIONS
 from edgehip_export.split import hold_out
 from edgehip_export.trained import load_trained
 from tests.export_cohort import SIXTY, cohort_arrays, write_cohort
@@ -390,12 +392,19 @@ def test_trained_models_of_two_targets_make_one(tmp_path: Path) -> None:
     )
 
 
-def test_file_beyond_the_limit_is_named(tmp_path: Path, moments: Path) -> None:
+def test_file_beyond_the_limit_is_named(
+    tmp_path: Path, moments: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = (moments, "-o", tmp_path, "--to", "onnx", "--form", "step", "--precision", "int8")
     line = refused(export, ParityError, *words, "--error-limit", 1e-6)
     assert "1 of 1 files not written, first" in line
     assert "is above 0.00%, the limit for int8 (--error-limit and --any-error" in line
+    strict = Limits(dict.fromkeys(PRECISIONS, 1e-6))
+    monkeypatch.setattr("edgehip_export.commands.Limits", lambda: strict)
+    refused(export, ParityError, *words)
+    assert not list(tmp_path.glob("*.onnx"))
     assert run(export, *words, "--any-error").exit_code == 0
+    assert len(list(tmp_path.glob("*.onnx"))) == 1
 
 
 def test_bad_input_is_one_line(tmp_path: Path, moments: Path) -> None:
