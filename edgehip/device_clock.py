@@ -1,7 +1,7 @@
 """The device's clock: a wrapping counter made one steady time, across wraps, restarts and leaps."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 JUMP_S: Final = 1.0
 """A device clock that agrees neither with the host's nor with the frame count to this has leapt."""
@@ -14,6 +14,14 @@ FASTER: Final = 10.0
 """A device that has sent so many times as many frames as it could did not: it counts anew."""
 SAME_PERIODS: Final = 1.5
 """Of two samples that are less apart, in periods, none in between is missing."""
+
+
+class Reading(NamedTuple):
+    """A counter, when it arrived, and where it begins again (None if it never does)."""
+
+    raw_us: int
+    received_ns: int
+    wrap_us: int | None
 
 
 @dataclass(slots=True)
@@ -37,12 +45,7 @@ class DeviceClock:
         self.state = DeviceClockState()
 
     def feed(
-        self,
-        raw_us: int,
-        received_ns: int,
-        wrap_us: int | None,
-        frames: int | None,
-        restarted: bool = False,
+        self, reading: Reading, frames: int | None, restarted: bool = False
     ) -> tuple[int, bool]:
         """Return the steady time of a reading, and whether the clock leapt.
 
@@ -50,41 +53,36 @@ class DeviceClock:
 
         Parameters
         ----------
-        raw_us
-            The counter.
-        received_ns
-            Host time of arrival.
-        wrap_us
-            Where the counter begins again, or None if it never does.
+        reading
+            What the device's counter said.
         frames
             How many frames the device sent since the reading before, or None if nobody knows.
         restarted
             The device is known to have started again.
         """
         state = self.state
-        time_us, leapt = raw_us, False
+        time_us, leapt = reading.raw_us, False
         if state.last_us is not None:
-            device_us, host_us = self._elapsed_us(raw_us, received_ns, wrap_us)
+            device_us, host_us = self._elapsed_us(reading)
             leapt = not restarted and not self._plausible(device_us, host_us, frames)
             if restarted or leapt:
                 time_us = state.last_us + max(host_us, 1)
             else:
                 time_us = state.last_us + device_us
                 self._learn_period(device_us, frames)
-        state.last_raw_us, state.last_us, state.last_received_ns = raw_us, time_us, received_ns
+        state.last_raw_us, state.last_us = reading.raw_us, time_us
+        state.last_received_ns = reading.received_ns
         return time_us, leapt
 
-    def goes_back(self, raw_us: int, received_ns: int, wrap_us: int | None) -> bool:
+    def goes_back(self, reading: Reading) -> bool:
         """Say whether the counter is lower than it was, and no new turn of it explains that."""
         state = self.state
-        if state.last_us is None or raw_us >= state.last_raw_us:
+        if state.last_us is None or reading.raw_us >= state.last_raw_us:
             return False
-        device_us, host_us = self._elapsed_us(raw_us, received_ns, wrap_us)
+        device_us, host_us = self._elapsed_us(reading)
         return not 0 < device_us < host_us + JUMP_S * 1e6
 
-    def leaves_time_for(
-        self, frames: int, raw_us: int, received_ns: int, wrap_us: int | None
-    ) -> bool:
+    def leaves_time_for(self, frames: int, reading: Reading) -> bool:
         """Say whether a device can have sent so many frames since the last reading.
 
         By either clock: the host's stands still where a burst comes, the device's when it resets.
@@ -92,15 +90,15 @@ class DeviceClock:
         period_us = self._steady_period_us
         if period_us is None:
             return True
-        elapsed_us = max(self._elapsed_us(raw_us, received_ns, wrap_us))
+        elapsed_us = max(self._elapsed_us(reading))
         return frames * period_us < FASTER * elapsed_us + JUMP_S * 1e6
 
-    def is_next(self, raw_us: int, received_ns: int, wrap_us: int | None) -> bool:
+    def is_next(self, reading: Reading) -> bool:
         """Say whether a sample comes one period after the last, so that none is missing between."""
         period_us = self._steady_period_us
         if period_us is None:
             return False
-        device_us, _ = self._elapsed_us(raw_us, received_ns, wrap_us)
+        device_us, _ = self._elapsed_us(reading)
         return 0 < device_us < SAME_PERIODS * period_us
 
     def raw_us(self, time_us: int) -> int:
@@ -112,8 +110,9 @@ class DeviceClock:
         """The mean time between frames, or None while it is not known or seems to change."""
         return None if self.state.others else self.state.period_us
 
-    def _elapsed_us(self, raw_us: int, received_ns: int, wrap_us: int | None) -> tuple[int, int]:
+    def _elapsed_us(self, reading: Reading) -> tuple[int, int]:
         """Return the time since the last reading, by the device's clock and by the host's."""
+        raw_us, received_ns, wrap_us = reading
         host_us = (received_ns - self.state.last_received_ns) // 1000
         device_us = raw_us - self.state.last_raw_us
         if wrap_us is not None:

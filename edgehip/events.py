@@ -15,9 +15,9 @@ on the host's monotonic clock. Intervals are half-open: ``[start_s, end_s)``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -258,7 +258,7 @@ class Hop(StrEnum):
 
 
 class Flag(StrEnum):
-    """Why an estimate may be wrong."""
+    """Why an estimate may be wrong; when each is set says :mod:`edgehip.flags`."""
 
     FIRST_AFTER_GAP = "first_after_gap"
     """One of the first strides after a start, a pause, a gap or a reconnect."""
@@ -291,14 +291,6 @@ DISTRUST: Final = frozenset(
 )
 """An estimate with one of these flags switches nothing on, here or in a device, and a stride with
 one teaches nothing. The other flags are advice: they tell how an estimate could be better."""
-
-
-@dataclass(frozen=True, slots=True)
-class Extremum:
-    """A peak of a curve and its place in the gait cycle."""
-
-    value: float
-    gait_cycle_percent: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,16 +401,6 @@ class HipSampleEstimate:
         raise ArgumentError(
             f"no output {output!r}; there are: {', '.join(MOMENTS + MUSCLES)}, each with _l or _r"
         )
-
-
-Estimate = TypeVar("Estimate", HipEstimate, HipSampleEstimate)
-
-
-def flagged(estimate: Estimate, flag: Flag, when: bool) -> Estimate:
-    """Return an estimate with a flag, once, when it is to have it."""
-    if not when or flag in estimate.flags:
-        return estimate
-    return replace(estimate, flags=(*estimate.flags, flag))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from edgehip.channels import ANGLES
-from edgehip.events import (
-    BEGINNINGS,
-    JointAngleSample,
-    LinkFault,
-    SourceItem,
-)
+from edgehip.events import BEGINNINGS, JointAngleSample, LinkFault, SourceItem
 from edgehip.lines import LineDecoder
 from edgehip.merge import Merger
 from edgehip.receiver import Received, Receiver
@@ -72,20 +67,17 @@ class Intake:
     @property
     def unusable_header(self) -> str:
         """Why the lines of a device are not used any more, if its header is why."""
-        for receiver in self.receivers:
-            if receiver.decoder.unusable_header:
-                return receiver.decoder.unusable_header
-        return ""
+        return _first(receiver.decoder.unusable_header for receiver in self.receivers)
 
     @property
     def assumed_columns(self) -> str:
         """As what the lines of a device are read, if it sends some and no header said it."""
-        found = (
-            receiver.decoder.assumed_columns
-            for receiver in self.receivers
-            if isinstance(receiver.decoder, LineDecoder) and receiver.state.samples
-        )
-        return next(filter(None, found), "")
+        heard = (receiver for receiver in self.receivers if receiver.state.samples)
+        return _first(receiver.decoder.assumed_columns for receiver in heard)
+
+
+def _first(told: Iterable[str]) -> str:
+    return next(filter(None, told), "")
 
 
 def _of_none(missing: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -13,11 +13,11 @@ from typing import Final, Literal
 
 from edgehip.cycles import MAX_BRIDGED_GAP_S
 from edgehip.events import Fault, JointAngleSample, LinkChange, LinkFault, LinkState
+from edgehip.link import FRESH_WITHIN_S, STALE_AFTER_S
 
-WAIT_S: Final = 0.25
+WAIT_NS: Final = round(STALE_AFTER_S * 1e9)
 """How far one device may fall behind the other; what waited longer for it is dropped."""
-WAIT_NS: Final = round(WAIT_S * 1e9)
-BACK_NS: Final = WAIT_NS // 2
+BACK_NS: Final = round(FRESH_WITHIN_S * 1e9)
 """A device that fell behind is back once it is this near; at the limit itself it would come and go
 with every sample, and cues with it."""
 BRIDGE_NS: Final = round(MAX_BRIDGED_GAP_S * 1e9)
@@ -61,7 +61,7 @@ class Merger:
 
     Feed every sample of either device as it arrives, NaN where the device measures nothing. The
     result does not depend on how the two streams are interleaved, as long as neither falls behind
-    by more than :data:`WAIT_S`; a device that does is reported, once, and so is its return.
+    by more than :data:`WAIT_NS`; a device that does is reported, once, and so is its return.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ class Merger:
             found.append(LinkChange(LinkState.STALE, received_ns, detail))
 
     def _tidy(self, found: list[Merged]) -> None:
-        """Let nothing wait longer than :data:`WAIT_S`."""
+        """Let nothing wait longer than :data:`WAIT_NS`."""
         leading, others = self.state.waiting
         while leading and leading[0].host_ns < leading[-1].host_ns - WAIT_NS:
             self._drop(leading.popleft().sample, found)

@@ -67,7 +67,8 @@ CHANNELS_OF: Final[dict[str, tuple[str, ...]]] = {
     "force_spread_n_per_kg": MUSCLES,
 }
 """Names along the last axis of the tensors that have channels."""
-SCALARS: Final = ("stride_s", "body_height_m", "out_of_range_score")
+SCORE: Final = "out_of_range_score"
+SCALARS: Final = ("stride_s", "body_height_m", SCORE)
 """Tensors of one number, (1, 1)."""
 
 

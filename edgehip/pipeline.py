@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
+from edgehip.calibration import Calibration
 from edgehip.channels import SIDES
 from edgehip.cues import Cue, Cues, check_voices
 from edgehip.cycles import CycleTracker
@@ -33,18 +34,19 @@ from edgehip.events import (
     LinkState,
     PortOpened,
     SourceItem,
-    flagged,
 )
+from edgehip.flags import flagged
 from edgehip.given import check_body, check_choice, plain_sample
 from edgehip.intake import Intake
+from edgehip.line_order import order_in_time
 from edgehip.lines import LineDecoder
 from edgehip.link import FRESH_WITHIN_S, STALE_AFTER_S
 from edgehip.messages import Description
 from edgehip.model import Model
-from edgehip.receiver import fault_of_angles, order_in_time
+from edgehip.receiver import fault_of_angles
 from edgehip.segmentation import GaitSegmenter
 from edgehip.wire import FrameDecoder
-from edgehip.zero import Calibration, Method, ModelZero, Profile
+from edgehip.zero import Method, ModelZero, Profile
 
 STANDING_RESET_S: Final = 10.0
 """After so long without walking the per-sample model begins anew, before the next step comes, and

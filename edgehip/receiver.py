@@ -1,13 +1,12 @@
 """From bytes to samples: decodes, places in order, and gives each sample its steady time."""
 
 import math
-from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from edgehip.channels import ANGLES
-from edgehip.device_clock import DeviceClock
+from edgehip.device_clock import DeviceClock, Reading
 from edgehip.events import (
     BytesMissing,
     Chunk,
@@ -20,6 +19,7 @@ from edgehip.events import (
     PortOpened,
     SourceItem,
 )
+from edgehip.line_order import LineOrder
 from edgehip.lines import LineDecoder
 from edgehip.messages import Angles, Description
 from edgehip.pace import Pace
@@ -29,17 +29,6 @@ from edgehip.wire import Frame, FrameDecoder
 
 MAX_ANGLE_DEG: Final = 180.0
 """No joint angle of a walking person lies beyond."""
-LINE_GAP_PERIODS: Final = 1.5
-"""Text lines carry no sequence number: a pause longer than so many periods counts as loss."""
-LINE_REORDER_US: Final = 1_000_000
-"""A line whose time lies further back comes from a device that started again, if the next line's
-goes on from it: a digit may be garbled."""
-LINE_DOUBT_US: Final = 100_000
-"""A time further ahead is believed on the same condition: else all that follow would seem late."""
-LINE_PERIODS: Final = 15
-"""Intervals whose median is the period: a late line and the early one after it do not move it."""
-LINE_GAP_LIMIT: Final = 1000
-"""A longer pause is a device that stopped sending, not so many lost lines."""
 
 Received = JointAngleSample | Description | LinkFault | LinkChange
 
@@ -59,10 +48,6 @@ class ReceiverState:
     """Text lines have other columns since the last sample."""
     opening: bool = False
     """Nothing has come since the port was opened, or bytes were dropped."""
-    doubted: tuple[Frame, int] | None = None
-    """A text line whose time nothing confirms yet, and when it came."""
-    line_steps_us: deque[int] = field(default_factory=lambda: deque(maxlen=LINE_PERIODS))
-    last_time_us: int | None = None
     missing_channels: tuple[str, ...] = ()
     """Angles the device said, or showed in its last sample, that it does not measure."""
     undescribed_channels: tuple[str, ...] = ()
@@ -88,6 +73,7 @@ class Receiver:
         self.partial = partial
         self.decoder = decoder or FrameDecoder()
         self.sequence = SequenceTracker()
+        self.lines = LineOrder()
         self.clock = DeviceClock()
         self.timebase = Timebase()
         self.pace = Pace()
@@ -119,7 +105,8 @@ class Receiver:
             if not isinstance(frame, LinkFault):
                 yield from self._frame(frame, chunk.received_ns)
             elif frame.fault is Fault.COLUMNS:
-                yield from self._forget_lines()
+                yield from self.lines.reset()
+                state.renamed, state.lost_before_next = True, 0
                 yield frame
             elif not opening:
                 yield frame
@@ -168,79 +155,45 @@ class Receiver:
         """
         state = self.state
         lost, state.lost_untold = state.lost_untold, 0
-        reading = frame.device_us, received_ns, frame.wrap_us
-        began_anew = self.clock.goes_back(*reading) or not self.clock.leaves_time_for(
-            lost, *reading
-        )
+        reading, clock = Reading(frame.device_us, received_ns, frame.wrap_us), self.clock
+        began_anew = clock.goes_back(reading) or not clock.leaves_time_for(lost, reading)
         if began_anew and not state.restarted:
             self.sequence.restart(sequence, frame.device_us)
             state.restarted = True
             return
         yield LinkFault(Fault.LOST, lost, received_ns)
-        if self.clock.is_next(*reading):
+        if clock.is_next(reading):
             return  # what is missing was a description
         state.lost_before_next += lost
         state.frames_since_reading += lost
 
     def _line(self, line: Frame, received_ns: int) -> Iterator[Received]:
-        """Take a text line, which has only its time to be placed by, once that can be believed."""
-        state = self.state
-        doubted, state.doubted = state.doubted, None
-        goes_on = False
-        if doubted is not None:
-            goes_on = 0 < line.us_after(doubted[0].device_us) <= LINE_REORDER_US
-            if goes_on:
-                yield from self._timed(*doubted)
-            else:
-                yield LinkFault(Fault.BAD_VALUE, 1, doubted[1])
-        step_us = self._line_step_us(line)
-        if goes_on or step_us is None or -LINE_REORDER_US <= step_us <= LINE_DOUBT_US:
-            yield from self._timed(line, received_ns)
-        else:
-            state.doubted = line, received_ns
-
-    def _timed(self, line: Frame, received_ns: int) -> Iterator[Received]:
-        """Place a text line by its time."""
-        step_us = self._line_step_us(line)
-        fault = None if step_us is None else order_in_time(step_us)
-        if fault is not None and fault is not Fault.RESTART:
-            yield LinkFault(fault, 1, received_ns)
-            return
-        self.state.restarted |= fault is Fault.RESTART
-        yield from self._placed(line, None, received_ns)
-
-    def _line_step_us(self, line: Frame) -> int | None:
-        """Return how far a text line lies after the last, if that says anything of its time."""
-        clock = self.clock.state
-        if clock.last_us is None or self.state.renamed:
-            return None
-        return line.us_after(clock.last_raw_us)
-
-    def _forget_lines(self) -> Iterator[Received]:
-        """Let no line be measured by those before it: their time may have been another column."""
-        state = self.state
-        if state.doubted is not None:
-            yield LinkFault(Fault.BAD_VALUE, 1, state.doubted[1])
-        state.renamed, state.doubted, state.last_time_us = True, None, None
-        state.lost_before_next = 0
-        state.line_steps_us.clear()
+        """Take a text line, and those whose times can be believed with it."""
+        for found in self.lines.feed(line, received_ns):
+            if isinstance(found, LinkFault):
+                yield found
+                continue
+            self.state.restarted |= found.restarted
+            yield from self._placed(found.line, None, found.received_ns)
 
     def _placed(self, frame: Frame, frames: int | None, received_ns: int) -> Iterator[Received]:
         """Take angles that are in their place; ``frames`` as in :meth:`DeviceClock.feed`."""
         state = self.state
-        time_us, leapt = self.clock.feed(
-            frame.device_us, received_ns, frame.wrap_us, frames, state.restarted or state.renamed
-        )
+        reading = Reading(frame.device_us, received_ns, frame.wrap_us)
+        time_us, leapt = self.clock.feed(reading, frames, state.restarted or state.renamed)
         if state.restarted or leapt:
             fault = Fault.RESTART if state.restarted else Fault.CLOCK_JUMP
             yield LinkFault(fault, 1, received_ns)
         if state.restarted or leapt or state.renamed:
             self.timebase.reset()
             self.pace.reset()
-            state.lost_before_next, state.last_time_us = 0, None
+            self.lines.restart()
+            state.lost_before_next = 0
         state.restarted = state.renamed = False
-        if frames is None:
-            yield from self._infer_loss(time_us, received_ns)
+        lost = 0 if frames is not None else self.lines.lost_before(time_us)
+        if lost:
+            yield LinkFault(Fault.LOST, lost, received_ns)
+            state.lost_before_next += lost
         assert isinstance(frame.message, Angles)
         yield from self._angles(frame.message.angles_deg, time_us / 1e6, received_ns)
 
@@ -268,27 +221,13 @@ class Receiver:
         if news is not None:
             yield LinkChange(LinkState.LIVE, received_ns, news)
         yield JointAngleSample(time_s, angles_deg, received_ns, state.lost_before_next, late_ns)
-        if not state.samples and isinstance(self.decoder, LineDecoder):
-            assumed = self.decoder.assumed_columns
-            if assumed:
-                yield LinkChange(LinkState.LIVE, received_ns, assumed)
+        assumed = "" if state.samples else self.decoder.assumed_columns
+        if assumed:
+            yield LinkChange(LinkState.LIVE, received_ns, assumed)
         if not self.partial:
             state.missing_channels = ()
         state.lost_before_next = 0
         state.samples += 1
-
-    def _infer_loss(self, time_us: int, received_ns: int) -> Iterator[Received]:
-        state = self.state
-        if state.last_time_us is not None:
-            step_us = time_us - state.last_time_us
-            steps_us = state.line_steps_us
-            period_us = sorted(steps_us)[len(steps_us) // 2] if steps_us else step_us
-            lost = round(step_us / period_us) - 1
-            if step_us > LINE_GAP_PERIODS * period_us and lost <= LINE_GAP_LIMIT:
-                yield LinkFault(Fault.LOST, lost, received_ns)
-                state.lost_before_next += lost
-            steps_us.append(step_us)
-        state.last_time_us = time_us
 
 
 def fault_of_angles(angles_deg: Sequence[float]) -> Fault | None:
@@ -298,18 +237,3 @@ def fault_of_angles(angles_deg: Sequence[float]) -> Fault | None:
         return None
     beyond = any(abs(angle) > MAX_ANGLE_DEG for angle in angles_deg)
     return Fault.BAD_VALUE if beyond else Fault.INCOMPLETE
-
-
-def order_in_time(step_us: float) -> Fault | None:
-    """Say what a time tells that is the only sign of order; nothing if it is later than the last.
-
-    Parameters
-    ----------
-    step_us
-        How far it lies after the last.
-    """
-    if step_us > 0:
-        return None
-    if step_us == 0:
-        return Fault.DUPLICATE
-    return Fault.REORDERED if step_us > -LINE_REORDER_US else Fault.RESTART

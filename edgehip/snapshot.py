@@ -1,78 +1,23 @@
 """A pipeline's whole state as text, and back: cut a stream anywhere, go on elsewhere, same results.
 
 Every stateful room keeps what it remembers in one ``state`` of plain values; this file writes such
-values as JSON and reads them back exactly. Only the classes listed here are ever made from a text,
-so a saved state from elsewhere cannot run code.
+values as JSON and reads them back exactly. Only classes of values that a state is declared to hold
+are ever made from a text, so a saved state from elsewhere cannot run code.
 """
 
 import dataclasses
 import hashlib
 import json
 from collections import deque
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 
-from edgehip.cues import CuesState, CueState
-from edgehip.cycles import CycleTrackerState, FootState
-from edgehip.device_clock import DeviceClockState
 from edgehip.errors import ProfileError, SnapshotError
-from edgehip.estimators.agreement import AgreementState
-from edgehip.estimators.correction import CorrectionState, HipCorrection
-from edgehip.estimators.sample import HipMemory, SampleEstimatorState
-from edgehip.estimators.unit_watch import UnitWatchState
-from edgehip.estimators.walk_watch import WalkWatchState
-from edgehip.events import Flag, HipSampleEstimate, JointAngleSample
-from edgehip.gait_curve import Curve
-from edgehip.lines import LineDecoderState
-from edgehip.merge import MergerState, Timed
-from edgehip.messages import Angles
-from edgehip.pace import PaceState
-from edgehip.pipeline import Pipeline, PipelineState
-from edgehip.receiver import ReceiverState
-from edgehip.segmentation import LegState, SegmenterState
-from edgehip.sequence import Repeats, SequenceState
-from edgehip.timebase import TimebaseState
-from edgehip.wire import Frame, FrameDecoderState
-from edgehip.zero import Calibration, Profile
+from edgehip.events import Flag
+from edgehip.pipeline import Pipeline
 
-FORMAT: Final = 5
-_CLASSES: Final[dict[str, Any]] = {
-    cls.__name__: cls
-    for cls in (
-        AgreementState,
-        Angles,
-        Calibration,
-        CorrectionState,
-        CueState,
-        CuesState,
-        Curve,
-        CycleTrackerState,
-        DeviceClockState,
-        FootState,
-        Frame,
-        FrameDecoderState,
-        HipCorrection,
-        HipMemory,
-        HipSampleEstimate,
-        JointAngleSample,
-        LegState,
-        LineDecoderState,
-        MergerState,
-        PaceState,
-        PipelineState,
-        Profile,
-        ReceiverState,
-        Repeats,
-        SampleEstimatorState,
-        SegmenterState,
-        SequenceState,
-        Timed,
-        TimebaseState,
-        UnitWatchState,
-        WalkWatchState,
-    )
-}
+FORMAT: Final = 6
 _DTYPES: Final = {"float32": np.float32, "float64": np.float64}
 """Others (texts of any length, objects) have no place in a state, and could fill the memory."""
 _DAMAGE: Final = (
@@ -125,7 +70,10 @@ def restore(pipeline: Pipeline, text: str) -> None:
             raise SnapshotError("the saved state belongs to other cues: give those, in their order")
         if plain["sha256"] != _digest(plain["rooms"]):
             raise ValueError("it is not what was saved")
-        states = {name: _value(value) for name, value in plain["rooms"].items()}
+        classes: dict[str, Any] = {}
+        for room in rooms.values():
+            _collect(type(room.state), classes)
+        states = {name: _value(value, classes) for name, value in plain["rooms"].items()}
     except _DAMAGE as error:
         raise _damaged(error) from error
     if {name: type(state) for name, state in states.items()} != {
@@ -172,6 +120,7 @@ def _rooms(pipeline: Pipeline) -> dict[str, Any]:
         rooms |= {
             f"decoder {device}": receiver.decoder,
             f"sequence {device}": receiver.sequence,
+            f"lines {device}": receiver.lines,
             f"clock {device}": receiver.clock,
             f"timebase {device}": receiver.timebase,
             f"pace {device}": receiver.pace,
@@ -225,26 +174,42 @@ def _plain(value: Any) -> Any:
     }
 
 
-def _value(plain: Any) -> Any:
+def _value(plain: Any, classes: dict[str, Any]) -> Any:
     if isinstance(plain, list):
-        return [_value(item) for item in plain]
+        return [_value(item, classes) for item in plain]
     if not isinstance(plain, dict):
         return plain
     match next(iter(plain), None):
         case "flag":
             return Flag(plain["flag"])
         case "tuple":
-            return tuple(_value(item) for item in plain["tuple"])
+            return tuple(_value(item, classes) for item in plain["tuple"])
         case "dict":
-            return {_value(key): _value(item) for key, item in plain["dict"]}
+            return {_value(key, classes): _value(item, classes) for key, item in plain["dict"]}
         case "deque":
-            return deque((_value(item) for item in plain["deque"]), plain["maxlen"])
+            return deque((_value(item, classes) for item in plain["deque"]), plain["maxlen"])
         case "bytes":
             return bytes.fromhex(plain["bytes"])
         case "array":
             return np.array(plain["array"], _DTYPES[plain["dtype"]])
         case "class":
-            fields = {name: _value(item) for name, item in plain["fields"].items()}
-            return _CLASSES[plain["class"]](**fields)
+            kind = plain["class"]
+            if kind not in classes:
+                raise SnapshotError(
+                    f"the saved state holds a {kind!s:.60}: it belongs to a pipeline made with "
+                    "other options"
+                )
+            fields = {name: _value(item, classes) for name, item in plain["fields"].items()}
+            return classes[kind](**fields)
         case other:
             raise ValueError(f"unknown tag {other!r}")
+
+
+def _collect(kind: Any, classes: dict[str, Any]) -> None:
+    """Add a type, if values of it have fields, and all that it is declared to hold, by name."""
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type) and kind.__name__ not in classes:
+        classes[kind.__name__] = kind
+        for field in dataclasses.fields(kind):
+            _collect(field.type, classes)
+    for part in get_args(kind):
+        _collect(part, classes)

@@ -202,7 +202,8 @@ class FrameDecoder:
     """
 
     unusable_header: Final = ""
-    """Frames need none (see :class:`edgehip.lines.LineDecoder`)."""
+    assumed_columns: Final = ""
+    """Frames need no header (see :class:`edgehip.lines.LineDecoder`)."""
 
     def __init__(self) -> None:
         self.state = FrameDecoderState()

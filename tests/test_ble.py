@@ -28,7 +28,8 @@ from edgehip.events import (
 )
 from edgehip.messages import Angles, Cue, Stop
 from edgehip.receiver import Received, Receiver
-from edgehip.sinks.device import DeviceLink, flag_bits
+from edgehip.sinks.device import DeviceLink
+from edgehip.sinks.device_messages import flag_bits
 from edgehip.sources import ble, ble_link, split_pair
 from edgehip.sources.ble import BleSource
 from edgehip.sources.ble_link import Target, Timing

@@ -24,7 +24,7 @@ from edgehip.messages import (
 )
 from edgehip.receiver import Receiver
 from edgehip.segmentation import GaitSegmenter
-from edgehip.sinks.device import flag_bits
+from edgehip.sinks.device_messages import flag_bits
 from edgehip.wire import Frame, FrameDecoder, encode
 from edgehip_firmware_bridge import boards, emulate, toolchain, walking
 from edgehip_firmware_bridge.boards import Board

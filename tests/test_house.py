@@ -12,6 +12,7 @@ from edgehip.channels import ANGLES, MIRROR, MUSCLES, SIDES, angles_of, opposite
 
 ROOT = Path(edgehip.__file__).parent
 PURE = (
+    "calibration",
     "channels",
     "cues",
     "cycles",
@@ -25,10 +26,12 @@ PURE = (
     "estimators/unit_watch",
     "estimators/walk_watch",
     "events",
+    "flags",
     "intake",
     "gait_curve",
     "given",
     "latency",
+    "line_order",
     "lines",
     "link",
     "merge",
@@ -36,6 +39,7 @@ PURE = (
     "model_report",
     "normal_gait",
     "pace",
+    "peaks",
     "pipeline",
     "posture",
     "receiver",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgehip.device_clock import DeviceClock
+from edgehip.device_clock import DeviceClock, Reading
 from edgehip.timebase import Timebase
 
 
@@ -86,7 +86,7 @@ def ticks(clock: DeviceClock, period_us: int, frames: int) -> None:
     """Let a device send some frames that come at once."""
     for _ in range(frames):
         raw_us = clock.state.last_raw_us + period_us
-        clock.feed(raw_us, raw_us * 1000, None, 1)
+        clock.feed(Reading(raw_us, raw_us * 1000, None), 1)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_clock_follows_a_device_that_sends_at_another_rate(
     at_ns = clock.state.last_received_ns + 60_000_000_000
     raw_us = clock.state.last_raw_us + held_us
     last_us = clock.state.last_us
-    time_us, leapt = clock.feed(raw_us, at_ns, None, held_us // period_us)
+    time_us, leapt = clock.feed(Reading(raw_us, at_ns, None), held_us // period_us)
     assert last_us is not None
     assert (time_us - last_us, leapt) == (held_us, False)
 

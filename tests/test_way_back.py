@@ -148,6 +148,21 @@ def test_a_greeting_that_nobody_takes_is_not_counted_as_missing() -> None:
     assert link.dropped == 0
 
 
+def test_a_greeting_that_was_replaced_or_still_waits_is_not_counted_as_missing() -> None:
+    port = Port()
+    link = jammed(port)
+    for _ in range(5):
+        link.greet(100.0)
+    port.open.set()
+    until(lambda: port.heard() == [ESTIMATE, Describe(), Rate(100.0), Start()])
+    assert link.dropped == 0
+    port.open.clear()
+    link.greet(100.0)
+    link.close()
+    assert link.dropped == 1  # the word to stop
+    port.open.set()
+
+
 def test_cues_are_off_before_the_last_estimates_are_out() -> None:
     port = Port()
     link = jammed(port)
@@ -211,7 +226,7 @@ def test_an_off_that_was_refused_is_tried_again_at_the_end() -> None:
     port.open.set()
     link = DeviceLink(port)
     link.send(OFF)
-    until(lambda: link.refused == 1)
+    until(lambda: link.outbox.dropped == 0)
     link.close()
     assert [(type(m), getattr(m, "state", None)) for m in port.heard()] == [(Cue, 0), (Stop, None)]
 

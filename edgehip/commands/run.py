@@ -1,51 +1,56 @@
-"""The loop of ``edgehip stream``: what each event is handed to, and how it is stopped."""
+"""The loop of ``edgehip stream``: what each event is handed to, and what it all came to."""
 
-import contextlib
 import gc
-import signal
+import math
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from types import FrameType
+from pathlib import Path
 from typing import Final
 
+from edgehip.calibration import STANDING_S, STRIDES
 from edgehip.channels import SIDES
+from edgehip.commands.stream_options import StreamOptions
+from edgehip.errors import EdgehipError, ProfileError
 from edgehip.events import CueChange, HipEstimate, HipSampleEstimate, PortOpened
 from edgehip.runtime import Stream, StreamEvent
-from edgehip.sinks.device import DeviceLink, cue_message, estimate_message, sample_message
+from edgehip.sinks.device import DeviceLink
+from edgehip.sinks.device_messages import cue_message, estimate_message, sample_message
 from edgehip.sinks.output import Output
 from edgehip.sinks.profile_file import ProfileFile
-from edgehip.zero import Profile
+from edgehip.sinks.recorder import Recorder
+from edgehip.sinks.summary import summary_lines
+from edgehip.sources.replay import ReplaySource
+from edgehip.zero import NO_ZERO, Profile
 
 SWITCH_S: Final = 0.0005
-INSIST_S: Final = 3.0
-"""How long after the first Ctrl-C another one is taken for the same: the last estimates, the
-recording and the terminal need that time, and an interrupt in the middle of them would lose some.
-Who still has to insist then may break off what hangs."""
-ENDINGS: Final = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
-"""Ctrl-C, the system, and a terminal that goes away (Windows tells nothing of that)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """What the loop's events are handed to.
 
-    ``device`` is the device the angles come from, which is greeted; ``target`` is where estimates
-    and cues are sent, if anywhere.
+    ``device`` is the device the angles come from, where it is greeted; ``target`` is where
+    estimates and cues are sent, ``profile`` where a zero that is measured is written, if anywhere.
     """
 
+    options: StreamOptions
     streaming: Stream
     shown: Output
     device: DeviceLink | None
     target: DeviceLink | None
-    rate_hz: float | None
     profile: ProfileFile | None
+    recorder: Recorder | None
 
-    def until(self, ends_s: float | None) -> None:
+    @property
+    def links(self) -> list[DeviceLink]:
+        """The ways back, that of the cues first: a motor may follow them."""
+        return [link for link in dict.fromkeys((self.target, self.device)) if link is not None]
+
+    def loop(self) -> None:
         """Stream until the source ends, the reader is gone, or the time is up."""
+        duration_s = self.options.duration_s
+        ends_s = math.inf if duration_s is None else time.monotonic() + duration_s
         # What start-up made stays: a full collection that walked it would take several samples.
         gc.collect()
         gc.freeze()
@@ -58,9 +63,36 @@ class Run:
             if self.target is not None:
                 self.target.repeat_cues()
             if self.device is not None:
-                self.device.greet_again(self.rate_hz, self.streaming.link.state)
-            if self.shown.reader_gone or (ends_s is not None and time.monotonic() >= ends_s):
+                self.device.greet_again(self.options.rate_hz, self.streaming.link.state)
+            if self.shown.reader_gone or time.monotonic() >= ends_s:
                 self.streaming.stop()  # which still switches cues off
+
+    def end(self, problem: EdgehipError | None) -> tuple[list[str], list[EdgehipError]]:
+        """Close it all; return what the stream came to, and what went wrong, worst first.
+
+        ``problem`` is what ended it, if anything did.
+        """
+        streaming = self.streaming
+        problems = [problem, streaming.complaint()]
+        for link in self.links:
+            link.close()
+        told = summary_lines(streaming.summary()) + self.shown.close()
+        if isinstance(streaming.source, ReplaySource):
+            left_out = streaming.source.left_out(as_lines=self.options.format_ == "lines")
+            if isinstance(left_out, EdgehipError) and not any(problems):
+                problems.append(left_out)
+            elif left_out is not None:
+                told.append(f"replay     {left_out}")
+        if streaming.pipeline.zero != NO_ZERO:
+            told.append(f"zero       {streaming.pipeline.zero}")
+        for link in self.links:
+            if link.dropped:
+                told.append(f"send       {link.dropped} frames the device did not take")
+        if self.profile:
+            problems.append(_unmeasured(self.profile.path, streaming))
+        closed = [sink.close() for sink in (self.profile, self.recorder) if sink is not None]
+        problems += [EdgehipError(trouble) for trouble in (self.shown.trouble, *closed) if trouble]
+        return told, [one for one in problems if one is not None]
 
     def _handle(self, event: StreamEvent) -> None:
         if self.target is not None:
@@ -69,7 +101,7 @@ class Run:
         match event:
             case PortOpened():
                 if self.device:
-                    self.device.greet(self.rate_hz)
+                    self.device.greet(self.options.rate_hz)
             case Profile():
                 if self.profile:
                     self.profile.put(event)
@@ -89,26 +121,16 @@ class Run:
         return self.streaming.pipeline.intake.receivers[0].clock.raw_us(round(time_s * 1e6))
 
 
-@contextlib.contextmanager
-def stopped_by_signals(streaming: Stream) -> Iterator[None]:
-    """End the stream at one of ENDINGS; one that comes :data:`INSIST_S` later acts as usual."""
-    stopped_s: float | None = None
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stopped_s
-        stopped_s = stopped_s or time.monotonic()
-        streaming.stop()
-        if time.monotonic() - stopped_s > INSIST_S:
-            signal.signal(number, before[signal.Signals(number)])
-            signal.raise_signal(number)
-
-    before = {number: signal.getsignal(number) for number in ENDINGS}
-    # What a shell started in the background is to ignore stays ignored.
-    before = {number: how for number, how in before.items() if how is not signal.SIG_IGN}
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _unmeasured(path: Path, streaming: Stream) -> ProfileError | None:
+    """Return why a zero that was to be measured is none, if it is none."""
+    calibration = streaming.pipeline.state.calibration
+    if calibration is None:
+        return None
+    is_standing = calibration.method == "standing"
+    wants = f"{STANDING_S:g} s of quiet standing" if is_standing else f"{STRIDES} whole strides"
+    if streaming.pipeline.watch.is_frozen:
+        wants += (
+            ", and no angle changes any more: see what measures them, and that they come in tenths "
+            "of a degree or finer"
+        )
+    return ProfileError(f"{path}: not written: the stream ended before there were {wants}")

@@ -3,16 +3,15 @@
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgehip.backends import Tensor
 from edgehip.channels import ANGLES, MIRROR
 from edgehip.errors import ModelInputError
-from edgehip.events import Extremum, Flag, GaitCycle, HipEstimate
+from edgehip.events import GaitCycle, HipEstimate
+from edgehip.flags import flags_of_stride
 from edgehip.model import Model
+from edgehip.model_card import SCORE
 from edgehip.zero import ModelZero
-
-SCORE = "out_of_range_score"
 
 
 class CycleEstimator:
@@ -100,7 +99,7 @@ class CycleEstimator:
             force_spread_n_per_kg=outputs.get("force_spread_n_per_kg", {}),
             body_mass_kg=self.body_mass_kg,
             zero=self.zero.text,
-            flags=self._flags(cycle, bool(out_of_range) or is_foreign(score)),
+            flags=flags_of_stride(cycle, self.zero, out_of_range, score),
             out_of_range=out_of_range,
             out_of_range_score=score,
             samples_lost=cycle.samples_lost,
@@ -122,32 +121,3 @@ class CycleEstimator:
                 else:
                     foreign.append(name)
         return tuple(foreign)
-
-    def _flags(self, cycle: GaitCycle, out_of_range: bool) -> tuple[Flag, ...]:
-        raised = {
-            Flag.FIRST_AFTER_GAP: cycle.strides_since_gap == 0,
-            Flag.SAMPLES_LOST: cycle.samples_lost > 0,
-            Flag.OUT_OF_RANGE: out_of_range,
-            Flag.NO_ZERO: self.zero.is_missed,
-            Flag.NO_FOOT_OFF: cycle.foot_off_s is None,
-        }
-        return tuple(flag for flag, is_raised in raised.items() if is_raised)
-
-
-def is_foreign(score: float | None) -> bool:
-    """Return whether an out-of-range score forbids trust; one that is not a number does."""
-    return score is not None and not score <= 1.0
-
-
-def maximum(curve: NDArray[np.float32]) -> Extremum:
-    """Return the highest point of a curve over the gait cycle."""
-    return _extremum(curve, int(np.argmax(curve)))
-
-
-def minimum(curve: NDArray[np.float32]) -> Extremum:
-    """Return the lowest point of a curve over the gait cycle."""
-    return _extremum(curve, int(np.argmin(curve)))
-
-
-def _extremum(curve: NDArray[np.float32], index: int) -> Extremum:
-    return Extremum(float(curve[index]), 100.0 * index / (len(curve) - 1))

@@ -18,9 +18,10 @@ from edgehip.backends import Tensor
 from edgehip.channels import ANGLES, MIRROR, SIDES, Side
 from edgehip.cycles import MAX_BRIDGED_GAP_S
 from edgehip.errors import ModelInputError
-from edgehip.estimators.cycle import SCORE, is_foreign
-from edgehip.events import Flag, HipSampleEstimate, JointAngleSample
+from edgehip.events import HipSampleEstimate, JointAngleSample
+from edgehip.flags import flags_of_sample
 from edgehip.model import Model
+from edgehip.model_card import SCORE
 from edgehip.zero import ModelZero
 
 ON_GRID: Final = 0.02
@@ -130,6 +131,8 @@ class SampleEstimator:
             # NaN, which no comparison finds larger, must not hide behind the other hip's number.
             score = one if one > other or one != one else other
         foreign = np.flatnonzero((angles < self._low) | (angles > self._high))
+        out_of_range = tuple(ANGLES[index] for index in foreign)
+        is_warm = state.began_s is not None and now_s - state.began_s >= self.model.card.warm_up_s
         return HipSampleEstimate(
             time_s=now_s,
             moments_nm_per_kg=by_name["moments_nm_per_kg"],
@@ -137,8 +140,8 @@ class SampleEstimator:
             moment_spread_nm_per_kg=by_name.get("moment_spread_nm_per_kg", {}),
             force_spread_n_per_kg=by_name.get("force_spread_n_per_kg", {}),
             zero=self.zero.text,
-            flags=self._flags(sample, len(foreign) > 0 or is_foreign(score)),
-            out_of_range=tuple(ANGLES[index] for index in foreign),
+            flags=flags_of_sample(sample, self.zero, out_of_range, score, is_warm=is_warm),
+            out_of_range=out_of_range,
             out_of_range_score=score,
             received_ns=sample.received_ns,
         )
@@ -192,16 +195,3 @@ class SampleEstimator:
         outputs = self.model.engine.run(seen, *memory)
         answers = len(self._answers)
         return HipMemory(list(outputs[answers:]), [out.reshape(-1) for out in outputs[:answers]])
-
-    def _flags(self, sample: JointAngleSample, foreign: bool) -> tuple[Flag, ...]:
-        began_s = self.state.began_s
-        flags = []
-        if began_s is None or sample.time_s - began_s < self.model.card.warm_up_s:
-            flags.append(Flag.WARMING_UP)
-        if sample.samples_lost:
-            flags.append(Flag.SAMPLES_LOST)
-        if foreign:
-            flags.append(Flag.OUT_OF_RANGE)
-        if self.zero.is_missed:
-            flags.append(Flag.NO_ZERO)
-        return tuple(flags)

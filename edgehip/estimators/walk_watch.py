@@ -17,8 +17,8 @@ from typing import Final
 
 from edgehip.channels import ANGLES, SIDES, Side
 from edgehip.cycles import MAX_STRIDE_S
-from edgehip.estimators.cycle import is_foreign
 from edgehip.events import GaitCycle, HipEstimate, InitialContact, JointAngleSample
+from edgehip.flags import is_foreign
 from edgehip.model_card import ModelCard
 from edgehip.posture import FAR_DEG, FLEXIONS, crouches, farthest
 from edgehip.zero import Profile

@@ -1,33 +1,13 @@
-"""The way back to a device: greetings, and with ``--send`` the estimates, as frames."""
+"""The way back to a device: greetings, and with ``--send`` estimates and cues, as frames."""
 
 import math
 import time
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from edgehip.channels import MOMENTS, MUSCLES, Side
-from edgehip.estimators.cycle import maximum, minimum
-from edgehip.events import (
-    CueChange,
-    Extremum,
-    Flag,
-    HipEstimate,
-    HipSampleEstimate,
-    LinkState,
-)
-from edgehip.messages import (
-    ESTIMATE_FLAGS,
-    Cue,
-    CycleEstimate,
-    Describe,
-    Message,
-    Rate,
-    SampleEstimate,
-    Start,
-    Stop,
-    side_code,
-)
+from edgehip.events import Flag, LinkState
+from edgehip.messages import Cue, Describe, Message, Rate, Start, Stop
+from edgehip.sinks.device_messages import flag_bits
 from edgehip.sinks.outbox import Outbox
 from edgehip.sources import Source
 from edgehip.wire import DELIMITER, encode
@@ -44,8 +24,7 @@ GREET_AGAIN_S: Final = 1.0
 start again when their port is opened, and some do not while anything comes to their boot loader."""
 GREET_WITHIN_S: Final = 10.0
 """No pause is longer: a board may be powered hours after the adapter it hangs on."""
-NO_PEAK: Final = Extremum(math.nan, math.nan)
-"""Of an output the model does not give: "not known" on the wire."""
+Greeting = Describe | Rate | Start
 
 
 class DeviceLink:
@@ -71,8 +50,8 @@ class DeviceLink:
         self._cues: dict[int, Cue] = {}
         self._told: dict[int, tuple[Cue, float, bool]] = {}
         """Of each cue what was last written, when, and whether the port took it."""
-        self.refused = 0
-        """Frames, greetings apart, the port did not take (unplugged, or its buffer full)."""
+        self._meant = self._taken = 0
+        """Messages that were to go out, and that did, greetings apart: those are told anew."""
         self.outbox: Outbox[Message] = Outbox(
             "send", self._write, capacity=CAPACITY, states_first=True
         )
@@ -106,6 +85,7 @@ class DeviceLink:
         if isinstance(message, Cue):
             self._cues[message.cue] = message
             self._told.pop(message.cue, None)  # a repetition counts from when it is out
+        self._meant += not isinstance(message, Greeting)
         self.outbox.put(message, state_of=_state_of(message))
 
     def repeat_cues(self) -> None:
@@ -131,8 +111,8 @@ class DeviceLink:
 
     @property
     def dropped(self) -> int:
-        """Frames that never went out."""
-        return self.outbox.dropped + self.refused
+        """Messages, greetings apart, that never went out."""
+        return self._meant - self._taken
 
     def _write(self, message: Message) -> None:
         """Write a message as the next frame; in the outbox's thread."""
@@ -141,68 +121,13 @@ class DeviceLink:
         # Of a frame that was refused the beginning may be out: it is not to spoil this one.
         taken = self._target.write(DELIMITER + frame if self._broken_off else frame)
         self._broken_off = not taken
-        self.refused += not taken and not isinstance(message, Describe | Rate | Start)
+        self._taken += taken and not isinstance(message, Greeting)
         if isinstance(message, Cue):
             self._told[message.cue] = message, time.monotonic(), taken
 
 
 def _state_of(message: Message) -> str | None:
     """Return what a message tells the state of; ``Stop`` is none, it waits for what is before."""
-    match message:
-        case Cue():
-            return f"cue {message.cue}"
-        case Describe() | Rate() | Start():
-            return type(message).__name__
-    return None
-
-
-def flag_bits(flags: Iterable[Flag]) -> int:
-    """Return flags as the bits of :data:`edgehip.messages.ESTIMATE_FLAGS`."""
-    return sum(1 << ESTIMATE_FLAGS.index(flag) for flag in flags)
-
-
-def sample_message(estimate: HipSampleEstimate, side: Side, sample_us: int) -> SampleEstimate:
-    """Return one hip's per-sample estimate as a message; ``sample_us`` on the device's clock."""
-    return SampleEstimate(
-        side=side_code(side),
-        flags=flag_bits(estimate.flags),
-        sample_us=sample_us,
-        moments_nm_per_kg=tuple(estimate.moments_nm_per_kg[side].tolist()),
-        forces_n_per_kg=tuple(estimate.forces_n_per_kg[side].tolist()),
-    )
-
-
-def cue_message(change: CueChange, event_us: int) -> Cue:
-    """Return a cue that was switched as a message; ``event_us`` on the device's clock."""
-    return Cue(change.cue, int(change.on), event_us, flag_bits(change.flags))
-
-
-def estimate_message(estimate: HipEstimate, start_us: int) -> CycleEstimate:
-    """Return an estimate's peaks as a message.
-
-    Parameters
-    ----------
-    estimate
-        Outputs the model does not give are sent as not known.
-    start_us
-        The cycle's start on the device's own clock.
-    """
-    moments = [estimate.moments_nm_per_kg.get(name) for name in MOMENTS]
-    forces = [estimate.forces_n_per_kg.get(name) for name in MUSCLES]
-    highs = [NO_PEAK if curve is None else maximum(curve) for curve in moments]
-    lows = [NO_PEAK if curve is None else minimum(curve) for curve in moments]
-    peaks = [NO_PEAK if curve is None else maximum(curve) for curve in forces]
-    stance_percent = estimate.stance_percent
-    return CycleEstimate(
-        side=side_code(estimate.side),
-        flags=flag_bits(estimate.flags),
-        start_us=start_us,
-        stride_us=round(estimate.stride_s * 1e6),
-        stance_percent=math.nan if stance_percent is None else stance_percent,
-        moment_max_nm_per_kg=tuple(peak.value for peak in highs),
-        moment_min_nm_per_kg=tuple(peak.value for peak in lows),
-        force_max_n_per_kg=tuple(peak.value for peak in peaks),
-        moment_max_percent=tuple(peak.gait_cycle_percent for peak in highs),
-        moment_min_percent=tuple(peak.gait_cycle_percent for peak in lows),
-        force_max_percent=tuple(peak.gait_cycle_percent for peak in peaks),
-    )
+    if isinstance(message, Greeting):
+        return type(message).__name__
+    return f"cue {message.cue}" if isinstance(message, Cue) else None

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from edgehip.channels import MOMENTS, MUSCLES, Side
-from edgehip.estimators.cycle import maximum, minimum
 from edgehip.events import DISTRUST, Flag, HipEstimate, HipSampleEstimate
+from edgehip.peaks import maximum, minimum
 from edgehip.sinks.fitting import GAP, as_many, first_that_fits, number
 from edgehip.sinks.sparkline import sparkline
 

@@ -14,7 +14,6 @@ import orjson
 from numpy.typing import NDArray
 
 from edgehip.channels import MOMENTS, MUSCLES, SIDES, Side
-from edgehip.estimators.cycle import maximum, minimum
 from edgehip.events import (
     CueChange,
     HipEstimate,
@@ -23,6 +22,7 @@ from edgehip.events import (
     LinkChange,
     LinkState,
 )
+from edgehip.peaks import maximum, minimum
 
 DECIMALS: Final = 4
 """Of moments and forces: 0.1 mNm/kg, far below any model's error."""

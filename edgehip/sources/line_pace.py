@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from edgehip.events import Chunk
-from edgehip.receiver import LINE_REORDER_US
+from edgehip.line_order import REORDER_US
 from edgehip.wire import Frame
 
 USUAL_PERIOD_US: Final = 10_000
@@ -81,4 +81,4 @@ class _Pace:
 
 
 def _is_usual(step_us: int) -> bool:
-    return 0 <= step_us <= LINE_REORDER_US
+    return 0 <= step_us <= REORDER_US
