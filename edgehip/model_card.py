@@ -342,7 +342,7 @@ def read_model(path: str | Path) -> tuple[ModelCard, bytes, Format]:
     if suffix not in (".onnx", ".tflite"):
         raise ModelFileError(
             f"{path}: a model file ends in .onnx or .tflite; a PyTorch checkpoint becomes one "
-            "with 'edgehip import' and 'edgehip export'"
+            "with 'edgehip export'"
         )
     if os.path.exists(path) and not os.path.isfile(path):
         raise ModelFileError(f"{path}: cannot be read: it is not a file")

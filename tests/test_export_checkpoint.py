@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,14 @@ def test_released_checkpoints_hold_out_the_published_subjects() -> None:
     assert trained.provenance["test_subjects"] == list(hold_out(sixty))
 
 
+def test_all_but_the_tested_trained_a_checkpoint(tmp_path: Path) -> None:
+    sixty = [f"H{number:02d}" for number in range(1, 61)]
+    tested = list(hold_out(sixty))
+    trained = import_checkpoint(synthetic(tmp_path / "a.pt", test_subjects=tested))
+    own = trained.provenance["training_subjects"]
+    assert own == [person for person in sixty if person not in tested]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_import_keeps_the_function(tmp_path: Path, family: str) -> None:
     path = synthetic(tmp_path / "a.pt", family)
@@ -118,6 +127,14 @@ def test_two_of_a_kind_are_refused(tmp_path: Path) -> None:
     paths = [synthetic(tmp_path / name) for name in ("a.pt", "b.pt")]
     with pytest.raises(ModelFileError, match="2 networks are for moments"):
         import_checkpoints(paths)
+
+
+def test_networks_that_scale_otherwise_are_others(tmp_path: Path) -> None:
+    one = import_checkpoint(synthetic(tmp_path / "a.pt"))
+    assert replace(one).weights_sha256() == one.weights_sha256()
+    for name in ("angle_mean_deg", "angle_sd_deg", "target_mean", "target_sd"):
+        other = replace(one, **{name: getattr(one, name) + 1})
+        assert other.weights_sha256() != one.weights_sha256()
 
 
 @pytest.mark.parametrize("load", [import_checkpoint, load_trained])

@@ -3,11 +3,14 @@
 import csv
 import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -16,11 +19,15 @@ from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ModelInpu
 from edgehip.model import bundled_models, load_model
 from edgehip.model_report import describe
 from edgehip_export import parity
+from edgehip_export.acquaintance import Acquaintance, digests, meet, remember
 from edgehip_export.answers import answers
 from edgehip_export.commands import evaluate, export, import_, train
+from edgehip_export.dataset import read_cohort
 from edgehip_export.export import export_onnx
+from edgehip_export.export_model import Limits
 from edgehip_export.parity import normal_strides, normalised_error
 from edgehip_export.progress_bar import ProgressBar
+from edgehip_export.quantize import PRECISIONS
 from edgehip_export.split import hold_out
 from edgehip_export.trained import load_trained
 from tests.export_cohort import SIXTY, cohort_arrays, write_cohort
@@ -108,9 +115,14 @@ def twenty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return cohort, folder / "run" / "model.pt"
 
 
+def held(cohort: Path) -> dict[str, Any]:
+    with np.load(cohort) as arrays:
+        return dict(arrays)
+
+
 def part(cohort: Path, path: Path, kept: NDArray[Any], **changes: NDArray[Any]) -> Path:
     """Write some strides of a cohort, with other values."""
-    arrays = dict(np.load(cohort)) | changes
+    arrays = held(cohort) | changes
     strides = len(arrays["X"])
     np.savez(path, **{k: v[kept] if len(v) == strides else v for k, v in arrays.items()})
     return path
@@ -121,7 +133,7 @@ def test_people_are_known_by_their_strides_not_by_their_ids(
 ) -> None:
     cohort, model = twenty
     out = ("-o", tmp_path / "out")
-    who = np.load(cohort)["subject_id"]
+    who = held(cohort)["subject_id"]
     tested = load_trained(model).networks[0].provenance["test_subjects"]
     everybody, first = np.ones(len(who), bool), np.r_[True, who[1:] != who[:-1]]
     renamed = part(cohort, tmp_path / "renamed.npz", everybody, subject_id=np.char.add(who, "x"))
@@ -138,18 +150,49 @@ def test_people_are_known_by_their_strides_not_by_their_ids(
     others = write_cohort(tmp_path / "same-ids.npz", people=SIXTY[:20], seed=9)
     result = run(evaluate, model, others, *out)
     assert "60 strides of 20 people\n" in result.output
+    assert "20 of them have ids of people whom" in result.output
     assert "stored" not in result.output
+    elsewhere = write_cohort(tmp_path / "elsewhere.npz", people=["A1", "A2"])
+    assert "have ids" not in run(evaluate, model, elsewhere, *out).output
+    noise = np.random.default_rng(0).normal(0, 0.01, (60, 180, 10))
+    filtered = held(cohort)["X"] + noise.astype(np.float32)
+    for kept, people in ((everybody, 20), (~np.isin(who, tested), 16)):
+        path = part(cohort, tmp_path / "filtered.npz", kept, X=filtered)
+        result = run(evaluate, model, path, *out)
+        assert f"{people} of them have ids of people whom the model was trained" in result.output
+        assert "if they are the same people, filtered" in result.output
     trained = part(cohort, tmp_path / "trained.npz", ~np.isin(who, tested))
     message = "was trained on every one of its 16 people: give others"
     assert message in refused(evaluate, DatasetError, model, trained, *out)
     assert message in refused(export, DatasetError, model, *out, "--strides", trained)
 
 
+def test_whom_a_model_has_met_is_told_by_every_stride(tmp_path: Path) -> None:
+    cohort = read_cohort(write_cohort(tmp_path / "a.npz", people=["A", "B", "C"]))
+    model = {
+        "test_strides": remember(cohort, ["A"]),
+        "training_strides": remember(cohort, ["B"]),
+        "test_subjects": ["A"],
+        "training_subjects": ["B"],
+    }
+    assert meet(model, cohort) == Acquaintance(("A",), ("B",), ("C",), 0, 0, "strides")
+    subjects = np.where(cohort.subjects == "C", "C", "A and B")
+    joined = replace(cohort, subjects=subjects)
+    assert meet(model, joined) == Acquaintance((), ("A and B",), ("C",), 1, 0, "strides")
+    of_b = (cohort.subjects == "B")[:, None, None]
+    filtered = replace(cohort, angles_deg=cohort.angles_deg + np.float32(0.01) * of_b)
+    partly = meet(model, filtered)
+    assert partly == Acquaintance(("A",), (), ("B", "C"), 0, 1, "strides")
+    assert not any("have ids" in note for note in partly.notes())  # A alone is judged
+    nothing = np.zeros((1, 180, 10), np.float32)
+    assert digests(nothing) == digests(-nothing)
+
+
 def test_the_folder_of_an_evaluation_says_what_was_evaluated(
     tmp_path: Path, twenty: tuple[Path, Path]
 ) -> None:
     cohort, model = twenty
-    run(evaluate, model, cohort, "-o", tmp_path)
+    result = run(evaluate, model, cohort, "-o", tmp_path)
     about = json.loads((tmp_path / "metrics.json").read_text())
     provenance = load_trained(model).networks[0].provenance
     assert about["model"]["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
@@ -161,11 +204,92 @@ def test_the_folder_of_an_evaluation_says_what_was_evaluated(
     assert about["errors"]["pooled"]["RMSE"] == pytest.approx(
         provenance["test_metrics_overall"]["RMSE"], rel=1e-5
     )
+    assert about["cohort"]["unit"] == "Nm/kg"
+    assert "\nNm/kg  " in result.output
+    assert set(about["errors"]) >= {f"subject-mean, {c}" for c in ("slow", "med", "fast")}
+    for name, errors in about["errors"].items():
+        printed = [f"{errors[key]:.4f}" for key in ("RMSE", "MAE", "R2")]
+        assert figures(result, name) == printed
     with (tmp_path / "peaks.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["strides"] for row in rows] == ["12"] * 3
     for row in rows:
         assert float(row["lower_limit"]) < float(row["bias"]) < float(row["upper_limit"])
+
+
+def table(path: Path) -> dict[str, dict[str, str]]:
+    """Return a table's rows by their first cell."""
+    with path.open() as file:
+        return {next(iter(row.values())): row for row in csv.DictReader(file)}
+
+
+def by_hand(truth: NDArray[Any], answer: NDArray[Any]) -> list[str]:
+    off = answer - truth
+    r2 = 1 - (off**2).sum() / ((truth - truth.mean()) ** 2).sum()
+    return [f"{x:.4f}" for x in (np.sqrt((off**2).mean()), np.abs(off).mean(), r2)]
+
+
+def means(parts: Sequence[list[str]]) -> NDArray[Any]:
+    return np.array(parts, float).mean(axis=0)  # type: ignore[no-any-return]
+
+
+def test_every_table_agrees_with_a_computation_by_hand(
+    tmp_path: Path, twenty: tuple[Path, Path]
+) -> None:
+    cohort, model = twenty
+    run(evaluate, model, cohort, "-o", tmp_path)
+    about = json.loads((tmp_path / "metrics.json").read_text())
+    assert about["held_out_missing"] == 0
+    assert about["told_by"] == "strides"
+    arrays = held(cohort)
+    mine = np.isin(arrays["subject_id"], about["cohort"]["people"])
+    who, label = arrays["subject_id"][mine], arrays["speed_label"][mine]
+    truth = (arrays["Y"] / arrays["weight_kg"][:, None, None])[mine].astype(float)
+    with torch.no_grad():
+        module = load_trained(model).networks[0].module()
+        answer = module(torch.from_numpy(arrays["X"][mine])).numpy().astype(float)
+
+    def of_people(chosen: NDArray[Any], output: Any = slice(None)) -> dict[str, list[str]]:
+        parts = {str(p): chosen & (who == p) for p in np.unique(who[chosen])}
+        return {p: by_hand(truth[a][..., output], answer[a][..., output]) for p, a in parts.items()}
+
+    errors, subject_mean = ("RMSE", "MAE", "R2"), "subject_mean_"
+    everything = np.ones(len(who), bool)
+    rows = table(tmp_path / "metrics_per_subject.csv")
+    assert {p: [row[e] for e in errors] for p, row in rows.items()} == of_people(everything)
+    rows = table(tmp_path / "metrics_by_cadence.csv")
+    assert list(rows) == ["overall", "fast", "med", "slow"]
+    for cadence, row in rows.items():
+        parts = of_people(everything if cadence == "overall" else label == cadence)
+        found = [float(row[subject_mean + e]) for e in errors]
+        np.testing.assert_allclose(found, means(list(parts.values())), atol=2e-4)
+    for index, (name, row) in enumerate(table(tmp_path / "metrics_per_output.csv").items()):
+        assert [row[e] for e in errors] == by_hand(truth[..., index], answer[..., index]), name
+        found = [float(row[subject_mean + e]) for e in errors]
+        parts = of_people(everything, index)
+        np.testing.assert_allclose(found, means(list(parts.values())), atol=2e-4)
+    for index, row in enumerate(table(tmp_path / "peaks.csv").values()):
+        wanted, given = truth[..., index], answer[..., index]
+        highest = wanted.max(1).mean() >= -wanted.min(1).mean()
+        assert row["peak"] == ("max" if highest else "min")
+        peak = np.max if highest else np.min
+        off = peak(given, axis=1) - peak(wanted, axis=1)
+        half = 1.96 * off.std(ddof=1)
+        sizes = [peak(wanted, axis=1).mean(), off.mean(), off.mean() - half, off.mean() + half]
+        keys = ("reference_mean", "bias", "lower_limit", "upper_limit")
+        assert [float(row[key]) for key in keys] == pytest.approx(sizes, abs=6e-5)
+
+
+def test_an_export_is_judged_on_the_people_left_out(
+    tmp_path: Path, twenty: tuple[Path, Path]
+) -> None:
+    cohort, model = twenty
+    run(export, model, "-o", tmp_path, "--to", "onnx", "--form", "step", "--strides", cohort)
+    (report,) = json.loads((tmp_path / "lstm-moments-step.parity.json").read_text()).values()
+    stored = load_trained(model).networks[0].provenance["test_metrics_overall"]
+    found = report["parity"]["accuracy"]["moments_nm_per_kg"]
+    assert found["rmse_of_source"] == pytest.approx(stored["RMSE"], rel=1e-4)
+    assert found["r2"] == pytest.approx(stored["R2"], rel=1e-4)
 
 
 def test_names_with_signs_of_formulas_are_drawn(tmp_path: Path, moments: Path) -> None:
@@ -268,12 +392,19 @@ def test_trained_models_of_two_targets_make_one(tmp_path: Path) -> None:
     )
 
 
-def test_file_beyond_the_limit_is_named(tmp_path: Path, moments: Path) -> None:
+def test_file_beyond_the_limit_is_named(
+    tmp_path: Path, moments: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = (moments, "-o", tmp_path, "--to", "onnx", "--form", "step", "--precision", "int8")
     line = refused(export, ParityError, *words, "--error-limit", 1e-6)
     assert "1 of 1 files not written, first" in line
     assert "is above 0.00%, the limit for int8 (--error-limit and --any-error" in line
+    strict = Limits(dict.fromkeys(PRECISIONS, 1e-6))
+    monkeypatch.setattr("edgehip_export.commands.Limits", lambda: strict)
+    refused(export, ParityError, *words)
+    assert not list(tmp_path.glob("*.onnx"))
     assert run(export, *words, "--any-error").exit_code == 0
+    assert len(list(tmp_path.glob("*.onnx"))) == 1
 
 
 def test_bad_input_is_one_line(tmp_path: Path, moments: Path) -> None:
@@ -368,7 +499,9 @@ def test_a_bundled_model_is_brought_to_other_precisions(bundled: Path, tmp_path:
 
 
 def test_a_file_is_compared_with_all_it_wants_to_know(tmp_path: Path) -> None:
-    export_onnx(Tiny(), CARD, tmp_path / "tiny.onnx")
+    made = Tiny().requires_grad_(False)
+    made.forces.weight *= 10  # as large as a hip's, or its answers are no labels
+    export_onnx(made, CARD, tmp_path / "tiny.onnx")
     tiny, strides = load_model(tmp_path / "tiny.onnx"), normal_strides(4)
     known = {
         "body_height_m": np.linspace(0.6, 2.5, 4, dtype=np.float32),
@@ -377,8 +510,8 @@ def test_a_file_is_compared_with_all_it_wants_to_know(tmp_path: Path) -> None:
     forces = answers(tiny.engine.run, tiny.card, strides, known)["forces_n_per_kg"]
     arrays = cohort_arrays(people=SIXTY[:4], strides_each=1, target="forces") | {
         "X": strides,
-        "Y": forces * 290,
-        "weight_kg": np.full(4, 290.0),
+        "Y": forces * 70,
+        "weight_kg": np.full(4, 70.0),
         "height_m": known["body_height_m"],
         "speed_label": np.full(4, "uphill"),
     }
@@ -391,6 +524,8 @@ def test_a_file_is_compared_with_all_it_wants_to_know(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "out" / "tiny.parity.json").read_text())
     accuracy = report["tiny-fp16.onnx"]["parity"]["accuracy"]["forces_n_per_kg"]
     assert accuracy["r2_of_source"] > 0.9999
+    result = run(evaluate, tmp_path / "tiny.onnx", told, "-o", tmp_path / "evaluated")
+    assert figures(result, "pooled")[-1] == "1.0000"
 
 
 def test_what_is_not_offered_is_said_and_the_rest_written(tmp_path: Path) -> None:

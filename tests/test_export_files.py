@@ -8,10 +8,12 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from edgehip.errors import ModelFileError
 from edgehip.model import load_model
 from edgehip.model_card import write_model
+from edgehip_export import answers as answers_module
 from edgehip_export import parity
 from edgehip_export.answers import answers
 from edgehip_export.checkpoint import import_checkpoints
@@ -19,9 +21,9 @@ from edgehip_export.export import onnx_graph, run_module
 from edgehip_export.export_model import Labelled, Limits, export_graphs, export_model
 from edgehip_export.forms import cycle_form, step_form
 from edgehip_export.networks import CausalNetwork, unroll
-from edgehip_export.parity import normal_strides, normalised_error
+from edgehip_export.parity import Accuracy, Parity, normal_strides, normalised_error
 from edgehip_export.quantize import PRECISIONS, Inputs, Precision
-from edgehip_export.strides import resample
+from edgehip_export.strides import close_cycles, resample
 from edgehip_export.trained import TrainedModel
 from tests.test_export_checkpoint import synthetic
 
@@ -67,6 +69,54 @@ def test_lstm_cycle_in_tflite_is_a_loop_over_its_step(tmp_path: Path) -> None:
         assert exported.parity is not None
         assert exported.parity.size_ratio < ratio
         assert exported.path.stat().st_size < 2_000_000
+
+
+def test_an_lstm_cycle_in_onnx_is_made_smaller(tmp_path: Path) -> None:
+    one = model(tmp_path, "lstm", "moments")
+    (small,) = export_model(one, tmp_path, ["onnx"], ["int8"], limits=Limits(), labelled=FEW)
+    assert small.refusal is None
+    assert small.parity is not None
+    assert small.parity.size_ratio < 0.35
+
+
+def test_a_file_is_measured_as_the_legend_says(tmp_path: Path) -> None:
+    _, card = cycle_form(model(tmp_path, "transformer", "moments", "forces"))
+    rng = np.random.default_rng(0)
+    names = {"moments_nm_per_kg": 3, "forces_n_per_kg": 14}
+    source, found, labels = (
+        {
+            name: (rng.normal(size=(3, 180, width)) * np.linspace(1, 9, width) ** growth).astype(
+                "f4"
+            )
+            for name, width in names.items()
+        }
+        for growth in (1, 3, 1)
+    )
+
+    def answer(angles_deg: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        stride = [np.array_equal(angles_deg[0], one) for one in STRIDES].index(True)
+        return tuple(found[name][stride, None] for name in names)
+
+    known = {"forces_n_per_kg": labels["forces_n_per_kg"]}
+    measured = parity.measure(answer, "engine", card, b"12", 8, STRIDES, {}, source, known)
+    assert measured.size_ratio == 0.25
+    errors = []
+    for name in names:
+        off = (found[name] - source[name]).reshape(540, -1)
+        assert measured.max_error[name] == pytest.approx(np.abs(off).max())
+        errors.append((off.std(axis=0) / source[name].reshape(540, -1).std(axis=0)).mean())
+    assert errors[0] != pytest.approx(errors[1], rel=0.01)
+    assert measured.normalised_error == pytest.approx(max(errors), rel=0.01)
+    ((name, accuracy),) = measured.accuracy.items()
+    truth = labels[name]
+    spread = truth.var()
+    for one, r2, rmse in (
+        (found, accuracy.r2, accuracy.rmse),
+        (source, accuracy.r2_of_source, accuracy.rmse_of_source),
+    ):
+        squared = ((one[name] - truth) ** 2).mean()
+        assert (r2, rmse**2) == pytest.approx((1 - squared / spread, squared), rel=1e-4)
+    assert accuracy.r2_loss == accuracy.r2_of_source - accuracy.r2
 
 
 def test_a_graph_the_engine_refuses_is_not_written_and_the_others_are(tmp_path: Path) -> None:
@@ -136,6 +186,20 @@ def test_a_model_that_lives_in_time_is_asked_in_time() -> None:
         assert normalised_error(slow[name], quick[name]) > 0.1
 
 
+def test_a_stride_that_is_walked_is_closed_and_has_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    hip = load_model("hip-sample")
+    stride_s = {"stride_s": np.array([1.1], np.float32)}
+    open_stride = STRIDES[:1] + np.linspace(0, 8, 180, dtype=np.float32)[:, None]
+
+    def answer(strides: NDArray[np.float32]) -> NDArray[np.float32]:
+        return answers(hip.engine.run, hip.card, strides, stride_s)["moments_nm_per_kg"]
+
+    found = answer(open_stride)
+    assert normalised_error(found, answer(close_cycles(open_stride))) < 1e-5
+    monkeypatch.setattr(answers_module, "WALKED", 6)
+    assert normalised_error(found, answer(open_stride)) < 0.01
+
+
 def test_transformer_has_no_step_form(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="has no step form: export its cycle form"):
         step_form(model(tmp_path, "transformer", "moments"), stride_s=1.1)
@@ -178,6 +242,7 @@ def test_step_files_carry_their_state_in_float(tmp_path: Path, family: str) -> N
     )
     refused = {e.path.name: e.refusal for e in done if e.refusal}
     assert set(refused) == {f"made-{family}-step-int8-static.{s}" for s in ("onnx", "tflite")}
+    assert all("state drifts away" in str(refusal) for refusal in refused.values())
     network = one.networks[0].module()
     with torch.no_grad():
         x = network.normalise(torch.from_numpy(STRIDES))
@@ -201,6 +266,42 @@ def test_file_beyond_its_limit_is_not_written(tmp_path: Path) -> None:
     assert "is above 0.00%, the limit for int8" in str(strict.refusal("int8", exported.parity))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("precision", "near", "far"),
+    [("fp32", 1e-4, 2e-3), ("fp16", 2e-3, 1e-2), ("int8", 0.05, 0.1), ("int8-static", 0.05, 0.1)],
+)
+def test_limits_keep_what_answers_otherwise_from_being_written(
+    precision: Precision, near: float, far: float
+) -> None:
+    def refusal(error: float, r2: float = 0.8) -> str | None:
+        accuracy = {"moments_nm_per_kg": Accuracy(r2, 0.8, 0.1, 0.1)}
+        return Limits().refusal(precision, Parity("", 1, 1.0, {}, error, accuracy, 1.0, 1.0))
+
+    assert refusal(near) is None
+    assert refusal(near, 0.796) is None
+    assert "normalised error" in (refusal(far) or "")
+    assert "nan%" in (refusal(float("nan")) or "")
+    assert "0.0060 of R²" in (refusal(near, 0.794) or "")
+    assert "nan of R²" in (refusal(near, float("nan")) or "")
+
+
+def test_a_model_of_two_networks_knows_what_both_know(tmp_path: Path) -> None:
+    forces = synthetic(
+        tmp_path / "mf.pt",
+        target="forces",
+        mu_x=np.linspace(0, 20, 10).astype(np.float32),
+        sd_x=np.linspace(15, 4, 10).astype(np.float32),
+    )
+    both = import_checkpoints([forces, synthetic(tmp_path / "jm.pt")])
+    low, high = (torch.stack([n.angle_range_deg[side] for n in both.networks]) for side in (0, 1))
+    for _, card in (cycle_form(both), step_form(both, 1.1)):
+        known = card.ranges["angles_deg"]
+        assert known.low == pytest.approx(low.amax(0).tolist())
+        assert known.high == pytest.approx(high.amin(0).tolist())
+    assert not (low[0] > low[1]).all()
+    assert (low[0] > low[1]).any()
+
+
 def test_a_file_of_another_model_is_not_replaced(tmp_path: Path) -> None:
     one, other = (model(tmp_path, "lstm", "moments") for _ in range(2))
     (exported,) = export_model(one, tmp_path, ["onnx"], forms=["step"], labelled=FEW)
@@ -208,6 +309,10 @@ def test_a_file_of_another_model_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"made of another model that is also called .*--name"):
         export_model(other, tmp_path, ["onnx"], ["int8"], ["step"], labelled=FEW)
     assert exported.path.read_bytes() == before
+    exported.path.write_bytes(before[:100])
+    with pytest.raises(ModelFileError, match=r"truncated.*: remove it, or give another folder"):
+        export_model(one, tmp_path, ["onnx"], ["int8"], ["step"], labelled=FEW)
+    exported.path.unlink()
     (again,) = export_model(one, tmp_path, ["onnx"], forms=["step"], stride_s=1.3, labelled=FEW)
     assert load_model(again.path).card.rate_hz == pytest.approx(180 / 1.3)
 

@@ -35,6 +35,8 @@ class Acquaintance:
         all others.
     missing
         So many more people the model was tested on, who are not in the cohort.
+    namesakes
+        So many of the new people have ids of people the model met, and other strides.
     told_by
         ``strides`` or ``ids``, or ``nothing`` where the model keeps neither.
     """
@@ -43,6 +45,7 @@ class Acquaintance:
     trained: tuple[str, ...]
     new: tuple[str, ...]
     missing: int
+    namesakes: int
     told_by: Literal["strides", "ids", "nothing"]
 
     @property
@@ -85,6 +88,12 @@ class Acquaintance:
         if aside:
             of_them = f", {len(self.trained)} of them trained the model" if self.trained else ""
             lines.append(f"left out: {aside} others{of_them}")
+        if self.namesakes and not self.held_out:
+            lines.append(
+                f"{self.namesakes} of them have ids of people whom the model was trained or tested "
+                "on, and other strides: if they are the same people, filtered or resampled anew, "
+                "the figures are not of new people"
+            )
         if self.told_by == "ids":
             lines.append(
                 "people are told by their ids alone: this model keeps none of their strides"
@@ -126,6 +135,7 @@ def meet(provenance: Mapping[str, Any], cohort: Cohort) -> Acquaintance:
     tested = [_digests_in(word) for word in _words(provenance.get("test_strides"))]
     trained_on = [_digests_in(word) for word in _words(provenance.get("training_strides"))]
     people = cohort.people()
+    ids, training_ids = (set(_words(provenance.get(f"{w}_subjects"))) for w in ("test", "training"))
     if tested or trained_on:
         of_person = {p: set(digests(cohort.of_people([p]).angles_deg)) for p in people}
         everybody = set().union(*trained_on)
@@ -134,11 +144,12 @@ def meet(provenance: Mapping[str, Any], cohort: Cohort) -> Acquaintance:
         missing = sum(not (one & shown) for one in tested)
         all_tested = set().union(*tested)
         held_out = {p for p in people if of_person[p] & all_tested} - trained
-        return _sorted(people, held_out, trained, missing, "strides")
-    ids, training_ids = (set(_words(provenance.get(f"{w}_subjects"))) for w in ("test", "training"))
+        new = set(people) - held_out - trained
+        namesakes = len(new & (ids | training_ids))
+        return _sorted(people, held_out, trained, missing, namesakes, "strides")
     held_out, trained = ids & set(people), training_ids & set(people)
     told_by: Literal["ids", "nothing"] = "ids" if ids or training_ids else "nothing"
-    return _sorted(people, held_out, trained - held_out, len(ids - held_out), told_by)
+    return _sorted(people, held_out, trained - held_out, len(ids - held_out), 0, told_by)
 
 
 def _sorted(
@@ -146,6 +157,7 @@ def _sorted(
     held_out: set[str],
     trained: set[str],
     missing: int,
+    namesakes: int,
     told_by: Literal["strides", "ids", "nothing"],
 ) -> Acquaintance:
     def in_order(some: set[str]) -> tuple[str, ...]:
@@ -153,7 +165,7 @@ def _sorted(
 
     new = set(people) - held_out - trained
     parts = in_order(held_out), in_order(trained), in_order(new)
-    return Acquaintance(*parts, missing, told_by)
+    return Acquaintance(*parts, missing, namesakes, told_by)
 
 
 def _words(plain: object) -> list[str]:

@@ -1,6 +1,6 @@
 """The workstation's commands: ``edgehip train``, ``evaluate``, ``import`` and ``export``."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,6 @@ from edgehip_export.export_report import LEGEND, ExportReport
 from edgehip_export.fit import Recipe
 from edgehip_export.forms import TYPICAL_STRIDE_S
 from edgehip_export.many_option import ManyOption
-from edgehip_export.metrics import Errors, Row
 from edgehip_export.networks import FAMILIES
 from edgehip_export.progress_bar import ProgressBar
 from edgehip_export.quantize import PRECISIONS, Precision
@@ -40,7 +39,7 @@ from edgehip_export.run_folder import model_file
 from edgehip_export.sources import open_trained
 from edgehip_export.train import Protocol
 from edgehip_export.train import train as train_model
-from edgehip_export.trained import Target, save_trained
+from edgehip_export.trained import UNITS, Target, save_trained
 
 RECIPE = Recipe()
 FILE = NamedPath(dir_okay=False)
@@ -90,7 +89,7 @@ def train(
     The same command goes on with a run that was interrupted.
     """
     strides = read_cohort(cohort)
-    release = "as released" if strides.is_release() else f"not the release ({DATA_SET})"
+    release = "as many as released" if strides.is_release() else f"not the release ({DATA_SET})"
     click.echo(
         f"{cohort}: {len(strides)} strides of {len(strides.people())} people, {strides.target}, "
         f"{release}"
@@ -116,7 +115,7 @@ def train(
         bar.close()
     for line in (output / "test_metrics_by_cadence.csv").read_text().splitlines():
         click.echo(line)
-    print_errors(stored_errors(model.networks[0].provenance).items())
+    print_errors(UNITS[strides.target], stored_errors(model.networks[0].provenance).items())
     click.echo(f"{output / 'model.pt'}: trained")
 
 
@@ -139,7 +138,7 @@ def evaluate(model: str, cohort: Path, output: Path) -> None:
     )
     for note in found.notes():
         click.echo(f"  {note}")
-    print_errors([*found.rows(), *_cadences(found.cadences)])
+    print_errors(found.unit, found.rows())
     click.echo(f"tables and plots: {output}")
 
 
@@ -308,9 +307,3 @@ def _labelled(paths: tuple[Path, ...], provenance: Mapping[Target, dict[str, Any
     per_kg = {cohort.target: cohort.per_kg for cohort in cohorts}
     first = cohorts[0]
     return Labelled(first.angles_deg, per_kg, first.stride_s, first.body_height_m, first.path)
-
-
-def _cadences(rows: Sequence[Row]) -> Iterator[tuple[str, Errors]]:
-    for row in rows[1:]:
-        errors = {name: float(row[f"subject_mean_{name}"]) for name in ("RMSE", "MAE", "R2")}
-        yield f"subject-mean, {row['speed']}", Errors.of(errors)

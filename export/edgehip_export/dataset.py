@@ -45,12 +45,18 @@ RELEASED_IDS: Final = tuple(f"H{number:02d}" for number in range(1, 61))
 CADENCE_SPM: Final = {"slow": 78.0, "med": 115.0, "fast": 135.0}
 """The metronome's steps per minute for each label of the data set."""
 
+NO_ID: Final = ("", "nan")
+"""What a cell of a table that nobody filled becomes."""
+
 LEAST_KNEE_RANGE: Final = 3.0
 """A walking knee moves by tens of degrees in a stride, and by one radian."""
 
-LEAST_PEAK: Final[dict[Target, float]] = {"moments": 5.0, "forces": 100.0}
-"""Peaks below this are Nm/kg or N/kg: no walking hip stays below 5 Nm, or all its muscles below
-100 N."""
+LOWEST_KNEE_DEG: Final = -30.0
+"""No knee extends so far beyond straight: this one's flexion is negative, as in older OpenSim
+models."""
+
+LEAST_PER_KG: Final[dict[Target, float]] = {"moments": 0.1, "forces": 2.0}
+"""Divided by body mass, a peak below this was divided before: no walking hip's is so small."""
 
 BEYOND_PER_KG: Final[dict[Target, float]] = {"moments": 10.0, "forces": 200.0}
 """Divided by body mass, a peak above this is no walking hip's: Nmm, perhaps."""
@@ -138,8 +144,9 @@ def read_cohort(path: str | Path) -> Cohort:
     Raises
     ------
     DatasetError
-        If the file is anything else: keys or columns missing, shapes that do not fit, NaN, angles
-        in radians, targets already divided by body mass, durations in milliseconds.
+        If the file is anything else: keys, columns or ids missing, shapes that do not fit, NaN,
+        angles in radians, knees of negative flexion, targets already divided by body mass,
+        durations in milliseconds.
     """
     if not Path(path).is_file():
         raise DatasetError(
@@ -170,11 +177,16 @@ def _cohort(arrays: dict[str, NDArray[Any]], path: str, sha256: str) -> Cohort:
         if key in arrays and arrays[key].shape != (strides,):
             raise DatasetError(f"{key} is of shape {arrays[key].shape}, it must be ({strides},)")
     subjects = np.array(texts(arrays["subject_id"]))
+    if (nameless := np.flatnonzero(np.isin(subjects, NO_ID))).size:
+        raise DatasetError(
+            f"subject_id does not say who walked in {len(nameless)} of {strides} strides, first in "
+            f"stride {nameless[0]}: leave them out, or name their people"
+        )
     mass = _number_each(arrays, "weight_kg", subjects)
     stride_s = _number_each(arrays, "stride_s", subjects) if "stride_s" in arrays else None
     _check_finite(angles_deg, "X", ANGLES, subjects)
     _check_finite(values, "Y", COLUMNS[target], subjects)
-    _check_units(angles_deg, values, target, mass)
+    _check_units(angles_deg, values, target, mass, subjects)
     return Cohort(
         angles_deg,
         target,
@@ -269,32 +281,57 @@ def _check_finite(
         )
 
 
-def _check_units(angles: Floats, values: Floats, target: Target, mass: Floats) -> None:
-    knees = angles[:, :, [ANGLES.index("knee_angle_r"), ANGLES.index("knee_angle_l")]]
-    knee_range = float(np.median(np.ptp(knees, axis=1)))
-    if knee_range < LEAST_KNEE_RANGE:
-        raise DatasetError(
-            f"the knees move by {knee_range:.2g} in a stride: X looks like radians, it must be "
-            "degrees: multiply it by 180 / pi"
-        )
+def _check_units(
+    angles: Floats, values: Floats, target: Target, mass: Floats, subjects: NDArray[np.str_]
+) -> None:
+    """Refuse other units and signs of anybody: cohorts are joined from several sources."""
+    people = np.unique(subjects)
+
+    def of_each(per_stride: Floats) -> Floats:
+        return np.array([np.median(per_stride[subjects == person]) for person in people])
+
+    def refuse(typical: Floats, wrong: NDArray[np.bool_], what: str, advice: str) -> None:
+        if wrong.any():
+            first = int(wrong.argmax())
+            raise DatasetError(
+                f"{what} {typical[first]:.3g} in {int(wrong.sum())} of {len(people)} people, first "
+                f"{people[first]}: {advice}"
+            )
+
     most = np.abs(angles).max(axis=(0, 1))
     if most.max() > MOST_ANGLE_DEG:
         raise DatasetError(
             f"{ANGLES[int(most.argmax())]} reaches {most.max():.4g} degrees: a joint's angle lies "
             f"within {MOST_ANGLE_DEG:g} degrees"
         )
-    peaks = np.abs(values).max(axis=(1, 2))
+    knees = {name: angles[:, :, ANGLES.index(name)] for name in ("knee_angle_r", "knee_angle_l")}
+    moved = of_each(np.stack([np.ptp(knee, axis=1) for knee in knees.values()], axis=1))
+    refuse(
+        moved,
+        moved < LEAST_KNEE_RANGE,
+        "the knees move in a stride by",
+        "X looks like radians, it must be degrees: multiply it by 180 / pi",
+    )
+    for name, knee in knees.items():
+        lowest = of_each(knee.min(axis=1))
+        refuse(
+            lowest,
+            lowest < LOWEST_KNEE_DEG,
+            f"{name} goes down to",
+            "flexion must be positive: multiply it by -1",
+        )
     unit = "Nm" if target == "moments" else "N"
-    peak = float(np.median(peaks))
-    if peak < LEAST_PEAK[target]:
-        raise DatasetError(
-            f"the {target} peak at {peak:.3g}: Y looks already divided by body mass, it must be in "
-            f"{unit}: multiply it by weight_kg"
-        )
-    peak_per_kg = float(np.median(peaks / mass))
-    if peak_per_kg > BEYOND_PER_KG[target]:
-        raise DatasetError(
-            f"the {target} peak at {peak_per_kg:.3g} {unit}/kg, more than the "
-            f"{BEYOND_PER_KG[target]:g} {unit}/kg of any walking hip: Y must be in {unit}"
-            + (" (Nmm / 1000)" if target == "moments" else "")
-        )
+    peak = of_each(np.abs(values).max(axis=(1, 2)) / mass)
+    refuse(
+        peak,
+        peak < LEAST_PER_KG[target],
+        f"the {target} peak, in {unit}/kg, at",
+        f"Y looks already divided by body mass, it must be in {unit}: multiply it by weight_kg",
+    )
+    refuse(
+        peak,
+        peak > BEYOND_PER_KG[target],
+        f"the {target} peak, in {unit}/kg, at",
+        f"more than the {BEYOND_PER_KG[target]:g} of any walking hip: Y must be in {unit}"
+        + (" (Nmm / 1000)" if target == "moments" else ""),
+    )

@@ -24,6 +24,7 @@ from edgehip_export.metrics import (
 from edgehip_export.peaks import peaks
 from edgehip_export.plots import plot_curves, plot_peaks
 from edgehip_export.sources import Estimate, estimate
+from edgehip_export.trained import UNITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class Evaluation:
 
     Parameters
     ----------
-    name
-        The model's.
+    name, unit
+        The model's, and that of the errors.
     strides, people
         How many were evaluated.
     known
@@ -51,6 +52,7 @@ class Evaluation:
     """
 
     name: str
+    unit: str
     strides: int
     people: int
     known: Acquaintance
@@ -79,6 +81,10 @@ class Evaluation:
             ("subject-mean", self.subject_mean),
             *((f"stored, {name}", errors) for name, errors in self.stored.items()),
             *((f"left out, {name}", errors) for name, errors in self.left_out.items()),
+            *(
+                (f"subject-mean, {row['speed']}", Errors.of(row, "subject_mean_"))
+                for row in self.cadences[1:]
+            ),
         ]
 
 
@@ -104,6 +110,7 @@ def evaluate(path: str | Path, cohort: Cohort, folder: Path) -> Evaluation:
     truth, subjects = chosen.per_kg, chosen.subjects
     evaluation = Evaluation(
         name=answer.name,
+        unit=UNITS[cohort.target],
         strides=len(chosen),
         people=len(chosen.people()),
         known=known,
@@ -152,6 +159,7 @@ def _about(evaluation: Evaluation, answer: Estimate, cohort: Cohort) -> dict[str
             "file": Path(cohort.path).name,
             "sha256": cohort.sha256,
             "target": cohort.target,
+            "unit": evaluation.unit,
             "strides": evaluation.strides,
             "people": list(known.judged),
         },

@@ -271,7 +271,11 @@ def _check_same_model(folder: Path, card: ModelCard) -> None:
     """Refuse to replace a file of another model: of other weights, or of nobody knows what."""
     for format, precision in itertools.product(FORMATS, PRECISIONS):
         path = folder / f"{card.name}-{precision}.{format}"
-        if path.exists() and _origin(read_model(path)[0]) != _origin(card):
+        try:
+            same = not path.exists() or _origin(read_model(path)[0]) == _origin(card)
+        except ModelFileError as error:
+            raise ModelFileError(f"{error}: remove it, or give another folder") from error
+        if not same:
             raise ModelFileError(
                 f"{path}: was made of another model that is also called {card.name}: give --name, "
                 "or another folder"

@@ -61,9 +61,10 @@ class Errors:
         )
 
     @classmethod
-    def of(cls, row: Mapping[str, float]) -> "Errors":
+    def of(cls, row: Mapping[str, str | float], prefix: str = "") -> "Errors":
         """Return what :meth:`row` returned."""
-        return cls(float(row["RMSE"]), float(row["MAE"]), float(row["R2"]))
+        rmse, mae, r2 = (float(row[f"{prefix}{name}"]) for name in ("RMSE", "MAE", "R2"))
+        return cls(rmse, mae, r2)
 
     def row(self, prefix: str = "") -> dict[str, float]:
         """Return the figures under the published column names."""

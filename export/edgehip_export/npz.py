@@ -86,7 +86,10 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[An
         if dtype.hasobject:
             if left > MOST_PICKLED_BYTES:
                 raise ValueError(f"{member.filename} holds more than a column of texts")
-            return _texts(file.read()).reshape(shape)
+            try:
+                return _texts(file.read()).reshape(shape)
+            except pickle.UnpicklingError as error:
+                raise ValueError(f"in {member.filename} {error}") from error
         if math.prod(shape) * dtype.itemsize != left:
             raise ValueError(f"{member.filename} states a shape that its bytes do not fill")
         array = np.frombuffer(file.read(), dtype)
@@ -145,7 +148,7 @@ def _texts(pickled: bytes) -> NDArray[Any]:
 
 
 def texts(array: NDArray[Any]) -> tuple[str, ...]:
-    """Return a column of texts, however it was stored.
+    """Return a column of texts without padding, however it was stored.
 
     Raises
     ------
@@ -153,7 +156,7 @@ def texts(array: NDArray[Any]) -> tuple[str, ...]:
         If one is longer than :data:`LONGEST_TEXT`.
     """
     found = tuple(
-        item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)
+        (item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)).strip()
         for item in array.ravel().tolist()
     )
     if (longest := max(map(len, found), default=0)) > LONGEST_TEXT:

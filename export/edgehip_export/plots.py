@@ -12,12 +12,11 @@ from edgehip.errors import MissingExtraError
 from edgehip.whole_file import write_file
 from edgehip_export.answers import Floats
 from edgehip_export.peaks import Peaks
-from edgehip_export.trained import CHANNELS, Target
+from edgehip_export.trained import CHANNELS, UNITS, Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-UNITS: dict[Target, str] = {"moments": "Nm/kg", "forces": "N/kg"}
 REFERENCE, ESTIMATE = "0.25", "tab:red"
 LETTERS_PER_INCH = 8
 

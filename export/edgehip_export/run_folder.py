@@ -33,7 +33,7 @@ class RunFolder:
     Raises
     ------
     TrainingError
-        If the folder holds a run of another configuration.
+        If the folder holds a run of another configuration, or a model of none.
     """
 
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
@@ -55,6 +55,12 @@ class RunFolder:
                     f"{path}: holds another run ({', '.join(different)}): give another folder, or "
                     "remove this one"
                 )
+            return  # the versions are those it was begun with
+        if any((path / name).exists() for name in (MODEL, STATE)):
+            raise TrainingError(
+                f"{path}: holds a model of no run, or a run without its {CONFIG}: give another "
+                "folder"
+            )
         versions = {"edgehip": __version__, "torch": torch.__version__}
         self.write_json(CONFIG, config | {"versions": versions})
 

@@ -278,6 +278,7 @@ class _Run:
             protocol={"as_in": published} | asdict(self.protocol),
             epochs=len(fit.history),
             test_subjects=list(self.held_out),
+            training_subjects=list(self.pool.people()),
             test_strides=remember(self.test, self.held_out),
             training_strides=remember(self.pool, self.pool.people()),
             **self._test(network),

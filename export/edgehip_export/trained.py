@@ -29,6 +29,7 @@ TARGETS: Final[tuple[Target, Target]] = ("moments", "forces")
 """What a network may be trained for, in the order a model gives them."""
 
 CHANNELS: Final[dict[Target, tuple[str, ...]]] = {"moments": MOMENTS, "forces": MUSCLES}
+UNITS: Final[dict[Target, str]] = {"moments": "Nm/kg", "forces": "N/kg"}
 
 
 @dataclass(frozen=True, slots=True)
