@@ -26,9 +26,10 @@ from edgehip.model import Model, bundled_models, load_model
 MOST_OVER_ENGINE: Final = 3.0
 LEAST_UNDER_TORCH: Final = 50.0
 LEAST_UNDER_OPENSIM: Final = 1000.0
-FEATURES: Final = 36
+FEATURES: Final = 54
 UNITS_PER_NETWORK: Final = 64
-"""Of the NumPy loop, which has as many units as the model's hidden state, in networks so wide."""
+"""Of the NumPy loop, which sees as much as the model's networks and has as many units as its hidden
+state, in networks so wide."""
 OURS: Final = "edgehip, sample to both hips"
 SAME_OUTPUTS: Final = "PyTorch window, moments and forces of both hips"
 """What PyTorch must do to answer what edgehip answers; the other row is a part of it."""
