@@ -1,6 +1,7 @@
 """The pieces that edgehip's own models are trained and judged with."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from edgehip_export.default_sample import (
 from edgehip_export.default_spread import COVERAGE, Spread, fit_spread
 from edgehip_export.default_student import Student
 from edgehip_export.default_teacher import TeacherStrides
-from edgehip_export.default_walks import at_phase, walk, with_standing
+from edgehip_export.default_walks import at_phase, walk, walk_on, with_standing
 from edgehip_export.strides import POINTS, Strides, close_cycles, load_strides
 from tests.shared_data import SHARED, needs_shared_data
 
@@ -380,16 +381,31 @@ def test_how_lively_the_legs_were_of_late_is_known_from_the_first_sample_on() ->
     torch.testing.assert_close(liveliness(recent), torch.ones(1, SEEN), atol=0.02, rtol=0)
 
 
-def test_a_past_that_is_only_remembered_leaves_the_answers_of_its_pace() -> None:
+def test_of_a_past_that_is_left_out_only_its_pace_is_remembered() -> None:
     torch.manual_seed(0)
     network = SampleNetwork(8).eval()
     quick = 10.0 * torch.randn(1, 150, 10)
-    quiet = torch.cat([0.1 * quick[:, :100], quick[:, 100:]], 1)
+    now, last = quick[:, 100:], quick[:, 99:100]
     loads = network(quick, 100)
     assert loads.shape == (1, 50, OUTPUTS)
+    # The sample before the first that counts is the same: what differs is only of late.
+    quiet = torch.cat([last.expand(-1, 100, -1), now], 1)
     assert not torch.allclose(loads, network(quiet, 100), atol=1e-3)
-    still = torch.cat([quick[:, 100:101].expand(-1, 100, -1), quick[:, 100:]], 1)
-    assert not torch.allclose(network(still, 100), network(quick[:, 100:]), atol=1e-3)
+    still = torch.cat([now[:, :1].expand(-1, 100, -1), now], 1)
+    assert not torch.allclose(network(still, 100), network(now), atol=1e-3)
+
+
+def test_a_walk_goes_on_at_its_own_pace_without_a_step() -> None:
+    phase = torch.linspace(0.0, 2.0 * math.pi, POINTS)[None, :, None]
+    wave = torch.cat([torch.sin(phase), torch.cos(phase)], -1)
+    batch = Batch(wave, wave, torch.tensor([1.0]))
+    angles, loads = walk_on(batch, torch.tensor([2.0]), torch.tensor([0.3]), (150, 50), 100.0)
+    assert torch.equal(angles, loads)
+    turns = torch.atan2(angles[0, :, 0], angles[0, :, 1]) / (2.0 * math.pi)
+    steps = turns.diff() % 1.0
+    torch.testing.assert_close(steps[:150], torch.full((150,), 0.005), atol=2e-4, rtol=0)
+    torch.testing.assert_close(steps[150:], torch.full((49,), 0.01), atol=2e-4, rtol=0)
+    assert float(turns[150]) == pytest.approx(0.3, abs=1e-3)
 
 
 def test_a_mirrored_foot_path_is_the_other_foots() -> None:
