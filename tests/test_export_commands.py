@@ -65,7 +65,7 @@ def test_an_interrupt_is_told_on_a_line_of_its_own(
     assert result.exit_code == 1
     assert "\ninterrupted: the same command goes on from here" in result.output
     monkeypatch.undo()
-    result = run(train, "lstm", cohort, "-o", tmp_path / "run", "--most-epochs", 1)
+    result = run(train, "LSTM", cohort, "-o", tmp_path / "run", "--most-epochs", 1)
     assert "most_epochs 300 there, 1 here" in str(result.exception)
 
 

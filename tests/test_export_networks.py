@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgehip_export.networks import FAMILIES, CausalNetwork, Lstm, Mamba, Transformer, build, unroll
+from edgehip_export.networks import (
+    FAMILIES,
+    CausalNetwork,
+    Lstm,
+    Mamba,
+    Transformer,
+    build,
+    mamba,
+    unroll,
+)
 from edgehip_export.networks.mamba import MambaBlock
 from edgehip_export.networks.scan import chunked_scan, sequential_scan
 
@@ -85,6 +94,14 @@ def test_mamba_windows_agree_whatever_the_scan() -> None:
         sequential = network(x)
         network.scan = "chunked"
         assert relative(network(x), sequential) < 1e-4
+
+
+def test_mamba_scans_in_chunks_where_each_step_waits_to_be_launched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(mamba, "sequential_scan")
+    network = Mamba(3).to("meta")
+    assert network(torch.empty(2, 180, 10, device="meta")).shape == (2, 180, 3)
 
 
 @pytest.mark.parametrize("family", ["lstm", "mamba"])

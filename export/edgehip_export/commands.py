@@ -60,7 +60,7 @@ def _file_name(_: click.Context, __: click.Parameter, name: str | None) -> str |
 
 
 @click.command()
-@click.argument("family", type=click.Choice(FAMILIES))
+@click.argument("family", type=click.Choice(FAMILIES, case_sensitive=False))
 @click.argument("cohort", type=FILE)
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder of the run.")
 @click.option("--scale-targets", is_flag=True, help="Fit z-scored targets (not as published).")

@@ -105,11 +105,12 @@ class Mamba(nn.Module):
     ----------
     scan
         How a whole window is scanned: ``sequential`` is the quicker to train on a CPU, ``chunked``
-        makes the smaller graph.
+        makes the smaller graph, and is the quicker where each step waits to be launched. None
+        takes the quicker one.
     """
 
     state_names = ("window", "ssm")
-    scan: Scan = "sequential"
+    scan: Scan | None = None
 
     def __init__(self, outputs: int, sizes: MambaSizes | None = None) -> None:
         super().__init__()
@@ -123,8 +124,9 @@ class Mamba(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the outputs (N, S, D) for the samples (N, S, 10)."""
         hidden = self.input_proj(x)
+        scan = self.scan or ("sequential" if x.device.type == "cpu" else "chunked")
         for block in self.blocks:
-            hidden = hidden + self.drop(block(hidden, self.scan))
+            hidden = hidden + self.drop(block(hidden, scan))
         return cast(torch.Tensor, self.output_proj(self.norm(hidden)))
 
     def initial_state(self, batch: int = 1) -> State:
