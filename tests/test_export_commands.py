@@ -489,7 +489,9 @@ def test_a_bundled_model_is_brought_to_other_precisions(bundled: Path, tmp_path:
     run(export, bundled.stem, "-o", tmp_path, "--to", format, "--precision", "fp16", "int8")
     whole, stride = load_model(bundled), normal_strides(3)
     right = answers(whole.engine.run, whole.card, stride)
-    limits = {"fp16": (0.005, 0.9), "int8": (0.08, 0.35)}
+    # Of where the feet are in two samples in a row the difference is taken: it bears no rounding.
+    rounded = 0.03 if whole.card.kind == "sample" else 0.08
+    limits = {"fp16": (0.005, 0.9), "int8": (rounded, 0.35)}
     for precision, (most_error, most_size) in limits.items():
         small = load_model(tmp_path / f"{bundled.stem}-{precision}{bundled.suffix}")
         assert small.card.precision == precision

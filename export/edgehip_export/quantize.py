@@ -32,8 +32,9 @@ PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 
 Inputs = tuple[NDArray[np.float32], ...]
 
-LEAST_REDUCED: Final = 256
-"""Tensors with fewer numbers (normalisation, biases) keep full precision."""
+LEAST_REDUCED: Final = 512
+"""Tensors with fewer numbers (normalisation, where angles put the feet, biases) keep full
+precision, as do products with them: they are no load, and of their results differences matter."""
 
 MATRIX_OPS: Final = ("MatMul", "Gemm", "LSTM")
 
@@ -106,7 +107,7 @@ def _quantize_onnx(
         quantization.quantize_dynamic(
             model,
             target,
-            nodes_to_exclude=_batched(model),
+            nodes_to_exclude=_left(model),
             op_types_to_quantize=list(MATRIX_OPS),
             per_channel=True,
             weight_type=quantization.QuantType.QInt8,
@@ -127,14 +128,24 @@ def _quantize_onnx(
     return target.read_bytes()
 
 
-def _batched(model: Any) -> list[str]:
-    """Return the products with a stack of weights, which the quantizer cannot treat."""
-    stacks = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) > 2}
-    return [
+def _left(model: Any) -> list[str]:
+    """Return the products to leave in float32.
+
+    Those are products with small matrices, and those with a stack of weights, which the quantizer
+    cannot treat.
+    """
+    spared = {
+        tensor.name
+        for tensor in model.graph.initializer
+        if len(tensor.dims) > 2 or np.prod(tensor.dims) < LEAST_REDUCED
+    }
+    left = [
         node.name
         for node in model.graph.node
-        if node.op_type == "MatMul" and not stacks.isdisjoint(node.input)
+        if node.op_type in ("MatMul", "Gemm") and not spared.isdisjoint(node.input[:2])
     ]
+    # The quantizer first makes a MatMul and an Add of each Gemm, and calls them so.
+    return left + [f"{name}_MatMul" for name in left]
 
 
 def _halve_weights(model: Any) -> None:
@@ -213,6 +224,7 @@ def _quantize_tflite(graph: bytes, precision: Precision, calibration: Sequence[I
     from ai_edge_quantizer.qtyping import (
         ComputePrecision,
         OpQuantizationConfig,
+        QuantGranularity,
         TensorDataType,
         TensorQuantizationConfig,
         TFLOperationName,
@@ -233,7 +245,18 @@ def _quantize_tflite(graph: bytes, precision: Precision, calibration: Sequence[I
         )
         return bytes(tool.quantize().quantized_model)
     if precision == "int8":
-        tool.add_dynamic_config(".*", TFLOperationName.ALL_SUPPORTED, num_bits=8)
+        tool.update_quantization_recipe(
+            ".*",
+            TFLOperationName.ALL_SUPPORTED,
+            OpQuantizationConfig(
+                weight_tensor_config=TensorQuantizationConfig(
+                    num_bits=8, granularity=QuantGranularity.CHANNELWISE
+                ),
+                compute_precision=ComputePrecision.INTEGER,
+                min_weight_elements=LEAST_REDUCED,
+            ),
+            quantizer.AlgorithmName.MIN_MAX_UNIFORM_QUANT,
+        )
         # LiteRT has no product of 8-bit weights with what stands on their right.
         tool.add_weight_only_config(".*", TFLOperationName.BATCH_MATMUL, num_bits=8)
         return bytes(tool.quantize().quantized_model)
