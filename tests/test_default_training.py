@@ -14,7 +14,7 @@ from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
 from edgehip_export.default_cycle import CycleNetwork
 from edgehip_export.default_evaluate import folds, zeroed
 from edgehip_export.default_fit import chances
-from edgehip_export.default_foreign import OutOfRangeScore, cycle_score, sample_score
+from edgehip_export.default_foreign import cycle_score, sample_score
 from edgehip_export.default_kernel import KernelCycle, KernelProtocol, fit_kernel
 from edgehip_export.default_lessons import Lessons
 from edgehip_export.default_mechanics import Mechanics
@@ -22,12 +22,14 @@ from edgehip_export.default_movement import fit_movement
 from edgehip_export.default_sample import (
     RATE_HZ,
     RECENT_S,
+    ROW,
     SEEN,
     SampleNetwork,
     SampleStep,
     liveliness,
     remember,
 )
+from edgehip_export.default_score import OutOfRangeScore
 from edgehip_export.default_spread import COVERAGE, Spread, fit_spread
 from edgehip_export.default_student import Student
 from edgehip_export.default_teacher import TeacherStrides
@@ -345,40 +347,57 @@ def test_a_sample_nobody_would_show_scores_high() -> None:
     score = sample_score(strides, network, Augmentation(offset_deg=1.0, noise_deg=0.2), held)
     angles = torch.from_numpy(strides.angles_deg)
     seen = network.see(angles[:, ::2])
-    still = torch.zeros_like(seen)
-    assert float((score(torch.cat([seen, still], -1).flatten(0, 1)) < 1.0).float().mean()) > 0.95
     thrown = network.change(network.see(angles[:, ::2] + 30.0), seen)
-    assert float(score(torch.cat([seen, thrown], -1).flatten(0, 1)).min()) > 1.0
+    still, hurled = (
+        score(torch.cat([seen[..., :10], change[..., :10]], -1).flatten(0, 1))
+        for change in (torch.zeros_like(seen), thrown)
+    )
+    assert float((still < 1.0).float().mean()) > 0.95
+    assert float(hurled.min()) > 1.0
 
 
 def test_stepping_sample_by_sample_equals_the_whole_sequence() -> None:
     torch.manual_seed(0)
+    rng = np.random.default_rng(0)
     networks = [SampleNetwork(8).eval() for _ in range(2)]
+    scales = 5.0 * torch.randn(SEEN), 0.5 + 5.0 * torch.rand(SEEN)
+    for network in networks:
+        network.seen_mean, network.seen_sd = scales
+        network.target_mean, network.target_sd = torch.randn(OUTPUTS), torch.rand(OUTPUTS)
+    networks[1].target_mean, networks[1].target_sd = networks[0].target_mean, networks[0].target_sd
     spread = Spread(torch.ones(OUTPUTS), torch.zeros(OUTPUTS))
-    score = OutOfRangeScore(np.zeros(2 * SEEN), np.eye(2 * SEEN))
+    score = OutOfRangeScore(rng.normal(size=20), rng.normal(size=(20, 20)))
     step = SampleStep(networks, spread, score).eval()
     angles = torch.randn(1, 200, 10).cumsum(1)
     whole = torch.stack([network(angles) for network in networks]).mean(0)
+    seen = networks[0].see(angles)
+    change = networks[0].change(seen, torch.cat([seen[:, :1], seen[:, :-1]], 1))
+    far = score(torch.cat([seen[..., :10], change[..., :10]], -1))
     states = [torch.zeros(1, size) for size in step.state_sizes.values()]
     for i in range(angles.shape[1]):
-        moments, forces, _, _, _, *states = step(angles[:, i : i + 1], *states)
+        moments, forces, _, _, scored, *states = step(angles[:, i : i + 1], *states)
         torch.testing.assert_close(moments[0, 0], whole[0, i, :3], atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(forces[0, 0], whole[0, i, 3:].relu(), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(scored, far[:, i], atol=1e-4, rtol=1e-4)
     assert forces.shape[-1] == len(MUSCLES)
 
 
 def test_how_lively_the_legs_were_of_late_is_known_from_the_first_sample_on() -> None:
-    recent = torch.zeros(1, SEEN + 1)
+    def row(change: float) -> torch.Tensor:
+        return torch.tensor([[change] * SEEN + [0.0]])
+
+    def known(recent: torch.Tensor) -> torch.Tensor:
+        return liveliness(recent)[:, :SEEN]
+
+    recent = torch.zeros(1, ROW)
     for _ in range(3):
-        recent = remember(recent, torch.full((1, SEEN), -2.0))
-        torch.testing.assert_close(
-            liveliness(recent), torch.full((1, SEEN), 2.0), atol=1e-3, rtol=0
-        )
-    still = remember(torch.zeros(1, SEEN + 1), torch.zeros(1, SEEN))
-    assert 0.0 < float(liveliness(still).max()) < 0.05
+        recent = remember(recent, row(-2.0))
+        torch.testing.assert_close(known(recent), torch.full((1, SEEN), 2.0), atol=1e-3, rtol=0)
+    still = remember(torch.zeros(1, ROW), row(0.0))
+    assert 0.0 < float(known(still).max()) < 0.05
     for _ in range(round(5 * RECENT_S * RATE_HZ)):
-        recent = remember(recent, torch.full((1, SEEN), 1.0))
-    torch.testing.assert_close(liveliness(recent), torch.ones(1, SEEN), atol=0.02, rtol=0)
+        recent = remember(recent, row(1.0))
+    torch.testing.assert_close(known(recent), torch.ones(1, SEEN), atol=0.02, rtol=0)
 
 
 def test_of_a_past_that_is_left_out_only_its_pace_is_remembered() -> None:

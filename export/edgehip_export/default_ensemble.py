@@ -3,9 +3,9 @@
 from torch import Tensor, nn
 
 from edgehip_export.default_cycle import CycleNetwork
-from edgehip_export.default_foreign import OutOfRangeScore
 from edgehip_export.default_kernel import KernelCycle
 from edgehip_export.default_movement import Movement
+from edgehip_export.default_score import OutOfRangeScore
 from edgehip_export.default_spread import Answer, Spread
 
 KERNEL_SHARE = 0.7

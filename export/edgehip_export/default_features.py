@@ -28,9 +28,24 @@ def foot_path(angles_deg: Tensor) -> Tensor:
     Per leg: how far the ankle is in front of the hip and above it, and how high the forefoot is,
     all in leg lengths, then the foot's pitch in radians.
     """
-    segments = angles_deg @ _SEGMENTS
+    segments = angles_deg @ SEGMENTS
     turned = torch.cat([torch.sin(segments), torch.cos(segments), segments], -1)
     return turned @ _PATH
+
+
+def path_weight() -> Tensor:
+    """Return (18, 22): what makes angles and foot paths of angles and their segments' waves.
+
+    That are the pitches' sines, then their cosines.
+    """
+    waves, pitches = torch.split(_PATH, [12, 6])
+    angles = torch.eye(len(ANGLES))
+    return torch.cat(
+        [
+            torch.cat([angles, torch.zeros(len(ANGLES), len(waves))], 1),
+            torch.cat([(SEGMENTS @ pitches).T, waves.T], 1),
+        ]
+    )
 
 
 def pace(stride_s: Tensor) -> Tensor:
@@ -66,5 +81,7 @@ def _path() -> Tensor:
 
 
 # As matrices, a step's graph has a handful of nodes for them instead of dozens.
-_SEGMENTS = _segments()
+SEGMENTS = _segments()
+"""From angles in degrees to the pitch of each segment in radians (10, 6)."""
+
 _PATH = _path()

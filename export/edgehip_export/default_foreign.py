@@ -1,7 +1,7 @@
 """How unlike the training people's an input is: one number, which an estimate carries.
 
-The Mahalanobis distance of the input's movement from that of the training people, as a share of
-what people left out in training showed: above 1, a model is asked about something it cannot know.
+The score is fitted to the training people, and is 1 at what few people left out in training
+showed: above that, a model is asked about something it cannot know.
 """
 
 from typing import Final
@@ -9,13 +9,14 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from edgehip.channels import ANGLES
 from edgehip_export.augmentation import Augmentation
 from edgehip_export.default_fit import chances
 from edgehip_export.default_movement import Movement, fit_movement
-from edgehip_export.default_sample import RATE_HZ, SEEN, SampleNetwork
+from edgehip_export.default_sample import RATE_HZ, SampleNetwork
+from edgehip_export.default_score import OutOfRangeScore
 from edgehip_export.default_spread import fair_weights, weighted_quantile
 from edgehip_export.default_walks import at_phase
 from edgehip_export.strides import Strides, close_cycles
@@ -34,28 +35,6 @@ SAMPLES: Final = 100
 
 SHRINKAGE: Final = 0.02
 """Share of the mean variance added to every direction: few people span few of them."""
-
-
-class OutOfRangeScore(nn.Module):
-    """Distance from ``centre`` (K,), in the units that ``whiten`` (K, J) makes of the input's."""
-
-    def __init__(self, centre: Matrix, whiten: Matrix) -> None:
-        super().__init__()
-        self.register_buffer("centre", torch.tensor(centre, dtype=torch.float32))
-        self.register_buffer("whiten", torch.tensor(whiten, dtype=torch.float32))
-        self.centre: Tensor
-        self.whiten: Tensor
-
-    def forward(self, movement: Tensor) -> Tensor:
-        """Return scores (B, 1) for movements (B, K)."""
-        white = (movement - self.centre) @ self.whiten
-        return (white * white).mean(-1, keepdim=True).sqrt()
-
-    def calibrated(self, edge: float) -> "OutOfRangeScore":
-        """Return what gives 1 where this gives ``edge``."""
-        return OutOfRangeScore(
-            self.centre.double().numpy(), self.whiten.double().numpy() / edge
-        ).eval()
 
 
 def fit_score(
@@ -104,7 +83,8 @@ def sample_score(
 ) -> OutOfRangeScore:
     """Return the score of a per-sample model with this network's scales; see :func:`cycle_score`.
 
-    Walking is taken as steady: standing lies inside what walking reaches.
+    It is one of scaled angles and of their changes (B, 20): the feet's paths follow from the angles
+    and say nothing new. Walking is taken as steady: standing lies inside what walking reaches.
     """
     movement, stride = _walked(strides, network, protocol.noise_deg)
     seen = np.empty(len(stride))
@@ -125,18 +105,16 @@ def _of_samples(
     sd = network.seen_sd[:angles].double().numpy()
     zero_error = np.zeros((angles, 2 * angles))
     zero_error[:, :angles] = np.diag(protocol.offset_deg / sd)
-    # The feet's paths follow from the angles and say nothing new.
-    judged = np.concatenate([np.arange(angles), SEEN + np.arange(angles)])
-    score = fit_score(movement[:, judged], weight, zero_error)
-    centre, whiten = np.zeros(2 * SEEN), np.zeros((2 * SEEN, 2 * angles))
-    centre[judged], whiten[judged] = score.centre.numpy(), score.whiten.numpy()
-    return OutOfRangeScore(centre, whiten).eval()
+    return fit_score(movement, weight, zero_error)
 
 
 def _walked(
     strides: Strides, network: SampleNetwork, noise_deg: float
 ) -> tuple[Tensor, NDArray[np.intp]]:
-    """Return what the network sees (N, 36) at :data:`SAMPLES` places of each stride, and which."""
+    """Return angles and changes (N, 20), as the network sees them, and which stride each is of.
+
+    They are of :data:`SAMPLES` places in each stride.
+    """
     closed = torch.from_numpy(close_cycles(strides.angles_deg))
     stride_s = torch.from_numpy(strides.stride_s)[:, None]
     now = torch.arange(SAMPLES) / SAMPLES + torch.zeros_like(stride_s)
@@ -149,7 +127,8 @@ def _walked(
     seen = at(now)
     change = network.change(seen, at(now - 1.0 / RATE_HZ / stride_s))
     stride = np.repeat(np.arange(len(strides)), SAMPLES)
-    return torch.cat([seen, change], -1).flatten(0, 1), stride
+    angles = len(ANGLES)
+    return torch.cat([seen[..., :angles], change[..., :angles]], -1).flatten(0, 1), stride
 
 
 def _moved(movement: Movement, strides: Strides) -> Tensor:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
-from edgehip_export.default_features import PATH_CHANNELS, foot_path
+from edgehip_export.default_features import PATH_CHANNELS, SEGMENTS, foot_path, path_weight
+from edgehip_export.default_score import OutOfRangeScore
 from edgehip_export.default_spread import Answer, Spread
 
 RATE_HZ = 100.0
@@ -21,6 +22,12 @@ SEEN = len(ANGLES) + PATH_CHANNELS
 OUTPUTS = len(MOMENTS) + len(MUSCLES)
 VELOCITY_SCALE = 6.0
 """Typical ratio (1/s) of an angle's rate of change to its own SD."""
+
+PER_S = RATE_HZ / VELOCITY_SCALE
+"""From a difference of two samples in a row to a rate of change."""
+
+ROW = SEEN + 1
+"""What a step knows of each angle and path, and one number more."""
 
 RECENT_S = 1.5
 """Time constant of what was of late: longer than a stride, shorter than a walk at one pace."""
@@ -58,10 +65,10 @@ class SampleNetwork(nn.Module):
         seen = self.see(angles_deg)
         before = torch.cat([seen[:, :1], seen[:, :-1]], 1)
         change = self.change(seen, before)
-        recent = [torch.zeros(len(seen), SEEN + 1)]
-        for now in change.unbind(1):
+        recent = [torch.zeros(len(seen), ROW)]
+        for now in functional.pad(change, (0, 1)).unbind(1):
             recent.append(remember(recent[-1], now))
-        lively = liveliness(torch.stack(recent[1:], 1))
+        lively = liveliness(torch.stack(recent[1:], 1))[..., :SEEN]
         hidden, _ = self.memory(torch.cat([seen, change, lively], -1)[:, past:])
         return self.loads(hidden)
 
@@ -72,7 +79,7 @@ class SampleNetwork(nn.Module):
 
     def change(self, seen: Tensor, before: Tensor) -> Tensor:
         """Return the rates of change between two samples in a row."""
-        return (seen - before) * (RATE_HZ / VELOCITY_SCALE)
+        return (seen - before) * PER_S
 
     def loads(self, hidden: Tensor) -> Tensor:
         """Return moments (Nm/kg) and forces (N/kg) side by side (..., 17)."""
@@ -81,26 +88,27 @@ class SampleNetwork(nn.Module):
 
 
 def remember(recent: Tensor, change: Tensor) -> Tensor:
-    """Return what is known of late (B, 19) after one more change (B, 18).
+    """Return what is known of late (B, ROW) after one more change (B, ROW), which ends in a 0.
 
     That are running means of the squares and, to divide them by, of a 1 in each sample's place.
     """
-    now = functional.pad(change * change + STILL, (0, 1), value=1.0)
-    return torch.lerp(recent, now, 1.0 / (RECENT_S * RATE_HZ))
+    now = change * change + _ADDED
+    return recent + (now - recent) * (1.0 / (RECENT_S * RATE_HZ))
 
 
 def liveliness(recent: Tensor) -> Tensor:
-    """Return the root mean square (..., 18) of the changes of late."""
-    return torch.sqrt(recent[..., :SEEN] / recent[..., SEEN:])
+    """Return the root mean square (..., ROW) of the changes of late, and a 1."""
+    return torch.sqrt(recent / recent[..., SEEN:])
 
 
 class SampleStep(nn.Module):
     """One sample of several networks, whose answers are averaged, with explicit state.
 
-    The state is all zero at the beginning: ``hidden`` (1, N * width), ``before`` (1, 19), the
-    sample before as the networks see it and a 1 that says there was one, and ``recent`` (1, 19),
-    see :func:`remember`. The networks' weights lie side by side: a call costs an engine more for
-    each node of its graph than for the arithmetic.
+    The state is all zero at the beginning: ``hidden`` (1, N * width), ``before`` (1, ROW), the
+    sample before as the networks see it and a 1 that says there was one, and ``recent`` (1, ROW),
+    see :func:`remember`. A call costs an engine more for each node of its graph than for the
+    arithmetic: the networks' weights lie side by side, rows stay whole, and what is linear in them
+    is one product. All numbers of a row are of a size, as 8-bit products ask of them.
 
     Parameters
     ----------
@@ -109,15 +117,15 @@ class SampleStep(nn.Module):
     spread
         Of the loads' interval.
     score
-        Makes the out-of-range score (B, 1) of what the networks see (B, 36).
+        Makes the out-of-range score (B, 1) of scaled angles and of their changes (B, 20).
     """
 
-    def __init__(self, networks: Sequence[SampleNetwork], spread: Spread, score: nn.Module) -> None:
+    def __init__(
+        self, networks: Sequence[SampleNetwork], spread: Spread, score: OutOfRangeScore
+    ) -> None:
         super().__init__()
         first = networks[0]
-        self.first = first
         self.answer = Answer(spread)
-        self.score = score
         self.networks = len(networks)
         self.width = first.memory.hidden_size
         layers = [network.memory.all_weights[0] for network in networks]
@@ -128,52 +136,77 @@ class SampleStep(nn.Module):
             leave = torch.cat([network.leave.weight for network in networks], 1)
             bias = torch.stack([network.leave.bias for network in networks]).mean(0)
             scale = first.target_sd
-            leave = (leave * scale[:, None] / self.networks).T.contiguous()
+            leave = leave * scale[:, None] / self.networks
             bias = bias * scale + first.target_mean
+        angles = len(ANGLES)
+        judged = (score.weight[:, :angles], score.weight[:, angles:])
         for name, value in (
-            ("weight_in", weight_in.flatten(0, 1)),
+            ("segments", SEGMENTS),
+            ("weight_see", functional.pad(path_weight() / first.seen_sd[:, None], (0, 0, 0, 1))),
+            ("bias_see", functional.pad(-first.seen_mean / first.seen_sd, (0, 1), value=1.0)),
+            ("weight_in", _rows(weight_in.reshape(-1, 3, SEEN))),
             ("bias_in", bias_in.flatten()),
             ("weight_back", weight_back.transpose(1, 2).contiguous()),
             ("bias_back", bias_back[:, None]),
             ("weight_out", leave),
             ("bias_out", bias),
+            ("weight_score", _rows(torch.stack([*judged, torch.zeros_like(judged[0])], 1))),
+            ("bias_score", score.bias),
         ):
             self.register_buffer(name, value)
+        self.segments: Tensor
+        self.weight_see: Tensor
+        self.bias_see: Tensor
         self.weight_in: Tensor
         self.bias_in: Tensor
         self.weight_back: Tensor
         self.bias_back: Tensor
         self.weight_out: Tensor
         self.bias_out: Tensor
+        self.weight_score: Tensor
+        self.bias_score: Tensor
 
     @property
     def state_sizes(self) -> dict[str, int]:
         """Name and length of each state, in the order of the arguments and of the outputs."""
-        return {"hidden": self.networks * self.width, "before": SEEN + 1, "recent": SEEN + 1}
+        return {"hidden": self.networks * self.width, "before": ROW, "recent": ROW}
 
     def forward(
         self, angles_deg: Tensor, hidden: Tensor, before: Tensor, recent: Tensor
     ) -> tuple[Tensor, ...]:
         """Return moments, forces, the spread of each, the score, and the next states."""
-        seen = self.first.see(angles_deg[:, 0])
-        started = before[:, SEEN:]
-        change = self.first.change(seen, before[:, :SEEN]) * started
+        angles = angles_deg[:, 0]
+        pitch = angles @ self.segments
+        waves = torch.cat([angles, torch.sin(pitch), torch.cos(pitch)], -1)
+        seen = functional.linear(waves, self.weight_see, self.bias_see)
+        change = (seen - before) * (PER_S * before[:, SEEN:])
         recent = remember(recent, change)
-        moves = torch.cat([seen, change], -1)
-        after = self._gate(torch.cat([moves, liveliness(recent)], -1), hidden)
-        loads = (after @ self.weight_out + self.bias_out)[:, None]
-        now = torch.cat([seen, torch.ones_like(started)], -1)
-        return (*self.answer(loads), self.score(moves), after, now, recent)
+        rows = torch.cat([seen, change, liveliness(recent)], -1)
+        hidden = self._gate(rows, hidden)
+        loads = functional.linear(hidden, self.weight_out, self.bias_out)[:, None]
+        score = functional.linear(rows, self.weight_score, self.bias_score)
+        far = torch.linalg.vector_norm(score, dim=-1, keepdim=True)
+        return (*self.answer(loads), far, hidden, seen, recent)
 
-    def _gate(self, features: Tensor, hidden: Tensor) -> Tensor:
+    def _gate(self, rows: Tensor, hidden: Tensor) -> Tensor:
         """Return the next hidden state (Cho et al. 2014, as PyTorch has it), all networks' (1, -1).
 
-        Gates are (networks, 3, width): reset, update, new.
+        Gates are (networks, 1, 3 width): reset, update, new.
         """
-        shape = (self.networks, 3, self.width)
+        parts = [2 * self.width, self.width]
         old = hidden.reshape(self.networks, 1, self.width)
-        into = functional.linear(features, self.weight_in, self.bias_in).reshape(shape)
-        back = (old @ self.weight_back + self.bias_back).reshape(shape)
-        gates = torch.sigmoid(into[:, :2] + back[:, :2])
-        new = torch.tanh(into[:, 2:] + gates[:, :1] * back[:, 2:])
-        return (new + gates[:, 1:] * (old - new)).reshape(1, -1)
+        into = functional.linear(rows, self.weight_in, self.bias_in)
+        into_gates, into_new = torch.split(into.reshape(self.networks, 1, -1), parts, -1)
+        back = old @ self.weight_back + self.bias_back
+        back_gates, back_new = torch.split(back, parts, -1)
+        reset, update = torch.chunk(torch.sigmoid(into_gates + back_gates), 2, -1)
+        new = torch.tanh(into_new + reset * back_new)
+        return (new + update * (old - new)).reshape(1, -1)
+
+
+def _rows(weight: Tensor) -> Tensor:
+    """Return weights (M, 3, C) of the columns that rows begin with as weights (M, 3 ROW) of all."""
+    return functional.pad(weight, (0, ROW - weight.shape[-1])).flatten(1)
+
+
+_ADDED = torch.tensor([STILL] * SEEN + [1.0])

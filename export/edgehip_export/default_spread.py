@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgehip.channels import MOMENTS
+from edgehip.channels import MOMENTS, MUSCLES
 from edgehip_export.strides import Strides
 
 COVERAGE = 0.9
@@ -121,7 +121,8 @@ class Answer(nn.Module):
 
     def forward(self, loads: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return moments, forces (muscles only pull: not below zero), and the spread of each."""
-        width = Spread(self.base, self.slope).half_width(loads)
-        split = len(MOMENTS)
-        forces = functional.relu(loads[..., split:])
-        return loads[..., :split], forces, width[..., :split], width[..., split:]
+        parts = [len(MOMENTS), len(MUSCLES)]
+        moments, forces = torch.split(loads, parts, -1)
+        half_width = Spread(self.base, self.slope).half_width(loads)
+        of_moments, of_forces = torch.split(half_width, parts, -1)
+        return moments, functional.relu(forces), of_moments, of_forces
