@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks.__main__ import PROGRAMS, Program, run_one
 from benchmarks.accuracy_claims import (
+    EVERYBODY,
     LABORATORY,
     MEASURED,
     OFFSETS,
@@ -101,6 +102,15 @@ def test_what_is_claimed_of_accuracy_is_checked(
 ) -> None:
     rows = accuracy_rows(*figures)
     assert better_than_peer(rows, ["hip-cycle"]).held is is_better
+    assert robust(loss_rows(rows, ["hip-cycle"])).held is is_robust
+
+
+@pytest.mark.parametrize(("of", "is_robust"), [("there", True), (EVERYBODY, False)])
+def test_of_what_wrong_zeros_cost_forces_everybody_is_judged(of: str, is_robust: bool) -> None:
+    rows = [
+        row | {"of": of, "forces_r2": row["moments_r2"], "moments_r2": 0.9}
+        for row in accuracy_rows(0.9, 0.8, 0.02, 0.04)
+    ]
     assert robust(loss_rows(rows, ["hip-cycle"])).held is is_robust
 
 

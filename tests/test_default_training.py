@@ -216,8 +216,9 @@ def test_the_kernel_expects_what_student_and_mechanics_say_and_learns_the_rest()
         told = student.network.at_points(told).numpy()
     right = dataclasses.replace(strides, moments=told[..., :3], forces=told[..., 3:])
     whole = KernelProtocol(student=1.0)
-    nothing = fit_kernel(right, chances(right), whole, MECHANICS, student).weight
-    assert float(nothing.abs().max()) < 1e-2
+    nothing = fit_kernel(right, chances(right), whole, MECHANICS, student)
+    assert float(nothing.weight_moments.abs().max()) < 1e-2
+    assert float(nothing.weight_forces.abs().max()) < 1e-2
     protocol = KernelProtocol(noise=1e-6, person=0.0)
     member = fit_kernel(strides, chances(strides), protocol, MECHANICS, student)
     torch.testing.assert_close(estimated(member, *shown), batch(strides).loads, atol=0.02, rtol=0)
@@ -233,17 +234,22 @@ def test_the_kernel_member_finds_a_law_and_survives_a_wrong_zero() -> None:
     usual = reference - batch(rest).loads.mean(0)
     offset = 5.0 * torch.randn(len(held), 1, 10, generator=torch.Generator().manual_seed(0))
     missed = {}
-    for zero in (1.0, 0.1):
-        member = fit_kernel(
-            rest, chances(rest), KernelProtocol(zero=zero, person=0.0), MECHANICS, MUTE
+    loads = {"moments": slice(None, 3), "forces": slice(3, None)}
+    for zero in ((1.0, 0.1), (0.1, 1.0)):
+        protocol = KernelProtocol(zero=zero, person=0.0)
+        member = fit_kernel(rest, chances(rest), protocol, MECHANICS, MUTE)
+        for shown_as, shown in (("right", angles), ("wrong", angles + offset)):
+            off = estimated(member, shown, stride_s) - reference
+            for counts, (name, some) in zip(zero, loads.items(), strict=True):
+                error = off[..., some].std() / usual[..., some].std()
+                missed[name, counts, shown_as] = float(error)
+    for name in loads:
+        assert missed[name, 1.0, "right"] < 0.3
+        # What counts the zero little is hardly led astray by a wrong one.
+        careless, careful = (
+            missed[name, counts, "wrong"] - missed[name, counts, "right"] for counts in (1.0, 0.1)
         )
-        for name, shown in (("right", angles), ("wrong", angles + offset)):
-            found = estimated(member, shown, stride_s)
-            missed[zero, name] = float((found - reference).std() / usual.std())
-    assert missed[1.0, "right"] < 0.3
-    # What counts the zero little is hardly led astray by a wrong one.
-    careless, careful = (missed[zero, "wrong"] - missed[zero, "right"] for zero in (1.0, 0.1))
-    assert careful < 0.3 * careless
+        assert careful < 0.3 * careless
 
 
 def test_a_stranger_is_answered_like_the_person_who_moves_alike_and_far_away_linearly() -> None:

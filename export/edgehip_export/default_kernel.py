@@ -5,7 +5,8 @@ sum of a linear part, which carries on where nobody has walked, and of a Gaussia
 the training people where there are some. Strides of one person share what is that person's own, so
 that many strides of few people do not pass for many people. Expected before anybody is known is a
 share of the moments that mechanics makes, and half of what the student says. How forces follow from
-mechanics is learnt, point by point.
+mechanics is learnt, point by point. For forces, posture counts more than for moments: it makes the
+muscles' lengths and lever arms.
 """
 
 from dataclasses import dataclass
@@ -44,8 +45,9 @@ class KernelProtocol:
     noise, person
         Variance of a single stride, and of what all strides of a person share.
     zero
-        What a difference of two strides' mean angles counts beside one of their curves: the zero of
-        an angle is a laboratory's habit or a sensor's error more often than a way of walking.
+        What a difference of two strides' mean angles counts beside one of their curves, for moments
+        and for forces: the zero of an angle is a laboratory's habit or a sensor's error more often
+        than a way of walking.
     pace
         What one SD of the stride's duration counts.
     mechanics
@@ -59,7 +61,7 @@ class KernelProtocol:
     length: float = 0.8
     noise: float = 0.1
     person: float = 0.1
-    zero: float = 0.3
+    zero: tuple[float, float] = (0.3, 0.6)
     pace: float = 0.2
     mechanics: float = 0.05
     student: float = 0.5
@@ -95,43 +97,61 @@ class KernelCycle(nn.Module):
             ("centre", (POINTS // EVERY, len(ANGLES))),
             ("sd", (len(ANGLES),)),
             ("known", (strides, SEEN)),
-            ("weight", (strides, GRID * OUTPUTS)),
-            ("bias", (GRID * OUTPUTS,)),
+            ("weight_moments", (strides, GRID * len(MOMENTS))),
+            ("weight_forces", (strides, GRID * len(MUSCLES))),
+            ("bias", (GRID, OUTPUTS)),
             ("slope", (GRID, SIGNALS, OUTPUTS)),
         ):
             self.register_buffer(name, torch.zeros(shape))
+        counts = torch.ones(len(protocol.zero), SEEN)
+        counts[:, : len(ANGLES)] = torch.tensor(protocol.zero)[:, None] ** 2
+        self.register_buffer("counts", counts, persistent=False)
         self.register_buffer("ramp", torch.linspace(-0.5, 0.5, POINTS)[:, None], persistent=False)
+        self.counts: Tensor
         self.ramp: Tensor
         self.centre: Tensor
         self.sd: Tensor
         self.known: Tensor
-        self.weight: Tensor
+        self.weight_moments: Tensor
+        self.weight_forces: Tensor
         self.bias: Tensor
         self.slope: Tensor
         self.slope.copy_(mechanics.share)
 
     def forward(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return loads (B, GRID, 17) for angles (B, 180, 10) and durations (B, 1)."""
-        like = self.covariance(self.see(angles_deg, stride_s), self.known)
+        seen = self.see(angles_deg, stride_s)
         signals: Tensor = self.mechanics(angles_deg, stride_s)
-        learnt = (like @ self.weight + self.bias).reshape(-1, GRID, OUTPUTS)
+        weights = (self.weight_moments, self.weight_forces)
+        parts = [
+            (self.covariance(seen, self.known, counts) @ weight).reshape(len(seen), GRID, -1)
+            for counts, weight in zip(self.counts, weights, strict=True)
+        ]
+        learnt = torch.cat(parts, -1) + self.bias
         learnt = learnt + (signals[:, :, None] @ self.slope).squeeze(2)
         told: Tensor = self.student(angles_deg, stride_s)
         return learnt + self.protocol.student * told
 
     def see(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
-        """Return (B, SEEN), so scaled that two strides differ by their distance."""
+        """Return means and curves (B, SEEN), so scaled that two strides differ by their distance.
+
+        What means count is not yet in it.
+        """
         closed = angles_deg - (angles_deg[:, -1:] - angles_deg[:, :1]) * self.ramp
         off = (closed[:, ::EVERY] - self.centre) / self.sd
         mean = off.mean(1, keepdim=True)
         curve = (off - mean).flatten(1) / (POINTS // EVERY) ** 0.5
-        angles = torch.cat([mean[:, 0] * self.protocol.zero, curve], -1) / len(ANGLES) ** 0.5
+        angles = torch.cat([mean[:, 0], curve], -1) / len(ANGLES) ** 0.5
         return torch.cat([angles, pace(stride_s) * self.protocol.pace], -1)
 
-    def covariance(self, seen: Tensor, other: Tensor) -> Tensor:
-        """Return the covariance (B, C) of the loads of strides seen as (B, SEEN) and (C, SEEN)."""
-        product = seen @ other.T
-        size, other_size = ((one * one).sum(-1) for one in (seen, other))
+    def covariance(self, seen: Tensor, other: Tensor, counts: Tensor) -> Tensor:
+        """Return the covariance (B, C) of the loads of strides seen as (B, SEEN) and (C, SEEN).
+
+        ``counts`` (SEEN,) is what the square of each difference counts.
+        """
+        weighed = seen * counts
+        product = weighed @ other.T
+        size, other_size = (weighed * seen).sum(-1), (other * counts * other).sum(-1)
         apart = torch.relu(size[:, None] + other_size - 2.0 * product)
         near = torch.exp(apart * (-0.5 / self.protocol.length**2))
         return self.protocol.linear * product + self.protocol.gaussian * near
@@ -163,15 +183,17 @@ def fit_kernel(
     said = (signals / size).swapaxes(0, 1)
     known = member.known.double()
     same = strides.person[:, None] == strides.person
-    covariance = member.covariance(known, known).numpy() + protocol.person * same
-    covariance += np.diag(protocol.noise / (chance * len(strides)))
+    own = protocol.person * same + np.diag(protocol.noise / (chance * len(strides)))
+    of_moments, of_forces = (
+        member.covariance(known, known, counts).numpy() + own for counts in member.counts
+    )
     linear = protocol.mechanics * said @ said.swapaxes(1, 2)
     smooth, _ = grid_matrices()
     weight = np.zeros((len(strides), GRID, OUTPUTS))
     bias = np.empty((GRID, OUTPUTS))
     for place, loads, covaries in (
-        (slice(None, len(MOMENTS)), strides.moments, covariance),
-        (slice(len(MOMENTS), None), strides.forces, covariance + linear),
+        (slice(None, len(MOMENTS)), strides.moments, of_moments),
+        (slice(len(MOMENTS), None), strides.forces, of_forces + linear),
     ):
         there = np.isfinite(loads).all((1, 2))
         grid = (smooth @ torch.from_numpy(close_cycles(loads[there]))).double().numpy()
@@ -183,8 +205,12 @@ def fit_kernel(
     slope[..., : len(MOMENTS)] = 0.0
     bias -= (usual[:, None] @ slope)[:, 0]
     member.slope.add_(torch.from_numpy(slope))
-    member.weight.copy_(torch.from_numpy(weight.reshape(len(strides), -1)))
-    member.bias.copy_(torch.from_numpy(bias.reshape(-1)))
+    for part, place in (
+        (member.weight_moments, slice(None, len(MOMENTS))),
+        (member.weight_forces, slice(len(MOMENTS), None)),
+    ):
+        part.copy_(torch.from_numpy(weight[..., place].reshape(len(strides), -1)))
+    member.bias.copy_(torch.from_numpy(bias))
     return member.eval()
 
 
