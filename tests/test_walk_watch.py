@@ -392,7 +392,8 @@ def test_who_stands_still_in_whole_degrees_is_not_out_of_range() -> None:
         """Return the times of samples that are doubted well after a stop."""
         flagged = flagged_s(run(walk, None))
         after_s = flagged[:, None] - np.array([0.0, *began_s])
-        return flagged[((after_s > 2.0) & (after_s < 5.0)).any(axis=1)]
+        well_after: np.ndarray = ((after_s > 2.0) & (after_s < 5.0)).any(axis=1)
+        return np.compress(well_after, flagged)
 
     assert len(while_standing(walk)) == 0
     walk.angles_deg[150, 2] += 0.1
