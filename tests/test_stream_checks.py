@@ -96,3 +96,25 @@ def test_an_angle_that_never_comes_is_told_after_a_while() -> None:
         with pytest.raises(DeviceError, match="knee_angle_l,"):
             list(stream)
         assert source.items
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("{};1.5;2.5\r\n", "(the last was '1990;1.5;2.5')"),
+        ("{}\t1.5\n", "(the last was '1990\\t1.5')"),
+        ("{},abc" + 80 * "x" + "\n", "(the last was '1990,abc" + 52 * "x" + "...')"),
+        ("{},1.5,2.5\r", "(none ended with a line feed)"),
+        ("\x1b[1m{}\n", "not one good line: a line is"),
+    ],
+)
+def test_what_came_instead_of_lines_is_shown(line: str, told: str) -> None:
+    texts = (line.format(10 * i) for i in range(200))
+    items = [Chunk(text.encode(), START_NS + i * 10**7) for i, text in enumerate(texts)]
+    with (
+        Stream(ListedSource(items), None, sample_model=leaky_model(), format="lines") as stream,
+        pytest.raises(DeviceError) as raised,
+    ):
+        list(stream)
+    assert told in str(raised.value)
+    assert "time,angle1,...,angle10" in str(raised.value)
