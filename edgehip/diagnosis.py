@@ -121,7 +121,24 @@ class Diagnosis:
             "sensor, or check that the firmware fills every channel"
         )
 
+    def _unpaired(self) -> str:
+        """Say why the samples of one device of two made none together."""
+        heard = [receiver.state.samples for receiver in self._pipeline.intake.receivers]
+        if 0 not in heard:
+            return (
+                "the two devices sent no samples at the same time: both must send all the while, "
+                "at a steady rate"
+            )
+        which = ("first", "second")[heard.index(0)]
+        return (
+            f"nothing of use came from the {which} device: check that it has power, that the "
+            f"{which} --port is its own, --baud and --format, and that it sends by itself or when "
+            "it is asked to start"
+        )
+
     def _hopeless(self) -> str:
+        if self._pipeline.intake.samples:
+            return self._unpaired()
         if not self._bytes:
             return (
                 "nothing came: the device never sent a byte; check that it has power, that --port "
