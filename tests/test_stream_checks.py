@@ -9,7 +9,7 @@ import pytest
 from edgehip import Stream
 from edgehip.channels import ANGLES
 from edgehip.errors import DeviceError
-from edgehip.events import Chunk, Fault, SourceItem
+from edgehip.events import Chunk, Fault, LinkChange, SourceItem
 from edgehip.messages import Angles, Description
 from edgehip.wire import encode
 from tests.listed_source import ListedSource
@@ -96,6 +96,20 @@ def test_an_angle_that_never_comes_is_told_after_a_while() -> None:
         with pytest.raises(DeviceError, match="knee_angle_l,"):
             list(stream)
         assert source.items
+
+
+def test_an_angle_that_comes_no_more_is_named() -> None:
+    items: list[SourceItem] = []
+    for i, angles in enumerate(WALK.angles_deg[:420].tolist()):
+        if i >= 200:
+            angles[KNEE] = math.nan
+        items.append(Chunk(encode(Angles(tuple(angles)), i, 10_000 * i), START_NS + i * 10**7))
+    with Stream(ListedSource(items), None, sample_model=leaky_model()) as stream:
+        links = [event for event in stream if isinstance(event, LinkChange)]
+    assert [(link.state, link.detail) for link in links[1:]] == [
+        ("stale", "no sample for 0.25 s: knee_angle_l not measured"),
+        ("lost", "no sample for 2.00 s: knee_angle_l not measured"),
+    ]
 
 
 @pytest.mark.parametrize(
