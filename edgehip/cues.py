@@ -119,14 +119,16 @@ def parse_cue(text: str, body_mass_kg: float | None = None) -> Cue:
 
 
 def check_voices(cues: Sequence[Cue], *, by_cycle: bool, by_sample: bool) -> None:
-    """Refuse a cue that nothing would ever switch.
+    """Refuse what is no cue, and one that nothing would ever switch.
 
     Raises
     ------
     CueError
-        If one looks at strides or samples, and those are not estimated.
+        If one is a mere text, or looks at strides or samples, and those are not estimated.
     """
     for cue in cues:
+        if not isinstance(cue, Cue):
+            raise CueError(f"{cue!r} is no cue: make one of it with edgehip.parse_cue")
         if not (by_cycle if cue.of_peak else by_sample):
             kind, model = ("cycle", "model") if cue.of_peak else ("sample", "sample_model")
             raise CueError(

@@ -4,6 +4,7 @@ from typing import Final
 
 from edgehip.errors import DeviceError
 from edgehip.events import Chunk, Fault
+from edgehip.lines import MAX_LINE
 from edgehip.link import LinkMonitor
 from edgehip.pipeline import Pipeline
 from edgehip.wire import FrameDecoder
@@ -15,6 +16,8 @@ HOPELESS_BYTES: Final = 2000
 HOPELESS_SAMPLES: Final = 50
 HEADER_WITHIN_S: Final = 5.0
 """For so long a header that can be used may follow one that noise, or a late start, spoilt."""
+SHOWN: Final = 60
+"""Characters of a line that are quoted to somebody who has to mend it."""
 CLOCK_CHECK_S: Final = 2.0
 CLOCK_FACTOR: Final = 10.0
 """A device clock this much faster or slower than the host's is in another unit..."""
@@ -41,6 +44,7 @@ class Diagnosis:
         self._live = live
         self._bytes = 0
         self._printable = True
+        self._end = b""
         self._first_byte_ns = 0
         self._headless_ns: int | None = None
         self._first_sample: tuple[float, int] | None = None
@@ -61,6 +65,7 @@ class Diagnosis:
         if not intake.samples:
             self._bytes += len(chunk.data)
             self._printable &= chunk.data.isascii() and b"\0" not in chunk.data
+            self._end = (self._end + chunk.data)[-2 * MAX_LINE :]
         header = intake.unusable_header
         if header:
             since_ns = self._headless_ns = self._headless_ns or chunk.received_ns
@@ -116,7 +121,24 @@ class Diagnosis:
             "sensor, or check that the firmware fills every channel"
         )
 
+    def _unpaired(self) -> str:
+        """Say why the samples of one device of two made none together."""
+        heard = [receiver.state.samples for receiver in self._pipeline.intake.receivers]
+        if 0 not in heard:
+            return (
+                "the two devices sent no samples at the same time: both must send all the while, "
+                "at a steady rate"
+            )
+        which = ("first", "second")[heard.index(0)]
+        return (
+            f"nothing of use came from the {which} device: check that it has power, that the "
+            f"{which} --port is its own, --baud and --format, and that it sends by itself or when "
+            "it is asked to start"
+        )
+
     def _hopeless(self) -> str:
+        if self._pipeline.intake.samples:
+            return self._unpaired()
         if not self._bytes:
             return (
                 "nothing came: the device never sent a byte; check that it has power, that --port "
@@ -131,7 +153,7 @@ class Diagnosis:
             return "the device said what it is and sent no angles: check that it measures"
         if not self._has_frames:
             return (
-                f"{self._bytes} bytes came and not one good line: a line is "
+                f"{self._bytes} bytes came and not one good line{self._heard_line}: a line is "
                 "'time,angle1,...,angle10' in numbers, or as a header says, which must come again "
                 "if it was missed; check --baud and --format"
             )
@@ -139,6 +161,17 @@ class Diagnosis:
         if self._printable:
             return f"{head}: the device seems to print text; try --format lines"
         return f"{head}: check --baud, and that the device sends edgehip's frames"
+
+    @property
+    def _heard_line(self) -> str:
+        """The last whole line that came, as far as it can be shown; or that none ended."""
+        lines = self._end.split(b"\n")[:-1]
+        if not lines:
+            return " (none ended with a line feed)" if len(self._end) > MAX_LINE else ""
+        text = lines[-1].decode("ascii", "replace").strip().replace("\t", "\\t")
+        if not self._printable or not text.isprintable():
+            return ""
+        return f" (the last was '{text if len(text) <= SHOWN else text[:SHOWN] + '...'}')"
 
     def _check_clock(self, received_ns: int) -> None:
         """Tell a device clock in another unit (lines with microseconds read as milliseconds)."""

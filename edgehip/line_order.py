@@ -3,6 +3,9 @@
 A text line has no checksum either: a digit of its time may be garbled, and a time that is far off
 would make all that follow seem late, or lost. So it is believed only if the next line goes on
 from it.
+
+Lines that tell the same time again and again, at a pace of their own, are of a clock that stands
+still: if it goes on, its times no longer say how old a line is, as after a new start.
 """
 
 from collections import deque
@@ -15,7 +18,8 @@ from edgehip.wire import Frame
 REORDER_US: Final = 1_000_000
 """A time that lies further back is one of a device that started again."""
 DOUBT_US: Final = 100_000
-"""A text line's time further ahead than this, or back than that, has to be confirmed."""
+"""A text line's time further ahead than this, or back than that, has to be confirmed. A clock that
+stood still for longer makes a stride another, and all that follows seem late."""
 GAP_PERIODS: Final = 1.5
 """A pause between text lines longer than so many periods counts as loss."""
 PERIODS: Final = 15
@@ -25,7 +29,7 @@ GAP_LIMIT: Final = 1000
 
 
 class Placed(NamedTuple):
-    """A text line in its place, when it came, and whether a device that started again sent it."""
+    """A text line in its place, when it came, and whether its clock is another, or stood still."""
 
     line: Frame
     received_ns: int
@@ -36,10 +40,15 @@ class Placed(NamedTuple):
 class LineOrderState:
     """The last line's time as it stood there and as a steady one, and the steps between such.
 
+    ``repeated_ns`` is for how long lines have told that time, on the host's clock, until
+    ``last_ns``, and ``longest_pause_ns`` how much of that was the longest wait for one of them.
     ``doubted`` is a line whose time nothing confirms yet, and when it came.
     """
 
     last_us: int | None = None
+    last_ns: int = 0
+    repeated_ns: int = 0
+    longest_pause_ns: int = 0
     last_time_us: int | None = None
     steps_us: deque[int] = field(default_factory=lambda: deque(maxlen=PERIODS))
     doubted: tuple[Frame, int] | None = None
@@ -90,12 +99,24 @@ class LineOrder:
         return untold
 
     def _place(self, line: Frame, received_ns: int) -> Placed | LinkFault:
-        step_us = self._step_us(line)
+        state, step_us = self.state, self._step_us(line)
         fault = None if step_us is None else order_in_time(step_us)
+        if fault is Fault.DUPLICATE:
+            pause_ns = received_ns - state.last_ns
+            state.last_ns, state.repeated_ns = received_ns, state.repeated_ns + pause_ns
+            state.longest_pause_ns = max(state.longest_pause_ns, pause_ns)
         if fault is not None and fault is not Fault.RESTART:
             return LinkFault(fault, 1, received_ns)
-        self.state.last_us = line.device_us
-        return Placed(line, received_ns, fault is Fault.RESTART)
+        began_anew = fault is Fault.RESTART or self._stood_still(step_us or 0)
+        state.last_us, state.last_ns = line.device_us, received_ns
+        state.repeated_ns = state.longest_pause_ns = 0
+        return Placed(line, received_ns, began_anew)
+
+    def _stood_still(self, step_us: int) -> bool:
+        """Say whether the clock did, before it went on by so much; a stall is one long pause."""
+        state = self.state
+        repeated_us = (state.repeated_ns - state.longest_pause_ns) / 1000
+        return repeated_us - step_us > DOUBT_US
 
     def _step_us(self, line: Frame) -> int | None:
         """Return how far a line lies after the last, if there is one."""

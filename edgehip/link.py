@@ -43,7 +43,11 @@ class LinkMonitor:
         self.samples += samples
         self._last_sample_ns = received_ns
         if too_old_s is not None:
-            return self._to(LinkState.STALE, received_ns, f"the samples are {too_old_s:.2f} s old")
+            detail = (
+                f"the samples are {too_old_s:.2f} s old; if it is the device's clock that stood "
+                "still, open the port again"
+            )
+            return self._to(LinkState.STALE, received_ns, detail)
         return self._to(LinkState.LIVE, received_ns, "samples are coming")
 
     def news(self, change: LinkChange) -> LinkChange:

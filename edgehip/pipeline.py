@@ -123,7 +123,8 @@ class Pipeline:
     Raises
     ------
     ArgumentError
-        If there is no model at all, nobody has such a body, or ``calibrate`` is another word.
+        If there is no model at all, nobody has such a body, ``calibrate`` is another word, or there
+        are other than 1 or 2 devices.
     CueError
         If a cue looks at what no model estimates.
     ModelInputError
@@ -153,6 +154,8 @@ class Pipeline:
         check_body(body_mass_kg, body_height_m)
         check_choice("calibrate", calibrate, get_args(Method))
         check_voices(cues, by_cycle=model is not None, by_sample=sample_model is not None)
+        if devices not in (1, 2):
+            raise ArgumentError(f"there are 1 or 2 devices, one at each leg, not {devices!r}")
         self.intake = Intake(devices, decoder)
         self.segmenter = GaitSegmenter()
         self.cycles = CycleTracker()

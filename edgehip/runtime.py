@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Literal, Self, get_args
 
@@ -195,7 +195,7 @@ class Stream:
             if item is not None:
                 yield from self._follow(item)
             elif self.source.live:
-                yield from self._changed(self.link.tick(time.monotonic_ns()))
+                yield from self._changed(self._tick(time.monotonic_ns()))
             yield None
         self._diagnosis.check_end(ended=self.source.ended and not self.stopped)
 
@@ -204,7 +204,7 @@ class Stream:
         if self.recorder is not None:
             self.recorder(item)
         at_ns = item.received_ns
-        yield from self._changed(self.link.tick(at_ns))
+        yield from self._changed(self._tick(at_ns))
         self.meter.start(at_ns if self.source.live else time.monotonic_ns())
         if isinstance(item, PortOpened):
             yield item
@@ -223,6 +223,14 @@ class Stream:
             self.meter.arrived(self.pipeline.intake.receivers[item.device].late_ns)
         if isinstance(item, Chunk):
             self._diagnosis.check(item)
+
+    def _tick(self, now_ns: int) -> LinkChange | None:
+        """Return what the passing of time changes, and what samples lack if that is why."""
+        change = self.link.tick(now_ns)
+        missing = self.pipeline.intake.missing_channels if change is not None else ()
+        if change is None or not missing:
+            return change
+        return replace(change, detail=f"{change.detail}: {', '.join(missing)} not measured")
 
     def _sampled(self, received_ns: int) -> LinkChange | None:
         """Tell the link of the samples that were taken meanwhile; return what changed."""

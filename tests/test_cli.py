@@ -386,6 +386,14 @@ def test_a_calibration_that_was_not_finished_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "me.json").exists()
 
 
+def test_a_calibration_for_no_file_that_was_not_finished_is_told(tmp_path: Path) -> None:
+    port = "synthetic:?stand_s=10&duration_s=2&speed=max"
+    done = edgehip("stream", "--port", port, "--calibrate", "standing", cwd=tmp_path)
+    assert done.returncode == 0
+    wants = "the stream ended before there were 3 s of quiet standing"
+    assert f"zero       none: {wants}" in done.stderr.splitlines()
+
+
 def test_dead_sensors_make_no_zero(tmp_path: Path) -> None:
     port = "synthetic:?stand_s=60&noise_deg=0&duration_s=6&speed=max"
     done = edgehip(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgehip.events import Chunk, Fault, JointAngleSample, LinkFault
-from edgehip.messages import Angles, Cue, Description, Message
+from edgehip.messages import Angles, Cue, Describe, Description, Message
 from edgehip.receiver import Receiver
 from edgehip.wire import Frame, FrameDecoder, encode
 from edgehip_firmware_bridge import toolchain
@@ -26,6 +26,9 @@ EdgeHip hip(Serial, name, "1.0");
 void setup() {
   strcpy(name, arguments[0]);
   hip.begin((float)atof(arguments[1]));
+  if (strcmp(arguments[3], "drops") == 0) {
+    hip.dropWhenFull();
+  }
 }
 
 void loop() {
@@ -47,6 +50,7 @@ class Told:
 
     silent_ms: int
     led: bool
+    dropped: int
     sent: bytes
 
 
@@ -67,7 +71,10 @@ def play(program: Path, loops: Iterable[Loop], *given: str) -> list[Told]:
     """Run a sketch on these loops; return what there is to see after each."""
     lines = "".join(f"{us} {room} .{said.hex()}\n" for us, room, said in loops)
     told = (line.split() for line in toolchain.run([program, *given], lines).splitlines())
-    return [Told(int(ms), led == "1", bytes.fromhex(sent[1:])) for ms, led, sent in told]
+    return [
+        Told(int(ms), led == "1", int(dropped), bytes.fromhex(sent[1:]))
+        for ms, led, dropped, sent in told
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +85,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     program = build(folder / "sketch.ino", folder / "sketch")
 
     def run_it(
-        loops: Iterable[Loop], *, name: str = "walker", rate_hz: float = 100.0, ready_ms: int = 0
+        loops: Iterable[Loop],
+        *,
+        name: str = "walker",
+        rate_hz: float = 100.0,
+        ready_ms: int = 0,
+        when_full: str = "waits",
     ) -> list[Told]:
-        return play(program, loops, name, str(rate_hz), str(ready_ms))
+        return play(program, loops, name, str(rate_hz), str(ready_ms), when_full)
 
     return run_it
 
@@ -134,6 +146,43 @@ def test_a_frame_that_the_port_cut_short_spoils_no_other(run: Run) -> None:
     assert sum(isinstance(event, LinkFault) for event in found) == 1
     numbers = [event.sequence for event in found if isinstance(event, Frame)]
     assert numbers == [0, 1, 2, 3, 5, 6]
+
+
+def test_a_sample_for_which_the_port_has_no_room_is_dropped_and_counted(run: Run) -> None:
+    full = [loop for us in (30_000, 40_000, 50_000) for loop in at(us, room=36)]
+    told = run([*at(0, 10_000, 20_000), *full, *at(60_000, 70_000)], when_full="drops")
+    assert [each.dropped for each in told] == [0, 0, 0, 1, 2, 3, 3, 3]
+    assert [each.sent for each in told[3:6]] == [b"", b"", b""]
+    samples, faults = [], []
+    for event in Receiver(partial=True).feed(received(told)):
+        if isinstance(event, LinkFault):
+            faults.append((event.fault, event.count))
+        elif isinstance(event, JointAngleSample):
+            samples.append(round(event.time_s, 3))
+    assert faults == [(Fault.LOST, 3)]
+    assert samples == [0.0, 0.01, 0.02, 0.06, 0.07]
+
+
+def test_a_description_waits_until_the_port_has_room(run: Run) -> None:
+    asked = at(20_000, said=encode(Describe(), 1, 0))
+    cramped = [(us, 62, said) for us, _, said in (*asked, *at(30_000, 40_000))]
+    told = run([*at(0, 10_000), *cramped, *at(50_000, 60_000)], when_full="drops")
+    kinds = [[type(message) for message in messages(received([each]))] for each in told]
+    assert kinds == [
+        [Angles],
+        [Description, Angles],
+        *[[Angles]] * 3,
+        [Description, Angles],
+        [Angles],
+    ]
+    assert told[-1].dropped == 0
+
+
+def test_a_port_that_never_tells_of_room_gets_every_frame(run: Run) -> None:
+    told = run([*at(0, 10_000, 20_000, room=62), *at(30_000, room=20)], when_full="drops")
+    # The second sample has no room after the description: it is cut, and the third begins anew.
+    assert [len(each.sent) for each in told] == [37, 62, 37, 20]
+    assert told[-1].dropped == 0
 
 
 def test_the_hosts_silence_is_broken_by_the_host_alone(run: Run) -> None:

@@ -377,6 +377,7 @@ def test_a_model_without_a_zero_cannot_be_calibrated(model: Model) -> None:
         ({"body_height_m": 172.0}, "a body's height is 0.5 to 2.6 m, not 172.0"),
         ({"calibrate": "stand"}, "calibrate is 'stand'; there are: 'standing', 'strides'"),
         ({"cues": [parse_cue("glmed_r > 1 N/kg")]}, "looks at every sample: .* a sample_model"),
+        ({"cues": ["peak glmed_r > 1 N/kg"]}, "is no cue: make one of it with edgehip.parse_cue"),
         ({"format": "csv"}, "format is 'csv'; there are: 'frames', 'lines'"),
         ({"format": "lines", "time_unit": "min"}, "time_unit is 'min'; there are: 'us', 'ms', 's'"),
     ],
@@ -386,6 +387,11 @@ def test_what_would_do_nothing_or_harm_is_refused(
 ) -> None:
     with pytest.raises(EdgehipError, match=complaint):
         Stream(open_source("synthetic:?speed=max"), model, **options)
+
+
+def test_there_is_one_device_or_one_at_each_leg() -> None:
+    with pytest.raises(ArgumentError, match="1 or 2 devices, one at each leg, not 3"):
+        Pipeline(None, sample_model=leaky_model(), devices=3)
 
 
 def test_without_a_model_there_is_nothing_to_do() -> None:

@@ -561,6 +561,37 @@ def test_lines_that_waited_while_a_link_stalled_have_their_own_times() -> None:
     assert not set(faults) - {Fault.DELAYED}
 
 
+@pytest.mark.parametrize("still_ms", [200, 5000])
+@pytest.mark.parametrize("copies", [1, 3])
+def test_lines_whose_clock_stood_still_are_not_old_once_it_goes_on(
+    still_ms: int, copies: int
+) -> None:
+    lines = [LINE.format(10 * i - min(max(10 * i - 990, 0), still_ms)) for i in range(1000)]
+    receiver = Receiver(LineDecoder())
+    samples, faults = feed(receiver, *at_pace([copies * line.encode() for line in lines]))
+    repeats = still_ms // 10
+    assert faults == {Fault.DUPLICATE: copies * repeats + (copies - 1) * (1000 - repeats)} | {
+        Fault.RESTART: 1
+    }
+    assert [s.time_s for s in samples[:101]] == pytest.approx(
+        [*(i * 0.01 for i in range(100)), 1.0 + still_ms / 1000]
+    )
+    assert max(s.late_ns for s in samples) == 0
+
+
+@pytest.mark.parametrize("stalled_ms", [0, 300, 3000])
+def test_lines_that_repeat_what_a_slower_sensor_measured_are_of_a_clock_that_goes_on(
+    stalled_ms: int,
+) -> None:
+    sent_ms = [10 * i for i in range(600)]
+    lines = [LINE.format(at_ms // 50 * 50) for at_ms in sent_ms]
+    came_ms = [max(at_ms, 2020 + stalled_ms) if at_ms > 2020 else at_ms for at_ms in sent_ms]
+    pieces = [(line.encode(), at * MS) for line, at in zip(lines, came_ms, strict=True)]
+    samples, faults = feed(Receiver(LineDecoder()), *pieces)
+    assert set(faults) == {Fault.DUPLICATE}
+    assert [s.time_s for s in samples] == pytest.approx([i * 0.05 for i in range(120)])
+
+
 def test_a_restarted_printer_of_lines_is_recognised() -> None:
     lines = [LINE.format(5000 + 10 * i).encode() for i in range(10)]
     lines += [LINE.format(10 * i).encode() for i in range(10)]

@@ -9,7 +9,7 @@ import pytest
 from edgehip import Stream
 from edgehip.channels import ANGLES
 from edgehip.errors import DeviceError
-from edgehip.events import Chunk, Fault, SourceItem
+from edgehip.events import Chunk, Fault, LinkChange, SourceItem
 from edgehip.messages import Angles, Description
 from edgehip.wire import encode
 from tests.listed_source import ListedSource
@@ -96,3 +96,39 @@ def test_an_angle_that_never_comes_is_told_after_a_while() -> None:
         with pytest.raises(DeviceError, match="knee_angle_l,"):
             list(stream)
         assert source.items
+
+
+def test_an_angle_that_comes_no_more_is_named() -> None:
+    items: list[SourceItem] = []
+    for i, angles in enumerate(WALK.angles_deg[:420].tolist()):
+        if i >= 200:
+            angles[KNEE] = math.nan
+        items.append(Chunk(encode(Angles(tuple(angles)), i, 10_000 * i), START_NS + i * 10**7))
+    with Stream(ListedSource(items), None, sample_model=leaky_model()) as stream:
+        links = [event for event in stream if isinstance(event, LinkChange)]
+    assert [(link.state, link.detail) for link in links[1:]] == [
+        ("stale", "no sample for 0.25 s: knee_angle_l not measured"),
+        ("lost", "no sample for 2.00 s: knee_angle_l not measured"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("{};1.5;2.5\r\n", "(the last was '1990;1.5;2.5')"),
+        ("{}\t1.5\n", "(the last was '1990\\t1.5')"),
+        ("{},abc" + 80 * "x" + "\n", "(the last was '1990,abc" + 52 * "x" + "...')"),
+        ("{},1.5,2.5\r", "(none ended with a line feed)"),
+        ("\x1b[1m{}\n", "not one good line: a line is"),
+    ],
+)
+def test_what_came_instead_of_lines_is_shown(line: str, told: str) -> None:
+    texts = (line.format(10 * i) for i in range(200))
+    items = [Chunk(text.encode(), START_NS + i * 10**7) for i, text in enumerate(texts)]
+    with (
+        Stream(ListedSource(items), None, sample_model=leaky_model(), format="lines") as stream,
+        pytest.raises(DeviceError) as raised,
+    ):
+        list(stream)
+    assert told in str(raised.value)
+    assert "time,angle1,...,angle10" in str(raised.value)

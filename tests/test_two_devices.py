@@ -132,6 +132,23 @@ def test_two_devices_for_the_same_leg_are_told_what_is_missing(
         play(stream, sent)
 
 
+@pytest.mark.parametrize("silent", [0, 1])
+@pytest.mark.parametrize("says", [b"", 50 * b"nonsense\0"])
+def test_of_two_devices_one_that_is_silent_is_named(silent: int, says: bytes) -> None:
+    walk = synthetic_walk(4.0, noise_deg=0.1)
+    items = [
+        Chunk(data, round(t * 1e9), device=1 - silent)
+        for t, data in leg(walk, "r", drift_ppm=0.0, start_us=0)
+    ]
+    items += [Chunk(says, items[-1].received_ns, device=silent)] if says else []
+    which = "second" if silent else "first"
+    with (
+        Stream(ListedSource(items, devices=2), None, sample_model=leaky_model()) as stream,
+        pytest.raises(DeviceError, match=f"nothing of use came from the {which} device: .*--port"),
+    ):
+        list(stream)
+
+
 def recorded(path: Path, gaps: dict[int, set[int]], silent_s: tuple[float, float]) -> int:
     """Record two legs' walk without some frames; the left one's device rests for a while.
 

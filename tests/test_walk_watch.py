@@ -9,7 +9,7 @@ from edgehip import Pipeline, load_model, snapshot
 from edgehip.channels import ANGLES, angles_of
 from edgehip.cues import parse_cue
 from edgehip.cycles import MAX_STRIDE_S
-from edgehip.estimators.walk_watch import FROZEN_S, REST_S, WalkWatch
+from edgehip.estimators.walk_watch import FROZEN_S, FROZEN_WHOLE_S, REST_S, WalkWatch
 from edgehip.events import CueChange, Flag, HipEstimate, HipSampleEstimate
 from edgehip.model import Model
 from edgehip.model_card import RangeCard, ZeroCard
@@ -367,12 +367,72 @@ def test_a_sensor_slower_than_its_link_does_not_hang(period_s: float) -> None:
     assert len(flagged_s(run(Walk(walk.time_s, walk.angles_deg[measured]), None))) == 0
 
 
+def in_whole_degrees(duration_s: float, **parameters: float) -> Walk:
+    """Return a walk whose angles are told in whole degrees, with the sway that shows in them."""
+    walk = walk_of(duration_s, **{"noise_deg": 0.02} | parameters)
+    sway_deg = 0.6 * np.sin(2 * np.pi * 0.25 * walk.time_s)
+    return Walk(walk.time_s, np.round(walk.angles_deg + sway_deg[:, None]))
+
+
+def longest_still_s(walk: Walk) -> float:
+    """Return for how long at most no angle changes."""
+    changes = np.any(np.diff(walk.angles_deg, axis=0) != 0.0, axis=1)
+    return float(np.diff(walk.time_s[1:][changes]).max())
+
+
+def test_who_stands_still_in_whole_degrees_is_not_out_of_range() -> None:
+    bouts = {"stand_s": 6.0, "walk_s": 8.0, "pause_s": 5.0}
+    walk, exact = in_whole_degrees(60.0, **bouts), synthetic_walk(60.0, **bouts)
+    quiet = np.abs(np.diff(exact.angles_deg, axis=0)).max(axis=1) == 0.0
+    began_s = walk.time_s[np.flatnonzero(quiet[1:] & ~quiet[:-1]) + 1]
+    assert len(began_s) == 4
+    assert longest_still_s(walk) > 2 * FROZEN_S
+
+    def while_standing(walk: Walk) -> np.ndarray:
+        """Return the times of samples that are doubted well after a stop."""
+        flagged = flagged_s(run(walk, None))
+        after_s = flagged[:, None] - np.array([0.0, *began_s])
+        well_after: np.ndarray = ((after_s > 2.0) & (after_s < 5.0)).any(axis=1)
+        return np.compress(well_after, flagged)
+
+    assert len(while_standing(walk)) == 0
+    walk.angles_deg[150, 2] += 0.1
+    assert len(while_standing(walk)) > 0
+
+
+@pytest.mark.parametrize("rate_hz", [50.0, 100.0, 500.0])
+@pytest.mark.parametrize("cadence_spm", [50.0, 110.0, 160.0])
+@pytest.mark.parametrize("phase", [0.0, 0.25, 0.5, 0.75])
+def test_whole_degrees_that_hang_in_a_walk_hold_no_cue(
+    phase: float, cadence_spm: float, rate_hz: float
+) -> None:
+    walk = in_whole_degrees(30.0, stand_s=STAND_S, cadence_spm=cadence_spm, rate_hz=rate_hz)
+    hangs_s = 10.0 + phase * 120.0 / cadence_spm
+    flagged = flagged_s(run(frozen(walk, hangs_s, 99.0), None))
+    flagged = flagged[flagged > hangs_s]
+    assert flagged[0] < hangs_s + FROZEN_S + 2.5 / rate_hz
+    assert len(flagged) == pytest.approx(rate_hz * (30.0 - flagged[0]), abs=2)
+
+
+@pytest.mark.parametrize(("hangs_s", "after_s"), [(0.0, FROZEN_S), (8.0, FROZEN_WHOLE_S)])
+def test_whole_degrees_that_hang_in_standing_are_out_of_range_in_the_end(
+    hangs_s: float, after_s: float
+) -> None:
+    walk = frozen(in_whole_degrees(30.0, stand_s=60.0), hangs_s, 99.0)
+    since_s = walk.time_s[1:][np.any(np.diff(walk.angles_deg, axis=0) != 0.0, axis=1)]
+    flagged = flagged_s(run(walk, None))
+    flagged = flagged[flagged > hangs_s]
+    began_s = since_s[-1] if len(since_s) else 0.0
+    assert flagged[0] == pytest.approx(began_s + after_s, abs=0.015)
+    assert len(flagged) == pytest.approx(100 * (30.0 - flagged[0]), abs=2)
+
+
 @needs_shared_data
-@pytest.mark.parametrize("digits", [1, 2])
 @pytest.mark.parametrize(
     ("name", "walks_s"),
     [("Sub01_EMGStiffKnee", 2.49), ("Sub03_EMGBaseline", 1.37), ("Sub07_EMGBaseline", 1.03)],
 )
+@pytest.mark.parametrize("digits", [1, 2])
 def test_nobody_stands_so_still_that_no_angle_changes(
     name: str, walks_s: float, digits: int
 ) -> None:

@@ -1,6 +1,6 @@
 """tflite-runtime, the older package for ``.tflite`` files: CPython 3.11 at most, NumPy below 2.
 
-It is what runs on 32-bit ARM, where LiteRT does not. Its last version loads graphs with 8-bit
+It has packages for 32-bit ARM, where LiteRT has none. Its last version loads graphs with 8-bit
 weights made for LiteRT and answers wrongly without a word, so such graphs are refused here.
 """
 

@@ -5,7 +5,6 @@ import math
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from edgehip.calibration import STANDING_S, STRIDES
@@ -83,13 +82,16 @@ class Run:
                 problems.append(left_out)
             elif left_out is not None:
                 told.append(f"replay     {left_out}")
+        unmeasured = _unmeasured(streaming)
         if streaming.pipeline.zero != NO_ZERO:
             told.append(f"zero       {streaming.pipeline.zero}")
+        elif unmeasured and not self.profile:
+            told.append(f"zero       none: {unmeasured}")
         for link in self.links:
             if link.dropped:
                 told.append(f"send       {link.dropped} frames the device did not take")
-        if self.profile:
-            problems.append(_unmeasured(self.profile.path, streaming))
+        if unmeasured and self.profile:
+            problems.append(ProfileError(f"{self.profile.path}: not written: {unmeasured}"))
         closed = [sink.close() for sink in (self.profile, self.recorder) if sink is not None]
         problems += [EdgehipError(trouble) for trouble in (self.shown.trouble, *closed) if trouble]
         return told, [one for one in problems if one is not None]
@@ -121,11 +123,11 @@ class Run:
         return self.streaming.pipeline.intake.receivers[0].clock.raw_us(round(time_s * 1e6))
 
 
-def _unmeasured(path: Path, streaming: Stream) -> ProfileError | None:
-    """Return why a zero that was to be measured is none, if it is none."""
+def _unmeasured(streaming: Stream) -> str:
+    """Say why a zero that was to be measured is none; nothing if it is one, or was not to be."""
     calibration = streaming.pipeline.state.calibration
     if calibration is None:
-        return None
+        return ""
     is_standing = calibration.method == "standing"
     wants = f"{STANDING_S:g} s of quiet standing" if is_standing else f"{STRIDES} whole strides"
     if streaming.pipeline.watch.is_frozen:
@@ -133,4 +135,4 @@ def _unmeasured(path: Path, streaming: Stream) -> ProfileError | None:
             ", and no angle changes any more: see what measures them, and that they come in tenths "
             "of a degree or finer"
         )
-    return ProfileError(f"{path}: not written: the stream ended before there were {wants}")
+    return f"the stream ended before there were {wants}"

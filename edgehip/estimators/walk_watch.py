@@ -7,7 +7,8 @@ move after they had been still. Once they have moved on from that for longer tha
 or a stride was out of range, or both legs were bent at once as in squatting, every estimate is
 doubted until the next stride within it, or until they rest. Legs that rest in standing are doubted
 by nobody, but those that rest in another posture are, and those of which not one angle changes at
-all: nobody stands so still, but a hub that hangs repeats what it measured last.
+all: nobody stands so still, but a hub that hangs repeats what it measured last. In whole degrees
+people do stand so still for a while: there a hub that hangs shows at once only in a walk.
 """
 
 import math
@@ -32,11 +33,18 @@ FROZEN_S: Final = 0.5
 """Angles none of which has changed for so long are measured no more. Recorded at 100 Hz from IMUs,
 all ten stay the same for 0.01 s at most in quiet standing, rounded to 0.1 degrees for 0.16 s; a
 sensor slower than its link repeats them for one of its own periods."""
+FROZEN_WHOLE_S: Final = 5.0
+"""And for so long where they are whole degrees, in legs that had stopped moving before. So rounded,
+all ten stay the same for up to 1.05 s of the little that was recorded of quiet standing, and for
+0.03 s at most in walks."""
 
 
 @dataclass(slots=True)
 class WalkWatchState:
     """The last sample, and since when its angles are what they are.
+
+    ``are_whole`` is whether all so far were whole degrees; None while none has changed, as a hub
+    that never measured may send zeros.
 
     Besides, when the legs began to move, and last moved, and where to.
     ``known_s`` is up to when all is known of each foot: its last stride, its last contact in time,
@@ -47,6 +55,7 @@ class WalkWatchState:
     time_s: float = 0.0
     angles_deg: tuple[float, ...] = ()
     changed_s: float = 0.0
+    are_whole: bool | None = None
     began_s: float = -math.inf
     moved_s: float = -math.inf
     posture_deg: tuple[float, ...] | None = None
@@ -83,6 +92,9 @@ class WalkWatch:
         state, angles = self.state, sample.angles_deg
         state.time_s = sample.time_s
         if angles != state.angles_deg:
+            if state.angles_deg and state.are_whole is not False:
+                both = (*state.angles_deg, *angles)
+                state.are_whole = all(angle.is_integer() for angle in both)
             state.angles_deg, state.changed_s = angles, sample.time_s
         if crouches(angles, self.standing_deg):
             for side in SIDES:
@@ -136,12 +148,20 @@ class WalkWatch:
     @property
     def doubts_sample(self) -> bool:
         """Whether the last sample is out of range for the legs, their posture or the sensors."""
-        return self.is_frozen or self._is_bent or self.doubts("l") or self.doubts("r")
+        return self._hangs or self._is_bent or self.doubts("l") or self.doubts("r")
 
     @property
     def is_frozen(self) -> bool:
         """Whether no angle has changed for longer than any is measured."""
         return self.state.time_s - self.state.changed_s > FROZEN_S
+
+    @property
+    def _hangs(self) -> bool:
+        """Whether angles that are frozen are not those of somebody who stands, in whole degrees."""
+        state = self.state
+        stopped = state.changed_s - state.moved_s > FROZEN_S  # or a hub did, amid a movement
+        stands = state.are_whole and stopped and state.time_s - state.changed_s <= FROZEN_WHOLE_S
+        return self.is_frozen and not stands
 
     @property
     def _is_bent(self) -> bool:

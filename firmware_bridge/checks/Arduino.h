@@ -14,6 +14,7 @@
 class Stream {
 public:
   int available();
+  int availableForWrite();
   int read();
   size_t write(uint8_t byte);
   size_t write(const uint8_t *bytes, size_t size);

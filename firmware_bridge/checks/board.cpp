@@ -3,8 +3,8 @@
  *
  * Reads lines "MICROSECONDS ROOM BYTES" and runs loop() once for each: what the clock says, how many
  * bytes the port takes, and what the host says meanwhile, in hexadecimal after a point. Prints for
- * how many milliseconds the host is silent then, whether the LED is lit, and what the port took,
- * also after a point. What the sketch is given is in arguments. */
+ * how many milliseconds the host is silent then, whether the LED is lit, how many samples were
+ * dropped, and what the port took, also after a point. What the sketch is given is in arguments. */
 #include <stdio.h>
 #include <string.h>
 
@@ -31,6 +31,7 @@ void digitalWrite(uint8_t, uint8_t level) { led = level == HIGH; }
 int analogRead(uint8_t) { return 512; }
 
 int Stream::available() { return (int)(heard_size - heard_so_far); }
+int Stream::availableForWrite() { return (int)room; }
 int Stream::read() { return heard[heard_so_far++]; }
 size_t Stream::write(uint8_t byte) { return write(&byte, 1); }
 
@@ -62,7 +63,7 @@ int main(int, char **given) {
       begun = true;
     }
     loop();
-    printf("%lu %d .", (unsigned long)hip.silentMs(), led);
+    printf("%lu %d %u .", (unsigned long)hip.silentMs(), led, (unsigned)hip.dropped);
     for (size_t i = 0; i < taken_size; ++i) {
       printf("%02x", taken[i]);
     }

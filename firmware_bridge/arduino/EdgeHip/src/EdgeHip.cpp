@@ -18,7 +18,7 @@ void EdgeHip::begin(float rateHz, float maxRateHz) {
 bool EdgeHip::sampleDue() {
   listen();
   // The first description waits for the first sample, which shows the channels.
-  if (describe_due_ && (sequence_ > 0 || !sending_)) {
+  if (describe_due_ && (sequence_ > 0 || !sending_) && hasRoom(EDGEHIP_DESCRIPTION_FRAME)) {
     describe();
   }
   uint32_t now = micros();
@@ -55,7 +55,12 @@ void EdgeHip::send() {
       channels_ |= (uint16_t)1 << i;
     }
   }
-  write(edgehip_encode_angles(frame_, sequence_++, sampled_us_, &angles_));
+  size_t length = edgehip_encode_angles(frame_, sequence_++, sampled_us_, &angles_);
+  if (hasRoom(length)) {
+    write(length);
+  } else {
+    ++dropped;
+  }
   forgetAngles();
 }
 
@@ -153,6 +158,16 @@ void EdgeHip::forgetAngles() {
   for (uint8_t i = 0; i < ANGLE_COUNT; ++i) {
     angles_.angles_deg_x100[i] = EDGEHIP_UNKNOWN_I16;
   }
+}
+
+// Whether a frame can be written, and the delimiter that it may need before it.
+bool EdgeHip::hasRoom(size_t length) {
+  if (!drop_when_full_) {
+    return true;
+  }
+  int room = port_.availableForWrite(); // 0 also of a port that cannot tell
+  tells_room_ |= room > (int)EDGEHIP_DESCRIPTION_FRAME;
+  return !tells_room_ || room > (int)length;
 }
 
 void EdgeHip::write(size_t length) {

@@ -27,9 +27,15 @@ public:
   void setAngle(edgehip_angle angle, float degrees);
   void setAngleX100(edgehip_angle angle, int16_t hundredths);
 
-  // Send the sample, with that time. Waits as long as the port does when its buffer is full: what
-  // must go off in time even then is switched by a timer, not by loop().
+  // Send the sample, with that time. Waits as long as the port does when its buffer is full, unless
+  // dropWhenFull() was called: what must go off in time even then is switched by a timer.
   void send();
+
+  // From now on, drop a sample for which the port's buffer has no room, and count it, so that nobody
+  // who does not read holds up loop(). The host sees its number missing. That begins once the port
+  // has told (availableForWrite()) of room for the longest frame, 62 bytes and one: an Uno's does when
+  // it is empty. With one that never does, send() goes on waiting.
+  void dropWhenFull() { drop_when_full_ = true; }
 
   // What to call when the host says something. Called from within sampleDue(). What a cue switched
   // on must go off when that cue is not told again for a while: a host that died cannot say so.
@@ -43,12 +49,16 @@ public:
   // Frames that came damaged, or that this library does not know.
   uint16_t faults = 0;
 
+  // Samples for which the port had no room.
+  uint16_t dropped = 0;
+
 private:
   void listen();
   void obey();
   void setRate(float rateHz);
   void describe();
   void forgetAngles();
+  bool hasRoom(size_t length);
   void write(size_t length);
 
   Stream &port_;
@@ -66,6 +76,8 @@ private:
   uint32_t due_us_ = 0;
   uint32_t period_us_ = 10000;
   float max_rate_hz_ = 200;
+  bool drop_when_full_ = false;
+  bool tells_room_ = false;
   bool cut_ = true; // what was written last may lack its end
   bool sending_ = true;
   bool describe_due_ = true;

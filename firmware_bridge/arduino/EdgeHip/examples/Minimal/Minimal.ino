@@ -15,6 +15,7 @@ void setup() {
     }
   });
   hip.begin(100);
+  hip.dropWhenFull(); // else a host that stops reading may stop this loop
 }
 
 void loop() {
