@@ -26,7 +26,7 @@ class RunFolder:
     Parameters
     ----------
     path
-        Made if it is not there.
+        Exists.
     config
         What the run's result depends on, as plain values.
 
@@ -39,7 +39,6 @@ class RunFolder:
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
         self.path = path
         self.model = path / MODEL
-        path.mkdir(parents=True, exist_ok=True)
         # Through JSON, so that tuples and lists compare as they are read back.
         config = json.loads(json.dumps(config))
         file = path / CONFIG
