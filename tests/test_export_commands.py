@@ -461,7 +461,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, moments: Path) -> Non
         assert result.exception.filename == str(path)
     assert model.read_text() == "precious"
     assert {path.name for path in tmp_path.rglob("*")} == {
-        *("jm.pt", "model.pt", "cohort.npz", "run", "config.json")
+        *("jm.pt", "model.pt", "cohort.npz", "run", "config.json", "run.lock")
     }
 
 

@@ -94,6 +94,8 @@ def train(
         f"{cohort}: {len(strides)} strides of {len(strides.people())} people, {strides.target}, "
         f"{release}"
     )
+    for doubt in strides.doubts:
+        click.echo(f"  {doubt}")
     recipe = replace(RECIPE, most_epochs=most_epochs, patience=patience, seed=seed)
     protocol = Protocol(recipe, scale_targets=scale_targets)
     bar = ProgressBar()
@@ -294,6 +296,9 @@ def _labelled(paths: tuple[Path, ...], provenance: Mapping[Target, dict[str, Any
     Only those that every network may be judged on, by its provenance.
     """
     cohorts = [read_cohort(path) for path in paths]
+    for cohort in cohorts:
+        for doubt in cohort.doubts:
+            click.echo(f"{cohort.path}: {doubt}")
     first = cohorts[0]
     for cohort in cohorts[1:]:
         if cohort.angles_deg.shape != first.angles_deg.shape or bool(
