@@ -181,5 +181,4 @@ def _about(evaluation: Evaluation, answer: Estimate, cohort: Cohort) -> dict[str
 
 def _plain(errors: Errors) -> dict[str, float | int | None]:
     """Return errors for JSON, which has no NaN."""
-    row = {key: None if math.isnan(value) else value for key, value in errors.row().items()}
-    return row | {"R2_undefined_people": errors.r2_undefined}
+    return {k: None if math.isnan(value) else value for k, value in errors.mean_row().items()}

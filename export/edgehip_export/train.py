@@ -301,7 +301,7 @@ class _Run:
         truth, subjects = self.test.per_kg, self.test.subjects
         metrics = {
             "test_metrics_overall": Errors.between(truth, answer).row(),
-            "test_metrics_subject_mean": subject_mean(truth, answer, subjects).row(),
+            "test_metrics_subject_mean": subject_mean(truth, answer, subjects).mean_row(),
         }
         overall, by_label, by_output = TEST_FILES
         self.folder.write_json(overall, metrics)
