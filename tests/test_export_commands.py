@@ -470,6 +470,27 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, moments: Path) -> Non
     }
 
 
+def test_a_run_of_a_bundled_models_name_is_told_from_it(
+    tmp_path: Path, moments: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cohort = write_cohort(tmp_path / "cohort.npz", people=SIXTY[:2], strides_each=1)
+    (tmp_path / "hip-cycle").mkdir()
+    (tmp_path / "hip-cycle" / "model.pt").write_bytes(moments.read_bytes())
+    told = "hip-cycle: the bundled model, not what lies here (./hip-cycle)"
+    fp16 = ("--to", "onnx", "--precision", "fp16", "--any-error", "-o", "files")
+    for command, words in ((evaluate, (cohort, "-o", "out")), (export, fp16)):
+        bundled, own = run(command, "hip-cycle", *words), run(command, "./hip-cycle", *words)
+        assert bundled.exit_code == own.exit_code == 0, bundled.output + own.output
+        assert told in bundled.stderr
+        assert told not in own.stderr
+    assert {path.name for path in Path("files").glob("*.onnx")} == {
+        *("hip-cycle-fp16.onnx", "gait2hip60-lstm-moments-fp16.onnx")
+    }
+    model = json.loads((tmp_path / "out" / "metrics.json").read_text())["model"]
+    assert model["file"] == "model.pt"
+
+
 def test_bundled_model_is_evaluated_by_its_name(tmp_path: Path) -> None:
     cohort = write_cohort(tmp_path / "cohort.npz", people=SIXTY[:2], strides_each=1)
     result = run(evaluate, "hip-cycle", cohort, "-o", tmp_path / "out")
