@@ -163,6 +163,16 @@ DOUBTFUL: list[tuple[Target, Change, str]] = [
 ]
 
 
+def test_a_person_of_two_ids_is_told(tmp_path: Path) -> None:
+    arrays = cohort_arrays()
+    arrays["X"][12:15] = arrays["X"][3:6]
+    (doubt,) = read_cohort(write_cohort(tmp_path / "c.npz", **arrays)).doubts
+    assert "else's, too, in 3 of 24 strides, first in stride 12 (subject H05): " in doubt
+    arrays["X"][12:15] = arrays["X"][9:12]
+    arrays["subject_id"][12:15] = "H04"
+    assert read_cohort(write_cohort(tmp_path / "c.npz", **arrays)).doubts == ()
+
+
 @pytest.mark.parametrize(("target", "change", "message"), DOUBTFUL)
 def test_what_may_be_of_another_unit_or_sign_is_told(
     tmp_path: Path, target: Target, change: Change, message: str

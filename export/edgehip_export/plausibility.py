@@ -9,6 +9,7 @@ a wrong sign or the other leg's contact moves it by a half: what is more than a 
 """
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Final
 
 import numpy as np
@@ -150,20 +151,35 @@ def doubts_of(
         If somebody cannot have walked so.
     """
     judge = _Judge(subjects, np.unique(subjects))
+    _judge_copies(judge, angles_deg)
     _judge_angles(judge, angles_deg)
+    _judge_mass(judge, mass_kg / height_m**2)
     _judge_sizes(judge, per_kg, target)
     if target == "moments":
         _judge_moments(judge, per_kg)
     else:
         _judge_forces(judge, per_kg)
-    index = judge.of_each(mass_kg / height_m**2)
+    return tuple(judge.doubts)
+
+
+def _judge_copies(judge: _Judge, angles: Floats) -> None:
+    first: dict[bytes, int] = {}
+    of = [first.setdefault(sha256(a.tobytes()).digest(), i) for i, a in enumerate(angles)]
+    judge.doubt_any(
+        judge.subjects != judge.subjects[of],
+        "the very angles are somebody else's, too,",
+        "one person of two ids may be trained on and tested at once; give everybody one id",
+    )
+
+
+def _judge_mass(judge: _Judge, per_height2: Floats) -> None:
+    index = judge.of_each(per_height2)
     judge.doubt(
         index,
         index > USUAL_MASS_INDEX,
         "body mass / height² is",
         "should weight_kg be in pounds, multiply it by 0.4536",
     )
-    return tuple(judge.doubts)
 
 
 def _judge_angles(judge: _Judge, angles: Floats) -> None:
