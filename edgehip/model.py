@@ -29,13 +29,22 @@ def bundled_models() -> tuple[Path, ...]:
     return tuple(sorted(p for p in folder.iterdir() if p.suffix in (".onnx", ".tflite")))
 
 
+def is_bundled(source: str | Path) -> bool:
+    """Return whether this is a bundled model's name, whatever lies in the working directory.
+
+    A :class:`~pathlib.Path` is no name, nor is what is written as a path (``./hip-cycle``).
+    """
+    return isinstance(source, str) and source in {path.stem for path in bundled_models()}
+
+
 def load_model(source: str | Path = DEFAULT_CYCLE_MODEL, *, trusted: bool = True) -> Model:
     """Load a model file, or a bundled model by its name.
 
     Parameters
     ----------
     source
-        A path that ends in ``.onnx`` or ``.tflite``, or the name of a bundled model.
+        A path that ends in ``.onnx`` or ``.tflite``, or the name of a bundled model, which no file
+        or folder of this name hides.
     trusted
         If false, a file that is not bundled is first run in a process of its own
         (:mod:`edgehip.trial`), so that a graph made to harm an engine does not harm this process.
@@ -50,7 +59,8 @@ def load_model(source: str | Path = DEFAULT_CYCLE_MODEL, *, trusted: bool = True
     """
     path = Path(source)
     known = {bundled.name for bundled in bundled_models()}
-    if not os.path.exists(source) and (not path.suffix or str(source) in known):
+    absent = not os.path.exists(source) and (not path.suffix or str(source) in known)
+    if is_bundled(source) or absent:
         path = _bundled(str(source))
     card, content, format = read_model(path)
     if not trusted and path.parent != Path(str(BUNDLED)):

@@ -551,6 +551,18 @@ def test_help_is_there(command: str) -> None:
     assert done.stdout.strip()
 
 
+def test_nothing_in_the_working_directory_hides_a_bundled_model(tmp_path: Path) -> None:
+    (tmp_path / "hip-cycle").mkdir()
+    (tmp_path / "hip-sample").write_text("notes")
+    for name in ("hip-cycle", "hip-sample"):
+        shown = edgehip("models", name, cwd=tmp_path)
+        assert shown.returncode == 0, shown.stderr
+        assert f"edgehip/models/{name}.tflite" in shown.stdout
+        refused = edgehip("models", f"./{name}", cwd=tmp_path)
+        assert refused.returncode != 0
+        assert "Traceback" not in refused.stderr
+
+
 def test_the_bundled_models_are_listed() -> None:
     done = edgehip("models")
     assert done.returncode == 0

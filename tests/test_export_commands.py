@@ -320,14 +320,19 @@ def test_a_person_whose_reference_does_not_vary_leaves_the_others_a_mean(
     tmp_path: Path, moments: Path
 ) -> None:
     arrays = cohort_arrays(people=["A", "B", "C"])
-    arrays["Y"][:3] = 70.0
+    arrays["Y"][:4] = 70.0  # all of A's, and B's slow one
     cohort = write_cohort(tmp_path / "c.npz", people=["A", "B", "C"], Y=arrays["Y"])
     result = run(evaluate, moments, cohort, "-o", tmp_path)
-    assert "(R² without 1 whose reference does not vary)" in result.output
+    for name, people in (("subject-mean", 1), ("subject-mean, slow", 2), ("subject-mean, fast", 1)):
+        line = next(li for li in result.output.splitlines() if li.startswith(f"{name}  "))
+        assert line.endswith(f"  (R² without {people} whose reference does not vary)")
     with (tmp_path / "metrics_per_output.csv").open() as file:
         for row in csv.DictReader(file):
             assert np.isfinite(float(row["subject_mean_R2"]))
-            assert row["subject_mean_R2_people"] == "2"
+            assert row["subject_mean_R2_undefined_people"] == "1"
+    with (tmp_path / "metrics_by_cadence.csv").open() as file:
+        left_out = {r["speed"]: r["subject_mean_R2_undefined_people"] for r in csv.DictReader(file)}
+    assert left_out == {"overall": "1", "slow": "2", "med": "1", "fast": "1"}
     plain = json.loads((tmp_path / "metrics.json").read_text(), parse_constant=pytest.fail)
     assert plain["errors"]["subject-mean"]["R2_undefined_people"] == 1
 
@@ -461,8 +466,29 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, moments: Path) -> Non
         assert result.exception.filename == str(path)
     assert model.read_text() == "precious"
     assert {path.name for path in tmp_path.rglob("*")} == {
-        *("jm.pt", "model.pt", "cohort.npz", "run", "config.json")
+        *("jm.pt", "model.pt", "cohort.npz", "run", "config.json", "run.lock")
     }
+
+
+def test_a_run_of_a_bundled_models_name_is_told_from_it(
+    tmp_path: Path, moments: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cohort = write_cohort(tmp_path / "cohort.npz", people=SIXTY[:2], strides_each=1)
+    (tmp_path / "hip-cycle").mkdir()
+    (tmp_path / "hip-cycle" / "model.pt").write_bytes(moments.read_bytes())
+    told = "hip-cycle: the bundled model, not what lies here (./hip-cycle)"
+    fp16 = ("--to", "onnx", "--precision", "fp16", "--any-error", "-o", "files")
+    for command, words in ((evaluate, (cohort, "-o", "out")), (export, fp16)):
+        bundled, own = run(command, "hip-cycle", *words), run(command, "./hip-cycle", *words)
+        assert bundled.exit_code == own.exit_code == 0, bundled.output + own.output
+        assert told in bundled.stderr
+        assert told not in own.stderr
+    assert {path.name for path in Path("files").glob("*.onnx")} == {
+        *("hip-cycle-fp16.onnx", "gait2hip60-lstm-moments-fp16.onnx")
+    }
+    model = json.loads((tmp_path / "out" / "metrics.json").read_text())["model"]
+    assert model["file"] == "model.pt"
 
 
 def test_bundled_model_is_evaluated_by_its_name(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from edgehip.commands.idle import refuse_idle
 from edgehip.commands.numbers import FiniteRange
 from edgehip.commands.paths import NamedPath
 from edgehip.errors import DatasetError, ParityError
+from edgehip.model import is_bundled
 from edgehip.model_card import Format
 from edgehip_export.acquaintance import meet
 from edgehip_export.checkpoint import import_checkpoints
@@ -44,6 +45,9 @@ from edgehip_export.trained import UNITS, Target, save_trained
 RECIPE = Recipe()
 FILE = NamedPath(dir_okay=False)
 FOLDER = NamedPath(file_okay=False)
+MODEL = NamedPath(path_type=str)
+"""As it was written: ``hip-cycle`` is a bundled model, ``./hip-cycle`` a run's folder."""
+
 STEPS_NOTE = (
     "step forms are for callers that put the state back to zero at the very instant of initial "
     "contact; 'edgehip stream' knows it only later, and runs cycle forms"
@@ -57,6 +61,11 @@ def _file_name(_: click.Context, __: click.Parameter, name: str | None) -> str |
     ):
         raise click.BadParameter(f"{name!r} cannot be the name of a file")
     return name
+
+
+def _tell_the_bundled(model: str) -> None:
+    if is_bundled(model) and Path(model).exists():
+        click.echo(f"{model}: the bundled model, not what lies here (./{model})", err=True)
 
 
 @click.command()
@@ -94,6 +103,8 @@ def train(
         f"{cohort}: {len(strides)} strides of {len(strides.people())} people, {strides.target}, "
         f"{release}"
     )
+    for doubt in strides.doubts:
+        click.echo(f"  {doubt}")
     recipe = replace(RECIPE, most_epochs=most_epochs, patience=patience, seed=seed)
     protocol = Protocol(recipe, scale_targets=scale_targets)
     bar = ProgressBar()
@@ -120,7 +131,7 @@ def train(
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
+@click.argument("model", type=MODEL)
 @click.argument("cohort", type=FILE)
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder for tables and plots.")
 def evaluate(model: str, cohort: Path, output: Path) -> None:
@@ -131,6 +142,7 @@ def evaluate(model: str, cohort: Path, output: Path) -> None:
     Where COHORT holds people the model was tested on, these alone are taken, and people it was
     trained on never: a trained model knows both by their strides.
     """
+    _tell_the_bundled(model)
     found = evaluate_model(model, read_cohort(cohort), output)
     click.echo(
         f"{found.name}: {found.strides} strides of {found.people} "
@@ -164,7 +176,7 @@ def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> No
 
 
 @click.command()
-@click.argument("models", type=NamedPath(), nargs=-1, required=True)
+@click.argument("models", type=MODEL, nargs=-1, required=True)
 @click.option("-o", "--output", type=FOLDER, required=True, help="Folder for the files.")
 @click.option(
     "--to",
@@ -209,7 +221,7 @@ def import_(checkpoints: tuple[Path, ...], output: Path, name: str | None) -> No
 )
 @click.option("--any-error", is_flag=True, help="Write files whatever their error.")
 def export(
-    models: tuple[Path, ...],
+    models: tuple[str, ...],
     output: Path,
     formats: tuple[Format, ...],
     precisions: tuple[Precision, ...],
@@ -226,11 +238,13 @@ def export(
     Files (.onnx or .tflite) of fp32 and bundled models, by their names, are brought to other
     precisions and compared with themselves.
     """
-    models = tuple(model_file(model) for model in models)
-    files = all(is_model_file(model) for model in models)
-    if not files and any(is_model_file(model) for model in models):
+    for model in models:
+        _tell_the_bundled(model)
+    sources = tuple(model_file(model) for model in models)
+    files = all(is_model_file(source) for source in sources)
+    if not files and any(is_model_file(source) for source in sources):
         raise click.UsageError("model files and checkpoints cannot be exported together")
-    if files and name is not None and len(models) > 1:
+    if files and name is not None and len(sources) > 1:
         raise click.UsageError("--name: one name cannot be that of several model files")
     steps = "step" in forms
     refuse_idle(
@@ -249,9 +263,9 @@ def export(
         labelled = _labelled(strides, {}) if strides else None
         done = [
             exported
-            for model in models
+            for source in sources
             for exported in export_file(
-                model,
+                source,
                 output,
                 formats,
                 precisions,
@@ -262,7 +276,7 @@ def export(
             )
         ]
     else:
-        trained = open_trained(models)
+        trained = open_trained(sources)
         trained = replace(trained, name=name or trained.name)
         provenance = {network.target: network.provenance for network in trained.networks}
         done = export_model(
@@ -294,6 +308,9 @@ def _labelled(paths: tuple[Path, ...], provenance: Mapping[Target, dict[str, Any
     Only those that every network may be judged on, by its provenance.
     """
     cohorts = [read_cohort(path) for path in paths]
+    for cohort in cohorts:
+        for doubt in cohort.doubts:
+            click.echo(f"{cohort.path}: {doubt}")
     first = cohorts[0]
     for cohort in cohorts[1:]:
         if cohort.angles_deg.shape != first.angles_deg.shape or bool(

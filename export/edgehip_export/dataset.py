@@ -18,6 +18,7 @@ from edgehip.errors import DatasetError
 from edgehip.given import HEIGHT_M, MASS_KG
 from edgehip_export.file_digest import file_sha256
 from edgehip_export.npz import read_npz, texts
+from edgehip_export.plausibility import doubts_of
 from edgehip_export.trained import SAMPLES_PER_CYCLE, Target
 
 Floats = NDArray[np.float32]
@@ -48,21 +49,6 @@ CADENCE_SPM: Final = {"slow": 78.0, "med": 115.0, "fast": 135.0}
 NO_ID: Final = ("", "nan")
 """What a cell of a table that nobody filled becomes."""
 
-LEAST_KNEE_RANGE: Final = 3.0
-"""A walking knee moves by tens of degrees in a stride, and by one radian."""
-
-LOWEST_KNEE_DEG: Final = -30.0
-"""No knee extends so far beyond straight: this one's flexion is negative, as in older OpenSim
-models."""
-
-LEAST_PER_KG: Final[dict[Target, float]] = {"moments": 0.1, "forces": 2.0}
-"""Divided by body mass, a peak below this was divided before: no walking hip's is so small."""
-
-BEYOND_PER_KG: Final[dict[Target, float]] = {"moments": 10.0, "forces": 200.0}
-"""Divided by body mass, a peak above this is no walking hip's: Nmm, perhaps."""
-
-MOST_ANGLE_DEG: Final = 360.0
-
 SPANS: Final = {
     "weight_kg": (*MASS_KG, "body mass in kg"),
     "height_m": (*HEIGHT_M, "body height in metres (centimetres / 100)"),
@@ -92,6 +78,8 @@ class Cohort:
         where neither tells.
     path, sha256
         The file it came from.
+    doubts
+        What hardly is a walking person's in it: lines to show.
     """
 
     angles_deg: Floats
@@ -104,6 +92,7 @@ class Cohort:
     stride_s: Floats | None
     path: str
     sha256: str
+    doubts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.angles_deg)
@@ -125,6 +114,7 @@ class Cohort:
             None if self.stride_s is None else self.stride_s[chosen],
             self.path,
             self.sha256,
+            self.doubts,
         )
 
     def of_people(self, people: Sequence[str]) -> "Cohort":
@@ -145,8 +135,8 @@ def read_cohort(path: str | Path) -> Cohort:
     ------
     DatasetError
         If the file is anything else: keys, columns or ids missing, shapes that do not fit, NaN,
-        angles in radians, knees of negative flexion, targets already divided by body mass,
-        durations in milliseconds.
+        durations in milliseconds, or what nobody who walks can have (see
+        :mod:`edgehip_export.plausibility`).
     """
     if not Path(path).is_file():
         raise DatasetError(
@@ -182,22 +172,23 @@ def _cohort(arrays: dict[str, NDArray[Any]], path: str, sha256: str) -> Cohort:
             f"subject_id does not say who walked in {len(nameless)} of {strides} strides, first in "
             f"stride {nameless[0]}: leave them out, or name their people"
         )
-    mass = _number_each(arrays, "weight_kg", subjects)
+    mass, height = (_number_each(arrays, key, subjects) for key in ("weight_kg", "height_m"))
     stride_s = _number_each(arrays, "stride_s", subjects) if "stride_s" in arrays else None
     _check_finite(angles_deg, "X", ANGLES, subjects)
     _check_finite(values, "Y", COLUMNS[target], subjects)
-    _check_units(angles_deg, values, target, mass, subjects)
+    per_kg = values / mass[:, None, None]
     return Cohort(
         angles_deg,
         target,
-        values / mass[:, None, None],
+        per_kg,
         subjects,
         np.array(texts(arrays["speed_label"])),
         mass,
-        _number_each(arrays, "height_m", subjects),
+        height,
         _of_cadences(texts(arrays["speed_label"])) if stride_s is None else stride_s,
         path,
         sha256,
+        doubts_of(angles_deg, per_kg, target, mass, height, subjects),
     )
 
 
@@ -279,59 +270,3 @@ def _check_finite(
             f"{len(table)} strides, first in stride {stride} (subject {subjects[stride]}), point "
             f"{sample}, {names[column]}: leave these strides out"
         )
-
-
-def _check_units(
-    angles: Floats, values: Floats, target: Target, mass: Floats, subjects: NDArray[np.str_]
-) -> None:
-    """Refuse other units and signs of anybody: cohorts are joined from several sources."""
-    people = np.unique(subjects)
-
-    def of_each(per_stride: Floats) -> Floats:
-        return np.array([np.median(per_stride[subjects == person]) for person in people])
-
-    def refuse(typical: Floats, wrong: NDArray[np.bool_], what: str, advice: str) -> None:
-        if wrong.any():
-            first = int(wrong.argmax())
-            raise DatasetError(
-                f"{what} {typical[first]:.3g} in {int(wrong.sum())} of {len(people)} people, first "
-                f"{people[first]}: {advice}"
-            )
-
-    most = np.abs(angles).max(axis=(0, 1))
-    if most.max() > MOST_ANGLE_DEG:
-        raise DatasetError(
-            f"{ANGLES[int(most.argmax())]} reaches {most.max():.4g} degrees: a joint's angle lies "
-            f"within {MOST_ANGLE_DEG:g} degrees"
-        )
-    knees = {name: angles[:, :, ANGLES.index(name)] for name in ("knee_angle_r", "knee_angle_l")}
-    moved = of_each(np.stack([np.ptp(knee, axis=1) for knee in knees.values()], axis=1))
-    refuse(
-        moved,
-        moved < LEAST_KNEE_RANGE,
-        "the knees move in a stride by",
-        "X looks like radians, it must be degrees: multiply it by 180 / pi",
-    )
-    for name, knee in knees.items():
-        lowest = of_each(knee.min(axis=1))
-        refuse(
-            lowest,
-            lowest < LOWEST_KNEE_DEG,
-            f"{name} goes down to",
-            "flexion must be positive: multiply it by -1",
-        )
-    unit = "Nm" if target == "moments" else "N"
-    peak = of_each(np.abs(values).max(axis=(1, 2)) / mass)
-    refuse(
-        peak,
-        peak < LEAST_PER_KG[target],
-        f"the {target} peak, in {unit}/kg, at",
-        f"Y looks already divided by body mass, it must be in {unit}: multiply it by weight_kg",
-    )
-    refuse(
-        peak,
-        peak > BEYOND_PER_KG[target],
-        f"the {target} peak, in {unit}/kg, at",
-        f"more than the {BEYOND_PER_KG[target]:g} of any walking hip: Y must be in {unit}"
-        + (" (Nmm / 1000)" if target == "moments" else ""),
-    )

@@ -37,6 +37,8 @@ class Evaluation:
         The model's, and that of the errors.
     strides, people
         How many were evaluated.
+    doubts
+        The cohort's.
     known
         Whom of the cohort the model has met.
     pooled, subject_mean
@@ -55,6 +57,7 @@ class Evaluation:
     unit: str
     strides: int
     people: int
+    doubts: tuple[str, ...]
     known: Acquaintance
     pooled: Errors
     subject_mean: Errors
@@ -65,6 +68,9 @@ class Evaluation:
 
     def notes(self) -> list[str]:
         """Return what somebody who reads the figures must know, a line each."""
+        return [*self.doubts, *self._of_people()]
+
+    def _of_people(self) -> list[str]:
         if self.left_out:
             return [
                 f"trained on people of {', '.join(self.left_out)}: the figures are not of new "
@@ -113,6 +119,7 @@ def evaluate(path: str | Path, cohort: Cohort, folder: Path) -> Evaluation:
         unit=UNITS[cohort.target],
         strides=len(chosen),
         people=len(chosen.people()),
+        doubts=cohort.doubts,
         known=known,
         pooled=Errors.between(truth, found),
         subject_mean=subject_mean(truth, found, subjects),
@@ -174,5 +181,4 @@ def _about(evaluation: Evaluation, answer: Estimate, cohort: Cohort) -> dict[str
 
 def _plain(errors: Errors) -> dict[str, float | int | None]:
     """Return errors for JSON, which has no NaN."""
-    row = {key: None if math.isnan(value) else value for key, value in errors.row().items()}
-    return row | {"R2_undefined_people": errors.r2_undefined}
+    return {k: None if math.isnan(value) else value for k, value in errors.mean_row().items()}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgehip.errors import ModelFileError
-from edgehip.model import bundled_models, load_model
+from edgehip.model import bundled_models, is_bundled, load_model
 from edgehip.model_card import Format, read_model, without_card
 from edgehip_export.answers import answers, require_duration
 from edgehip_export.compact import name_tensors
@@ -81,9 +81,9 @@ def _files(source: str | Path, formats: Sequence[Format]) -> list[Path]:
         if own not in formats:
             raise ModelFileError(f"{path}: stays a .{own} file: add --to {own}")
         return [path]
-    named = {p.suffix.removeprefix("."): p for p in bundled_models() if p.stem == path.name}
-    if not named:
+    if not is_bundled(source):
         load_model(path)  # says what there is
+    named = {p.suffix.removeprefix("."): p for p in bundled_models() if p.stem == path.name}
     return [named[format] for format in formats]
 
 

@@ -21,6 +21,7 @@ Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.str_]
 Row = dict[str, str | int | float]
 OVERALL = "overall"
+UNDEFINED = "R2_undefined_people"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,17 @@ class Errors:
 
     @classmethod
     def of(cls, row: Mapping[str, str | float], prefix: str = "") -> "Errors":
-        """Return what :meth:`row` returned."""
+        """Return what :meth:`row` or :meth:`mean_row` returned."""
         rmse, mae, r2 = (float(row[f"{prefix}{name}"]) for name in ("RMSE", "MAE", "R2"))
-        return cls(rmse, mae, r2)
+        return cls(rmse, mae, r2, int(row.get(f"{prefix}{UNDEFINED}", 0)))
 
     def row(self, prefix: str = "") -> dict[str, float]:
         """Return the figures under the published column names."""
         return {f"{prefix}RMSE": self.rmse, f"{prefix}MAE": self.mae, f"{prefix}R2": self.r2}
+
+    def mean_row(self, prefix: str = "") -> dict[str, float | int]:
+        """Return the figures of a mean over people, and how many of them R² leaves out."""
+        return self.row(prefix) | {f"{prefix}{UNDEFINED}": self.r2_undefined}
 
 
 def per_subject(reference: Floats, estimate: Floats, subjects: Labels) -> dict[str, Errors]:
@@ -87,7 +92,10 @@ def subject_mean(reference: Floats, estimate: Floats, subjects: Labels) -> Error
 def by_cadence(
     reference: Floats, estimate: Floats, subjects: Labels, cadences: Labels
 ) -> list[Row]:
-    """Return the published table: subject-mean errors over all strides and per cadence label."""
+    """Return the published table: subject-mean errors over all strides and per cadence label.
+
+    Behind the published columns stands how many people R² leaves out.
+    """
     rows = []
     parts = {OVERALL: np.ones(len(cadences), dtype=bool)}
     for cadence in np.unique(cadences):
@@ -100,7 +108,7 @@ def by_cadence(
             "n_trials": int(chosen.sum()),
             "n_subjects": len(np.unique(subjects[chosen])),
         }
-        row |= errors.row("subject_mean_")
+        row |= errors.mean_row("subject_mean_")
         rows.append(row)
     return rows
 
@@ -113,9 +121,7 @@ def per_output(reference: Floats, estimate: Floats, subjects: Labels) -> list[Ro
         truth, answer = reference[..., index], estimate[..., index]
         row: Row = {"output": name}
         row |= Errors.between(truth, answer).row()
-        mean = subject_mean(truth, answer, subjects)
-        row |= mean.row("subject_mean_")
-        row["subject_mean_R2_people"] = len(np.unique(subjects)) - mean.r2_undefined
+        row |= subject_mean(truth, answer, subjects).mean_row("subject_mean_")
         rows.append(row)
     return rows
 

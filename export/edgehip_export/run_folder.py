@@ -9,6 +9,7 @@ import torch
 
 from edgehip import __version__
 from edgehip.errors import ModelFileError, TrainingError
+from edgehip.model import is_bundled
 from edgehip.whole_file import write_file
 from edgehip_export.safe_load import load_tensors
 from edgehip_export.safe_save import save_tensors
@@ -26,7 +27,7 @@ class RunFolder:
     Parameters
     ----------
     path
-        Made if it is not there.
+        Exists.
     config
         What the run's result depends on, as plain values.
 
@@ -39,7 +40,6 @@ class RunFolder:
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
         self.path = path
         self.model = path / MODEL
-        path.mkdir(parents=True, exist_ok=True)
         # Through JSON, so that tuples and lists compare as they are read back.
         config = json.loads(json.dumps(config))
         file = path / CONFIG
@@ -99,14 +99,17 @@ class RunFolder:
         (self.path / STATE).unlink(missing_ok=True)
 
 
-def model_file(path: Path) -> Path:
-    """Return a model's file; that of a run, where its folder is given.
+def model_file(source: str | Path) -> str | Path:
+    """Return a model's file; that of a run, where its folder is given; or a bundled model's name.
 
     Raises
     ------
     ModelFileError
         If it is a folder and holds none.
     """
+    path = Path(source)
+    if is_bundled(source):
+        return source
     if not path.is_dir():
         return path
     if not (path / MODEL).is_file():

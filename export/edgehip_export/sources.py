@@ -78,7 +78,7 @@ def estimate(path: str | Path, cohort: Cohort) -> Estimate:
         If the model wants something the cohort does not tell.
     """
     target = cohort.target
-    path = model_file(Path(path))
+    path = model_file(path)
     if is_model_file(path):
         model = load_model(path, trusted=False)
         if (name := OUTPUTS[target]) not in (tensor.name for tensor in model.card.outputs):

@@ -18,6 +18,7 @@ from edgehip.errors import DatasetError, TrainingError
 from edgehip_export.acquaintance import remember
 from edgehip_export.dataset import DATA_SET, Cohort
 from edgehip_export.fit import Fit, Pair, Recipe, predict
+from edgehip_export.folder_lock import alone_in
 from edgehip_export.metrics import Errors, Row, by_cadence, per_output, subject_mean, write_table
 from edgehip_export.networks import build
 from edgehip_export.run_folder import RunFolder
@@ -115,27 +116,33 @@ def train(
     Raises
     ------
     TrainingError
-        If the folder holds a run of another configuration or a damaged one, or there is no such
-        device.
+        If the folder holds a run of another configuration or a damaged one, another process trains
+        in it, or there is no such device.
     DatasetError
         If there are too few people to split, or an angle never moves.
     """
     if device != "cpu" and not torch.cuda.is_available():
         raise TrainingError(f"PyTorch finds no {device} device here: train on cpu")
-    run = _Run(cohort, family, folder, protocol or Protocol(), sizes or {}, device)
+    run = _Run(cohort, family, protocol or Protocol(), sizes or {}, device)
     run.on_stage, run.on_epoch = on_stage, on_epoch
-    return run.model()
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder):
+        run.take_up(RunFolder(folder, run.config))
+        return run.model()
 
 
 class _Run:
     on_stage: Callable[[Progress], None]
     on_epoch: Callable[[Progress], None]
+    folder: RunFolder
+    stage: int
+    rows: list[Row]
+    fit_state: dict[str, Any] | None
 
     def __init__(
         self,
         cohort: Cohort,
         family: str,
-        folder: Path,
         protocol: Protocol,
         sizes: dict[str, Any],
         device: str,
@@ -151,7 +158,7 @@ class _Run:
             )
         _check_movement(self.pool)
         self.is_release = cohort.is_release()
-        config = {
+        self.config = {
             "family": family,
             "sizes": sizes,
             "protocol": asdict(protocol),
@@ -161,17 +168,20 @@ class _Run:
             "people": len(cohort.people()),
             "data_sha256": _digest(cohort),
         }
-        self.folder = RunFolder(folder, config)
-        state = self.folder.load_state() or {"stage": 0, "rows": [], "fit": None}
+
+    def take_up(self, folder: RunFolder) -> None:
+        """Go on with what a folder holds of this run."""
+        self.folder = folder
+        state = folder.load_state() or {"stage": 0, "rows": [], "fit": None}
         try:
             self.stage = int(state["stage"])
-            self.rows: list[Row] = list(state["rows"])
-            self.fit_state: dict[str, Any] | None = state["fit"]
+            self.rows = list(state["rows"])
+            self.fit_state = state["fit"]
             best = [int(row["best_epoch"]) for row in self.rows]
         except (KeyError, TypeError, ValueError) as error:
-            raise self.folder.damaged_state() from error
+            raise folder.damaged_state() from error
         if len(best) != self.stage:
-            raise self.folder.damaged_state()
+            raise folder.damaged_state()
 
     def model(self) -> TrainedModel:
         if self.folder.model.exists():
@@ -291,7 +301,7 @@ class _Run:
         truth, subjects = self.test.per_kg, self.test.subjects
         metrics = {
             "test_metrics_overall": Errors.between(truth, answer).row(),
-            "test_metrics_subject_mean": subject_mean(truth, answer, subjects).row(),
+            "test_metrics_subject_mean": subject_mean(truth, answer, subjects).mean_row(),
         }
         overall, by_label, by_output = TEST_FILES
         self.folder.write_json(overall, metrics)
