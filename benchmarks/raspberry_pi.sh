@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ "$(getconf LONG_BIT)" != 64 ]; then
-    echo "edgehip needs a 64-bit system: its inference engine has no 32-bit packages. Install the" \
+    echo "edgehip needs a 64-bit system: LiteRT, which it runs on, has no 32-bit packages. Install the" \
         "64-bit Raspberry Pi OS (any Pi 3 or newer runs it)." >&2
     exit 1
 fi
