@@ -32,7 +32,7 @@ PRECISIONS: Final[tuple[Precision, ...]] = get_args(Precision)
 
 Inputs = tuple[NDArray[np.float32], ...]
 
-LEAST_REDUCED: Final = 512
+LEAST_REDUCED: Final = 1024
 """Tensors with fewer numbers (normalisation, where angles put the feet, biases) keep full
 precision, as do products with them: they are no load, and of their results differences matter."""
 
