@@ -1,8 +1,8 @@
 """Smaller numbers in the same graph: half-precision and 8-bit weights.
 
 Only the weights of matrix products, convolutions and LSTM cells change, and what they multiply.
-Biases, normalisation and recurrent state stay float32: one 8-bit scale cannot span muscles from 0.3
-to 27 N/kg, and 8-bit state drifts away within a stride.
+Small matrices, biases, normalisation and recurrent state stay float32: one 8-bit scale cannot span
+muscles from 0.3 to 27 N/kg, and 8-bit state drifts away within a stride.
 
 ``fp16``
     Weights rounded to half precision, arithmetic in float32.
