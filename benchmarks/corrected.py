@@ -110,6 +110,7 @@ def _cycle(start_s: float, stride_s: float, loads: Curves, width: Curves) -> Hip
         moment_spread_nm_per_kg=moment_spread,
         force_spread_n_per_kg=force_spread,
         body_mass_kg=None,
+        body_height_m=None,
         zero="",
         flags=(),
         out_of_range=(),

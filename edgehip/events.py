@@ -306,7 +306,7 @@ class HipEstimate:
     people's the whole stride is (above 1: more than 99 of 100 strides of new people), None if the
     model does not say. ``sample_moment_rmse_nm_per_kg`` and ``sample_force_rmse_n_per_kg`` say how
     far the per-sample estimates of this stride were from this one, over all outputs; None if there
-    were none.
+    were none. ``body_height_m`` is None if the model does not heed it, or was not told.
     """
 
     side: Side
@@ -320,6 +320,7 @@ class HipEstimate:
     moment_spread_nm_per_kg: Mapping[str, NDArray[np.float32]]
     force_spread_n_per_kg: Mapping[str, NDArray[np.float32]]
     body_mass_kg: float | None
+    body_height_m: float | None
     zero: str
     flags: tuple[Flag, ...]
     out_of_range: tuple[str, ...]

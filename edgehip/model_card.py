@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES, Side
 from edgehip.errors import ModelFileError
+from edgehip.given import HEIGHT_M
 from edgehip.typed_fields import (
     Reader,
     anything,
@@ -134,6 +135,9 @@ class ModelCard:
         The share of references the stated spread is meant to cover, or None without spread.
     warm_up_s
         Of kind ``sample``: how long its answers are not to be trusted after it began anew.
+    reference_height_m
+        Height of the bodies whose times and moments these are, if another body's are to be had from
+        them by dynamic similarity (see :mod:`edgehip.body_size`); None if not.
     training, metrics
         Free-form: data with licences and citations, protocol, results.
     sha256
@@ -155,6 +159,7 @@ class ModelCard:
     resets_at_contact: bool = False
     spread_coverage: float | None = None
     warm_up_s: float = 0.0
+    reference_height_m: float | None = None
     precision: str = "fp32"
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -231,6 +236,7 @@ _FIELDS: Final[dict[str, Reader]] = {
     "resets_at_contact": truth,
     "spread_coverage": optional(number(0.0, 1.0)),
     "warm_up_s": number(0.0, MAX_WARM_UP_S),
+    "reference_height_m": optional(number(*HEIGHT_M)),
     "precision": text,
     "training": named(anything),
     "metrics": named(anything),

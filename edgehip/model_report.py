@@ -33,6 +33,8 @@ def _lines(card: ModelCard) -> Iterator[str]:
             "personal zero: wanted, from quiet standing (the whole difference is taken out) "
             f"or from strides ({card.zero.strength:.0%} of it)"
         )
+    if card.reference_height_m is not None:
+        yield f"body height: {card.reference_height_m:.5g} m; others are scaled to theirs, if told"
     for name, span in card.ranges.items():
         yield f"trained on {name}:"
         labels = ANGLES if len(span.low) == len(ANGLES) else ("",) * len(span.low)

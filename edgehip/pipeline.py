@@ -109,7 +109,8 @@ class Pipeline:
     calibrate
         Measure a personal zero from the stream, use it from then on, and give it as an event.
     body_mass_kg, body_height_m
-        Of the person; the mass makes N and Nm of N/kg and Nm/kg.
+        Of the person; the mass makes N and Nm of N/kg and Nm/kg, the height serves models that
+        heed it (see :mod:`edgehip.body_size`).
     devices
         1, or 2 where each measures one leg (for :meth:`feed`).
     decoder
@@ -164,12 +165,14 @@ class Pipeline:
             if model
             else None
         )
-        self.sample_estimator = SampleEstimator(sample_model) if sample_model else None
+        self.sample_estimator = (
+            SampleEstimator(sample_model, body_height_m=body_height_m) if sample_model else None
+        )
         both = self.estimator, self.sample_estimator
         self._estimators = [estimator for estimator in both if estimator is not None]
         self.agreement = Agreement() if model and sample_model else None
         self.correction = Correction() if correct and model and sample_model else None
-        cards = [estimator.model.card for estimator in self._estimators]
+        cards = [estimator.size.timed(estimator.model.card) for estimator in self._estimators]
         self.watch = WalkWatch(cards)
         self.units = UnitWatch()
         self.cues = Cues(cues)

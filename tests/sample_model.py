@@ -82,5 +82,5 @@ def scored_model() -> Model:
     return Model(SCORED, ScoredEngine(), str(Path("scored.onnx")))
 
 
-def leaky_model() -> Model:
-    return Model(dataclasses.replace(CARD), LeakyEngine(), str(Path("leaky.onnx")))
+def leaky_model(card: ModelCard = CARD) -> Model:
+    return Model(dataclasses.replace(card), LeakyEngine(), str(Path("leaky.onnx")))

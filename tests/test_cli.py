@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from edgehip.channels import ANGLES
 from edgehip.events import PortOpened
 from edgehip.messages import Angles, Description
+from edgehip.model_card import read_model, without_card, write_model
 from edgehip.recording import RecordingReader
 from edgehip.sinks.recorder import Recorder
 from edgehip.wire import encode
@@ -98,7 +100,10 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--port=synthetic:", "--time-unit", "us"], "nothing without --format lines"),
         (["stream", "--port=synthetic:", "--baud=9600"], "that is no serial port"),
         (["stream", "--port=replay:text.txt", "--baud=9600"], "that is no serial port"),
-        (["stream", "--port=synthetic:", "--body-height=1.8"], "does not ask for it"),
+        (
+            ["stream", "--port=synthetic:", "--body-height=1.8", "--model=anybody.tflite"],
+            "not heed it",
+        ),
         (
             ["stream", "--port=synthetic:", "--estimates=sample", "--body-mass=72"],
             "without --estimates cycle or a cue in N or Nm",
@@ -119,6 +124,9 @@ def test_a_mistake_is_one_clear_line(arguments: list[str], complaint: str, tmp_p
     (tmp_path / "left.csv").write_text("time,hip_flexion_l,hip_flexion_r\n" + "10,1,2\n" * 500)
     (tmp_path / "text.onnx").write_text("hello\n" * 500)
     model = (MODELS / "hip-cycle.tflite").read_bytes()
+    card, content, _ = read_model(MODELS / "hip-cycle.tflite")
+    graph = without_card(content, "hip-cycle")
+    write_model(tmp_path / "anybody.tflite", graph, replace(card, reference_height_m=None))
     (tmp_path / "short.tflite").write_bytes(model[:-1000])
     (tmp_path / "bent.tflite").write_bytes(model[:5000] + b"\xff" + model[5001:])
     done = edgehip(*arguments, cwd=tmp_path)

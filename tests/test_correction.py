@@ -58,6 +58,7 @@ def stride(
         moment_spread_nm_per_kg=dict.fromkeys(MOMENTS if spread else (), wide),
         force_spread_n_per_kg=dict.fromkeys(muscles if spread else (), wide),
         body_mass_kg=None,
+        body_height_m=None,
         zero="none",
         flags=flags,
         out_of_range=(),

@@ -556,6 +556,27 @@ def test_a_file_is_compared_with_all_it_wants_to_know(tmp_path: Path) -> None:
     assert figures(result, "pooled")[-1] == "1.0000"
 
 
+@pytest.mark.parametrize("name", ["hip-cycle", "hip-sample"])
+def test_a_person_of_another_height_is_evaluated_in_his_own_time(name: str, tmp_path: Path) -> None:
+    model, strides = load_model(name), normal_strides(4)
+    taller = np.array([0.7, 0.9, 1.0, 1.15])
+    stride_s = np.array([1.0, 1.1, 1.2, 1.3], np.float32)
+    usual = answers(model.engine.run, model.card, strides, {"stride_s": stride_s})
+    arrays = cohort_arrays(people=SIXTY[:4], strides_each=1) | {
+        "X": strides,
+        "Y": usual["moments_nm_per_kg"] * taller[:, None, None] * 70,
+        "weight_kg": np.full(4, 70.0),
+        "height_m": 1.7 * taller,
+        "stride_s": stride_s * np.sqrt(taller),
+    }
+    result = run(evaluate, name, write_cohort(tmp_path / "c.npz", **arrays), "-o", tmp_path / "out")
+    assert figures(result, "pooled")[-1] == "1.0000"
+    arrays["height_m"] = np.full(4, 1.7)
+    untold = write_cohort(tmp_path / "untold.npz", **arrays)
+    result = run(evaluate, name, untold, "-o", tmp_path / "untold")
+    assert float(figures(result, "pooled")[-1]) < 0.99
+
+
 def test_what_is_not_offered_is_said_and_the_rest_written(tmp_path: Path) -> None:
     words = ("hip-cycle", "-o", tmp_path, "--to", "tflite", "--precision", "int8-static", "fp16")
     assert "1 of 2 files not written" in refused(export, ParityError, *words)

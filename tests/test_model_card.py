@@ -45,6 +45,8 @@ def test_a_card_is_read_back_as_it_was_written(card: ModelCard) -> None:
         {"warm_up_s": float("nan")},
         {"warm_up_s": -1.0},
         {"rate_hz": True},
+        {"reference_height_m": 170.0},
+        {"reference_height_m": "1.7"},
         {"rate_hz": "100"},
         {"resets_at_contact": 1},
         {"spread_coverage": "x"},

@@ -30,7 +30,7 @@ SPENT = dict.fromkeys(Hop, 1_500_000)
 @pytest.fixture(scope="module")
 def estimate() -> HipEstimate:
     source = open_source("synthetic:?duration_s=6&speed=max")
-    with Stream(source, load_model(), body_mass_kg=70.0) as stream:
+    with Stream(source, load_model(), body_mass_kg=70.0, body_height_m=1.8) as stream:
         return list(stream.estimates())[-1]
 
 

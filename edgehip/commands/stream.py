@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from edgehip import __version__
+from edgehip.body_size import heeds_height
 from edgehip.cli import heed_interrupts
 from edgehip.commands.complaint import complain
 from edgehip.commands.idle import refuse_idle
@@ -119,7 +120,7 @@ from edgehip.sources import DEFAULT_BAUD, Source, open_source
     "body_height_m",
     type=FiniteRange(*HEIGHT_M),
     metavar="M",
-    help="For models that ask for it.",
+    help="Scales moments and times to this body; without it they are those of 1.7 m.",
 )
 @click.option(
     "--profile",
@@ -178,10 +179,10 @@ def stream(**given: Any) -> None:
     options.check()
     cues = options.parsed_cues()
     model = load_model(options.model_name, trusted=False) if options.by_cycle else None
-    asks = model is not None and model.card.input("body_height_m") is not None
-    refuse_idle(("body_height_m", "--body-height", asks, "with a model that does not ask for it"))
     name = options.sample_model_name
     sample_model = load_model(name, trusted=False) if options.by_sample else None
+    heeds = any(heeds_height(one.card) for one in (model, sample_model) if one is not None)
+    refuse_idle(("body_height_m", "--body-height", heeds, "with a model that does not heed it"))
     path = None if options.calibrate else options.profile_path
     profile = load_profile(path) if path else None
     heed_interrupts()

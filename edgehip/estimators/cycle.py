@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgehip.backends import Tensor
+from edgehip.body_size import BodySize, heeds_height
 from edgehip.channels import ANGLES, MIRROR
 from edgehip.errors import ModelInputError
 from edgehip.events import GaitCycle, HipEstimate
@@ -18,7 +19,8 @@ class CycleEstimator:
     """Estimates hip moments and muscle forces over a finished stride.
 
     The network knows one leg's hip; the other hip is the same hip of the mirrored body. What the
-    model wants beyond the angles (stride duration, body height) follows its card.
+    model wants beyond the angles (stride duration, body height) follows its card. To a model of
+    bodies of one height, another's stride is as long as that movement takes them.
 
     Parameters
     ----------
@@ -27,7 +29,7 @@ class CycleEstimator:
     body_mass_kg
         Makes N and Nm of N/kg and Nm/kg; the networks themselves need no mass.
     body_height_m
-        For models that ask for it.
+        For models that heed it; to others it makes no difference.
 
     Raises
     ------
@@ -58,7 +60,8 @@ class CycleEstimator:
             raise ModelInputError(f"{model.path}: wants the body's height: give --body-height")
         self.model = model
         self.body_mass_kg = body_mass_kg
-        self.body_height_m = body_height_m
+        self.body_height_m = body_height_m if heeds_height(card) else None
+        self.size = BodySize.of(card, body_height_m)
         self.samples_per_cycle = card.samples_per_cycle or 0
         self.zero = ModelZero(None, card)
 
@@ -73,7 +76,7 @@ class CycleEstimator:
             column = cycle.angles_deg[:, channel] - self.zero.offset_deg[channel]
             angles[0, :, target] = np.interp(grid_s, cycle.sample_time_s, column)
         inputs: dict[str, Tensor] = {"angles_deg": angles}
-        inputs["stride_s"] = np.array([[cycle.stride_s]], np.float32)
+        inputs["stride_s"] = np.array([[cycle.stride_s / self.size.slower]], np.float32)
         if self.body_height_m is not None:
             inputs["body_height_m"] = np.array([[self.body_height_m]], np.float32)
         raw = self.model.engine.run(*(inputs[tensor.name] for tensor in card.inputs))
@@ -83,7 +86,8 @@ class CycleEstimator:
             if tensor.name == SCORE:
                 score = float(value[0, 0])
             else:
-                outputs[tensor.name] = dict(zip(tensor.channels, value[0].T, strict=True))
+                curves = self.size.load(tensor.name, value[0].T)
+                outputs[tensor.name] = dict(zip(tensor.channels, curves, strict=True))
         beyond = self._out_of_range(inputs, mirrored)
         out_of_range = tuple(dict.fromkeys(beyond + cycle.still))
         return HipEstimate(
@@ -98,6 +102,7 @@ class CycleEstimator:
             moment_spread_nm_per_kg=outputs.get("moment_spread_nm_per_kg", {}),
             force_spread_n_per_kg=outputs.get("force_spread_n_per_kg", {}),
             body_mass_kg=self.body_mass_kg,
+            body_height_m=self.body_height_m,
             zero=self.zero.text,
             flags=flags_of_stride(cycle, self.zero, out_of_range, score),
             out_of_range=out_of_range,

@@ -6,6 +6,8 @@ A sample that lies a fraction ``f`` past the last grid point is answered without
 next: a step is tried from the state at the last point, with the angles that the next point would
 have if the movement went on as it does, and the answer lies ``f`` of the way from the last point's
 to the tried one's. On the grid the answer is the network's own; between, it is continuous.
+
+A body of another size than the model knows has a grid in its own time.
 """
 
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehip.backends import Tensor
+from edgehip.body_size import PER_HEIGHT, BodySize
 from edgehip.channels import ANGLES, MIRROR, SIDES, Side
 from edgehip.cycles import MAX_BRIDGED_GAP_S
 from edgehip.errors import ModelInputError
@@ -62,6 +65,8 @@ class SampleEstimator:
     ----------
     model
         Of kind ``sample``, giving moments and forces.
+    body_height_m
+        For models that heed it; to others it makes no difference.
 
     Raises
     ------
@@ -69,8 +74,9 @@ class SampleEstimator:
         If the model is of another kind, gives something else, or needs what no stream can give.
     """
 
-    def __init__(self, model: Model) -> None:
-        card = model.card
+    def __init__(self, model: Model, *, body_height_m: float | None = None) -> None:
+        self.size = BodySize.of(model.card, body_height_m)
+        card = self.size.timed(model.card)
         if card.kind != "sample":
             raise ModelInputError(
                 f"{model.path}: is a model of kind '{card.kind}', give it as --model; per-sample "
@@ -99,6 +105,9 @@ class SampleEstimator:
             )
         self.model = model
         self.step_s = 1.0 / (card.rate_hz or 1.0)
+        self.warm_up_s = card.warm_up_s
+        is_other = self.size.taller != 1.0
+        self._per_height = [name for name in self._answers if is_other and name in PER_HEIGHT]
         self.state = SampleEstimatorState()
         self._blank = [np.zeros(tensor.shape, np.float32) for tensor in states]
         span = card.ranges.get("angles_deg")
@@ -125,6 +134,8 @@ class SampleEstimator:
             name: {side: answers[side][place] for side in SIDES}
             for place, name in enumerate(self._answers)
         }
+        for name in self._per_height:
+            by_name[name] = {side: self.size.load(name, by_name[name][side]) for side in SIDES}
         score = None
         if SCORE in by_name:
             one, other = (value.item() for value in by_name[SCORE].values())
@@ -132,7 +143,7 @@ class SampleEstimator:
             score = one if one > other or one != one else other
         foreign = np.flatnonzero((angles < self._low) | (angles > self._high))
         out_of_range = tuple(ANGLES[index] for index in foreign)
-        is_warm = state.began_s is not None and now_s - state.began_s >= self.model.card.warm_up_s
+        is_warm = state.began_s is not None and now_s - state.began_s >= self.warm_up_s
         return HipSampleEstimate(
             time_s=now_s,
             moments_nm_per_kg=by_name["moments_nm_per_kg"],
@@ -174,7 +185,7 @@ class SampleEstimator:
                 state.hips[side] = self._run(side, point, state.hips[side].state)
             for side, memory in state.fresh.items():
                 state.fresh[side] = self._run(side, point, memory.state)
-            if state.fresh and state.grid_s - state.fresh_s >= self.model.card.warm_up_s:
+            if state.fresh and state.grid_s - state.fresh_s >= self.warm_up_s:
                 state.hips, state.fresh = state.fresh, {}
 
     def _answer(self, side: Side, angles: NDArray[np.float64], share: float) -> list[Tensor]:

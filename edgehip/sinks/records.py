@@ -74,6 +74,7 @@ def estimate_record(
         "link": str(link),
         "zero": estimate.zero,
         "body_mass_kg": mass,
+        "body_height_m": estimate.body_height_m,
         "moment_peaks_nm_per_kg": {
             name: {"max": _peak(curve, maximum), "min": _peak(curve, minimum)}
             for name, curve in estimate.moments_nm_per_kg.items()
@@ -185,6 +186,7 @@ CSV_COLUMNS: Final = (
     "link",
     "zero",
     "body_mass_kg",
+    "body_height_m",
     *(
         f"{name}_{end}_{unit}"
         for name in MOMENTS

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edgehip.body_size import BodySize
 from edgehip.errors import ModelInputError
 from edgehip.model_card import ModelCard
 from edgehip_export.dataset import CADENCE_SPM
@@ -39,7 +40,7 @@ def answers(
         (N, S, 10), contact to contact.
     others
         (N,) for each input the model may want beyond angles, by its name; ``stride_s`` (s) also
-        tells how fast a stride is walked.
+        tells how fast a stride is walked, and ``body_height_m`` (m) how large who walks it is.
 
     Returns
     -------
@@ -48,6 +49,10 @@ def answers(
     collected: dict[str, list[Floats]] = {}
     for number, stride in enumerate(strides_deg):
         known = {name: column[number].reshape(1, 1) for name, column in (others or {}).items()}
+        height_m = known.get("body_height_m")
+        size = BodySize.of(card, None if height_m is None else height_m.item())
+        if "stride_s" in known:
+            known["stride_s"] = known["stride_s"] / np.float32(size.slower)
         if card.kind == "cycle":
             found = _ask(run, card, [stride[None]], known)
         elif card.resets_at_contact:
@@ -55,7 +60,7 @@ def answers(
         else:
             found = _walk(run, card, stride, known)
         for name, answer in found.items():
-            collected.setdefault(name, []).append(answer)
+            collected.setdefault(name, []).append(size.load(name, answer))
     return {name: np.concatenate(parts) for name, parts in collected.items()}
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from edgehip.channels import ANGLES, MIRROR, MOMENTS, MUSCLES
 from edgehip.model_card import Kind, ModelCard, RangeCard, TensorCard, ZeroCard
+from edgehip_export.default_mechanics import HEIGHT_M
 from edgehip_export.default_sample import RATE_HZ
 from edgehip_export.strides import POINTS, Strides
 
@@ -67,7 +68,7 @@ SOURCES: Final = (
 
 LIMITS: Final = (
     "Adults without gait impairment, level walking at 0.8 to 2 s a stride; not running, stairs, "
-    "children, implants or impaired gait.",
+    "implants or impaired gait. Children are served worse, and only if their height is told.",
     "Labels are inverse dynamics and static optimization, not measured forces; they carry the "
     "error of the motion capture, of the scaled model and of the optimization's criterion.",
     "Few people of few laboratories: expect a laboratory never seen to be served worse than a new "
@@ -141,6 +142,7 @@ def _card(name: str, facts: Facts, kind: Kind, points: int) -> ModelCard:
             "stride_s": RangeCard((round(0.9 * shortest_s, 3),), (round(1.1 * longest_s, 3),)),
         },
         zero=facts.zero,
+        reference_height_m=HEIGHT_M,
         training={
             "sources": sources,
             "laboratories": len(labs),
