@@ -12,11 +12,13 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.accuracy_claims import (
@@ -28,11 +30,14 @@ from benchmarks.accuracy_claims import (
     OFFSETS,
     PEER,
     SAMPLE,
+    TOLD,
     Row,
     better_than_peer,
+    children_served,
     loss_rows,
     robust,
 )
+from benchmarks.bodies import children_rows, heights_m, in_model_time, of_bodies, taller
 from benchmarks.corrected import after_others, as_walked_on
 from benchmarks.machine import ROOT, cores
 from benchmarks.report import Report, Table, run_program
@@ -58,7 +63,12 @@ UNITS: Final = (
     "corrected as in a stream with both voices (edgehip/estimators/correction.py), but with "
     "contacts known exactly and at once and every estimate trusted, after the same stride, as "
     "these are walked over and over; after others: corrected after the person's other strides of "
-    "that leg, for schreiber one of another speed, where there are any"
+    "that leg, for schreiber one of another speed, where there are any; height told: to our models "
+    "of whom it is known, which is schreiber's people alone"
+)
+CHILDREN: Final = (
+    "the models as bundled; RMSE in Nm/kg; moments of another body model (Plug-in-Gait); heights "
+    "from masses, as nobody wrote them down"
 )
 DRAWN: Final = (
     "mean over draws of one constant error per angle and person; largest share: of the released "
@@ -71,20 +81,26 @@ PERSONAL_ZERO: Final = 0.5
 LOOK_AHEADS_S: Final = (0.02, 0.05, 0.1)
 
 
-def conditions(draws: int) -> dict[str, Callable[[Strides, Tensor], Tensor]]:
-    """Return how the angles of people left out are presented."""
-    shown: dict[str, Callable[[Strides, Tensor], Tensor]] = {
-        MEASURED: lambda held, mean: zeroed(held, mean, 0.0),
+def conditions(
+    draws: int, data: Path | None = None
+) -> dict[str, Callable[[Strides, Tensor], Strides]]:
+    """Return how people left out are presented; ``data`` says how tall they are."""
+    shown: dict[str, Callable[[Strides, Tensor], Strides]] = {
+        MEASURED: lambda held, mean: held,
         "personal zero": lambda held, mean: zeroed(held, mean, PERSONAL_ZERO),
     }
+    if data is not None:
+        shown[TOLD] = lambda held, mean: in_model_time(held, taller(heights_m(data, held)))
     for draw in range(draws):
         shown[f"offsets {draw}"] = _offset(draw)
     return shown
 
 
-def _offset(seed: int) -> Callable[[Strides, Tensor], Tensor]:
+def _offset(seed: int) -> Callable[[Strides, Tensor], Strides]:
     """Return what moves every angle's zero at random."""
-    return lambda held, mean: zeroed(held, mean, 0.0) + offsets(held, OFFSET_SD_DEG, seed)
+    return lambda held, mean: replace(
+        held, angles_deg=held.angles_deg + offsets(held, OFFSET_SD_DEG, seed)
+    )
 
 
 def released(data: Path, strides: Strides, draws: int) -> dict[str, dict[str, Curves]]:
@@ -96,7 +112,10 @@ def released(data: Path, strides: Strides, draws: int) -> dict[str, dict[str, Cu
         means[own] = angles[own].mean((0, 1))
     asked = {MEASURED: (angles, 0.0), "personal zero": (angles, PERSONAL_ZERO)}
     for draw in range(draws):
-        asked[f"offsets {draw}"] = (angles + offsets(strides, OFFSET_SD_DEG, draw), 0.0)
+        asked[f"offsets {draw}"] = (
+            angles + torch.from_numpy(offsets(strides, OFFSET_SD_DEG, draw)),
+            0.0,
+        )
     table: dict[str, dict[str, Curves]] = {}
     for condition, (shown, strength) in asked.items():
         answers = released_answers(data / "gait2hip60", shown, means, strength)
@@ -106,7 +125,9 @@ def released(data: Path, strides: Strides, draws: int) -> dict[str, dict[str, Cu
     return table
 
 
-def rows(strides: Strides, table: dict[str, dict[str, Curves]]) -> list[Row]:
+def rows(
+    strides: Strides, table: dict[str, dict[str, Curves]], has_height: NDArray[np.bool_]
+) -> list[Row]:
     """Return the errors of every model and condition, by laboratory and by person."""
     reference = loads_of(strides)
     found: list[Row] = []
@@ -119,6 +140,8 @@ def rows(strides: Strides, table: dict[str, dict[str, Curves]]) -> list[Row]:
             shown = {c: [e] for c, e in by_condition.items() if not c.startswith("offsets")}
             if drawn:
                 shown[OFFSETS] = drawn
+            if not has_height[here].any():
+                shown.pop(TOLD, None)
             for condition, estimates in shown.items():
                 row: Row = {"level": level, "of": name, "model": model, "angles": condition}
                 row |= _figures(reference[here], [estimate[here] for estimate in estimates])
@@ -217,6 +240,8 @@ def measure(arguments: argparse.Namespace) -> Report:
     for ahead in LOOK_AHEADS_S if arguments.look_ahead else ():
         train = workshop.sample_estimator(networks, ahead)
         estimators[f"{SAMPLE}, {1000 * ahead:.0f} ms late"] = (train, 0)
+    height_m = heights_m(arguments.data, strides)
+    by = taller(height_m)
     loads: dict[str, dict[str, Curves]] = {}
     for name, (train, times) in estimators.items():
         began_s = time.monotonic()
@@ -228,7 +253,10 @@ def measure(arguments: argparse.Namespace) -> Report:
                 flush=True,
             )
 
-        loads[name] = left_out(strides, every, train, conditions(times), note, len(cores()))
+        loads[name] = left_out(
+            strides, every, train, conditions(times, arguments.data), note, len(cores())
+        )
+        loads[name][TOLD] = of_bodies(loads[name][TOLD], by)
     # An interval is around what is told, whatever it is that corrected it.
     widths = {name: half_widths(strides, loads[name][MEASURED]) for name in own}
     if len(own) == 2:
@@ -240,7 +268,7 @@ def measure(arguments: argparse.Namespace) -> Report:
                 for condition, samples in loads[SAMPLE].items()
             }
     loads |= released(arguments.data, strides, draws)
-    figures = rows(strides, loads)
+    figures = rows(strides, loads, np.isfinite(height_m))
     coverage = [
         row
         for name, width in widths.items()
@@ -248,7 +276,8 @@ def measure(arguments: argparse.Namespace) -> Report:
     ]
     people = [r for r in figures if r["level"] == "person" and r["angles"] == MEASURED]
     losses = loss_rows(figures, own)
-    checks = [better_than_peer(figures, own)]
+    children = children_rows(arguments.data)
+    checks = [better_than_peer(figures, own), children_served(children)]
     skipped = []
     if CYCLE in own and not quick:
         checks.append(robust(losses))
@@ -259,6 +288,7 @@ def measure(arguments: argparse.Namespace) -> Report:
             table("By laboratory", [r for r in figures if r["level"] == LABORATORY], UNITS),
             table("Loss in R2 by 5 degrees SD in every angle's zero", losses, DRAWN),
             table("By person, angles as measured", people, UNITS),
+            table("Children, from whom no model learnt", children, CHILDREN),
             table("By output, angles as measured, over all people", output_rows(strides, loads)),
             table("Share of references inside the stated interval", coverage),
         ],

@@ -15,6 +15,7 @@ LABORATORY: Final = "laboratory"
 EVERYBODY: Final = "everybody"
 MEASURED: Final = "as measured"
 OFFSETS: Final = "5 deg offsets"
+TOLD: Final = "height told"
 PEER: Final = "released mean"
 R2S: Final = ("moments_r2", "forces_r2")
 CYCLE: Final = "hip-cycle"
@@ -73,6 +74,22 @@ def better_than_peer(found: list[Row], own: list[str]) -> Check:
         "every laboratory left out is served better than by the released networks' mean",
         margin[model, lab] > 0.0,
         f"R2 is higher by at least {margin[model, lab]:.3f} ({model}, {lab})",
+    )
+
+
+def children_served(children: list[Row]) -> Check:
+    """Say whether children are served better where their height is told, and than by the peer."""
+    r2 = {
+        (str(row["model"]), str(row["height"])): float(row["moments_r2"] or 0.0) for row in children
+    }
+    margin = min(
+        r2[model, TOLD] - max(r2[model, MEASURED], r2[PEER, MEASURED]) for model in (CYCLE, SAMPLE)
+    )
+    return Check(
+        "children whose height is told are served better than untold, and than by the released "
+        "networks' mean",
+        margin > 0.0,
+        f"moments' R2 is higher by at least {margin:.3f}",
     )
 
 

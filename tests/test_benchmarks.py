@@ -18,8 +18,11 @@ from benchmarks.accuracy_claims import (
     LABORATORY,
     MEASURED,
     OFFSETS,
+    PEER,
+    TOLD,
     Row,
     better_than_peer,
+    children_served,
     loss_rows,
     robust,
 )
@@ -103,6 +106,19 @@ def test_what_is_claimed_of_accuracy_is_checked(
     rows = accuracy_rows(*figures)
     assert better_than_peer(rows, ["hip-cycle"]).held is is_better
     assert robust(loss_rows(rows, ["hip-cycle"])).held is is_robust
+
+
+@pytest.mark.parametrize(("told", "holds"), [(0.8, True), (0.75, False), (0.72, False)])
+def test_children_are_to_be_served_better_told_than_untold_and_by_others(
+    told: float, holds: bool
+) -> None:
+    served = {("hip-cycle", TOLD): told, ("hip-sample", TOLD): 0.9}
+    others = {("hip-cycle", MEASURED): 0.73, ("hip-sample", MEASURED): 0.7, (PEER, MEASURED): 0.75}
+    rows: list[Row] = [
+        {"model": model, "height": height, "moments_r2": r2}
+        for (model, height), r2 in (served | others).items()
+    ]
+    assert children_served(rows).held is holds
 
 
 @pytest.mark.parametrize(("of", "is_robust"), [("there", True), (EVERYBODY, False)])

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -47,20 +47,20 @@ def folds(strides: Strides, people_at_once: int = 1) -> Iterator[Fold]:
             yield Fold(f"{lab}: {', '.join(some)}", np.isin(strides.person, some))
 
 
-def zeroed(strides: Strides, common_mean_deg: Tensor, strength: float) -> Tensor:
-    """Return angles with a share of each person's zero taken out, as a live stream does it.
+def zeroed(strides: Strides, common_mean_deg: Tensor, strength: float) -> Strides:
+    """Return strides with a share of each person's zero taken out, as a live stream does it.
 
     ``common_mean_deg`` (10,) is the training people's. The person's own mean is over the strides
     at hand, both legs.
     """
-    angles = torch.from_numpy(strides.angles_deg).clone()
+    angles, common = strides.angles_deg.copy(), common_mean_deg.numpy()
     for person in strides.people:
-        own = torch.from_numpy(strides.person == person)
-        angles[own] += strength * (common_mean_deg - angles[own].mean((0, 1)))
-    return angles
+        own = strides.person == person
+        angles[own] += strength * (common - angles[own].mean((0, 1)))
+    return replace(strides, angles_deg=angles)
 
 
-def offsets(strides: Strides, sd_deg: float, seed: int) -> Tensor:
+def offsets(strides: Strides, sd_deg: float, seed: int) -> Curves:
     """Return one random constant error of each angle's zero per person, (N, 1, 10).
 
     It is the same whoever else is among the strides.
@@ -69,25 +69,24 @@ def offsets(strides: Strides, sd_deg: float, seed: int) -> Tensor:
     for person in strides.people:
         own = torch.Generator().manual_seed(zlib.crc32(f"{seed}/{person}".encode()))
         drawn[person] = sd_deg * torch.randn(10, generator=own)
-    return torch.stack([drawn[person] for person in strides.person])[:, None]
+    return torch.stack([drawn[person] for person in strides.person])[:, None].numpy()
 
 
-def estimate_cycles(network: nn.Module, angles_deg: Tensor, stride_s: Curves) -> Curves:
+def estimate_cycles(network: nn.Module, strides: Strides) -> Curves:
     """Return a whole-cycle model's loads (N, 180, 17); forces not below zero."""
+    angles, duration = torch.from_numpy(strides.angles_deg), torch.from_numpy(strides.stride_s)
     with torch.no_grad():
-        loads = network(angles_deg, torch.from_numpy(stride_s)[:, None])
+        loads = network(angles, duration[:, None])
     return _pulling(loads.numpy())
 
 
-def estimate_samples(
-    network: SampleNetwork, angles_deg: Tensor, stride_s: Curves, look_ahead_s: float = 0.0
-) -> Curves:
+def estimate_samples(network: SampleNetwork, strides: Strides, look_ahead_s: float = 0.0) -> Curves:
     """Return a per-sample network's loads (N, 180, 17) on each stride walked over and over.
 
     The first two strides warm it up; the third is read at the stride's 180 points.
     """
-    closed = torch.from_numpy(close_cycles(angles_deg.numpy()))
-    duration = torch.from_numpy(stride_s)
+    closed = torch.from_numpy(close_cycles(strides.angles_deg))
+    duration = torch.from_numpy(strides.stride_s)
     samples = int(3.1 * float(duration.max()) * RATE_HZ + RATE_HZ * look_ahead_s) + 2
     phase = torch.arange(samples) / RATE_HZ / duration[:, None]
     with torch.no_grad():
@@ -97,7 +96,7 @@ def estimate_samples(
     answers = np.empty((len(loads), POINTS, loads.shape[-1]), np.float32)
     for row, curves in enumerate(loads):
         for column in range(loads.shape[-1]):
-            at = wanted * float(stride_s[row])
+            at = wanted * float(strides.stride_s[row])
             answers[row, :, column] = np.interp(at, time_s, curves[:, column])
     return _pulling(answers)
 
@@ -131,8 +130,8 @@ def _pulling(loads: Curves) -> Curves:
 def left_out(
     strides: Strides,
     every: list[Fold],
-    train: Callable[[Strides, set[str]], Callable[[Strides, Tensor], Curves]],
-    conditions: dict[str, Callable[[Strides, Tensor], Tensor]],
+    train: Callable[[Strides, set[str]], Callable[[Strides], Curves]],
+    conditions: dict[str, Callable[[Strides, Tensor], Strides]],
     report: Callable[[str], None] = lambda _: None,
     at_once: int = 1,
 ) -> dict[str, Curves]:
@@ -141,9 +140,9 @@ def left_out(
     Of the people left out, the mean standing pose alone is known, among everybody's.
 
     ``train`` gets the remaining strides and the names of the people left out, and returns what
-    estimates loads for strides with given angles. A condition makes those angles from strides and
-    the training people's mean angles. ``report`` hears of each fold that is done; so many are
-    worked on at once.
+    estimates loads for strides. A condition makes of strides, and of the training people's mean
+    angles, what is shown of them. ``report`` hears of each fold that is done; so many are worked on
+    at once.
     """
     answers = {
         name: np.full((len(strides), POINTS, len(MOMENTS) + len(MUSCLES)), np.nan, np.float32)
@@ -154,7 +153,7 @@ def left_out(
         rest, held = strides.take(~fold.held), strides.take(fold.held)
         estimate = train(rest, set(held.people))
         mean = common_mean(rest)
-        return {name: estimate(held, angles(held, mean)) for name, angles in conditions.items()}
+        return {name: estimate(shown(held, mean)) for name, shown in conditions.items()}
 
     for fold, found in zip(every, in_processes(one, every, at_once), strict=True):
         for name, loads in found.items():

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip.model_card import ModelCard, ZeroCard
@@ -29,7 +29,6 @@ from edgehip_export.default_evaluate import (
     loads_of,
     moments_and_forces,
     warm_up_s,
-    zeroed,
 )
 from edgehip_export.default_fit import (
     CYCLE,
@@ -76,7 +75,7 @@ PROTOCOL = (
 )
 """Of the results a card states."""
 
-Estimate = Callable[[Strides, Tensor], Curves]
+Estimate = Callable[[Strides], Curves]
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ class Workshop:
 
         def train(rest: Strides, hidden: set[str]) -> Estimate:
             ensemble = self.cycle_ensemble(rest, hidden)
-            return lambda held, angles: estimate_cycles(ensemble, angles, held.stride_s)
+            return lambda held: estimate_cycles(ensemble, held)
 
         return train
 
@@ -144,9 +143,8 @@ class Workshop:
 
         def train(rest: Strides, hidden: set[str]) -> Estimate:
             networks = self.sample_networks(rest, hidden, count, look_ahead_s)
-            return lambda held, angles: np.mean(
-                [estimate_samples(n, angles, held.stride_s, look_ahead_s) for n in networks],
-                axis=0,
+            return lambda held: np.mean(
+                [estimate_samples(n, held, look_ahead_s) for n in networks], axis=0
             )
 
         return train
@@ -183,7 +181,7 @@ def build(workshop: Workshop, kind: str) -> tuple[nn.Module, ModelCard]:
     """Return one model and its card."""
     strides = workshop.strides
     every = list(folds(strides))
-    raw = {"raw": lambda held, mean: zeroed(held, mean, 0.0)}
+    raw = {"raw": lambda held, mean: held}
     train = (
         workshop.cycle_estimator()
         if kind == "cycle"
