@@ -32,11 +32,13 @@ from benchmarks.accuracy_claims import (
     SAMPLE,
     TOLD,
     Row,
+    adapted_better,
     better_than_peer,
     children_served,
     loss_rows,
     robust,
 )
+from benchmarks.adapted import adapted_rows
 from benchmarks.bodies import children_rows, heights_m, in_model_time, of_bodies, taller
 from benchmarks.corrected import after_others, as_walked_on
 from benchmarks.machine import ROOT, cores
@@ -69,6 +71,10 @@ UNITS: Final = (
 CHILDREN: Final = (
     "the models as bundled; RMSE in Nm/kg; moments of another body model (Plug-in-Gait); heights "
     "from masses, as nobody wrote them down"
+)
+ADAPTED: Final = (
+    "hip-cycle on people left out, angles as measured; before: as it is, on the same strides; each "
+    "stride is judged once for each stride, or set of strides, that it can be adapted by"
 )
 DRAWN: Final = (
     "mean over draws of one constant error per angle and person; largest share: of the released "
@@ -279,6 +285,9 @@ def measure(arguments: argparse.Namespace) -> Report:
     children = children_rows(arguments.data)
     checks = [better_than_peer(figures, own), children_served(children)]
     skipped = []
+    adapted = adapted_rows(strides, loads[CYCLE][MEASURED]) if CYCLE in own else []
+    if adapted:
+        checks.append(adapted_better(adapted))
     if CYCLE in own and not quick:
         checks.append(robust(losses))
     else:
@@ -288,6 +297,7 @@ def measure(arguments: argparse.Namespace) -> Report:
             table("By laboratory", [r for r in figures if r["level"] == LABORATORY], UNITS),
             table("Loss in R2 by 5 degrees SD in every angle's zero", losses, DRAWN),
             table("By person, angles as measured", people, UNITS),
+            *([table("Adapted to the person", adapted, ADAPTED)] if adapted else []),
             table("Children, from whom no model learnt", children, CHILDREN),
             table("By output, angles as measured, over all people", output_rows(strides, loads)),
             table("Share of references inside the stated interval", coverage),

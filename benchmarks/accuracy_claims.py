@@ -16,6 +16,7 @@ EVERYBODY: Final = "everybody"
 MEASURED: Final = "as measured"
 OFFSETS: Final = "5 deg offsets"
 TOLD: Final = "height told"
+ANOTHER_WALK: Final = "one stride of another walk"
 PEER: Final = "released mean"
 R2S: Final = ("moments_r2", "forces_r2")
 CYCLE: Final = "hip-cycle"
@@ -90,6 +91,25 @@ def children_served(children: list[Row]) -> Check:
         "networks' mean",
         margin > 0.0,
         f"moments' R2 is higher by at least {margin:.3f}",
+    )
+
+
+def adapted_better(adapted: list[Row]) -> Check:
+    """Say whether one labelled stride of another walk helps wherever somebody walked twice."""
+    gain = {
+        f"{name}, {row['of']}": float(after) - float(before)
+        for row in adapted
+        if row["adapted by"] == ANOTHER_WALK
+        for name in ("moments", "forces")
+        if (after := row[f"{name}_r2"]) is not None
+        and (before := row[f"{name}_r2_before"]) is not None
+    }
+    least = min(gain, key=lambda where: gain[where])
+    return Check(
+        "one labelled stride of another walk serves a person better, of moments and forces, "
+        "in every laboratory where anybody walked twice",
+        gain[least] > 0.0,
+        f"R2 is higher by at least {gain[least]:.3f} ({least})",
     )
 
 

@@ -49,6 +49,9 @@ MAX_RATE_HZ: Final = 10_000.0
 MAX_WARM_UP_S: Final = 3600.0
 """A network that takes longer never gives an answer to be trusted."""
 
+MAX_OFFSET: Final = 1000.0
+"""Of a moment in Nm/kg or a force in N/kg: no person's is so far from what a model says."""
+
 Kind = Literal["cycle", "sample"]
 Format = Literal["onnx", "tflite"]
 OutputName = Literal[
@@ -68,6 +71,8 @@ CHANNELS_OF: Final[dict[str, tuple[str, ...]]] = {
     "force_spread_n_per_kg": MUSCLES,
 }
 """Names along the last axis of the tensors that have channels."""
+PERSONAL: Final = ("moments_nm_per_kg", "forces_n_per_kg")
+"""Outputs of which a person may have some part of their own."""
 SCORE: Final = "out_of_range_score"
 SCALARS: Final = ("stride_s", "body_height_m", SCORE)
 """Tensors of one number, (1, 1)."""
@@ -105,6 +110,20 @@ class ZeroCard:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonalCard:
+    """What labelled strides of one person showed beside what a whole-cycle model says of them.
+
+    ``offsets`` (S, D) by output (``moments_nm_per_kg``, ``forces_n_per_kg``) are to be added, in a
+    body of the model's height; ``strides`` showed it, of a body of ``body_height_m`` (None if the
+    model does not heed it).
+    """
+
+    offsets: dict[str, tuple[tuple[float, ...], ...]]
+    strides: int
+    body_height_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """What a model file says of itself.
 
@@ -137,7 +156,9 @@ class ModelCard:
         Of kind ``sample``: how long its answers are not to be trusted after it began anew.
     reference_height_m
         Height of the bodies whose times and moments these are, if another body's are to be had from
-        them by dynamic similarity (see :mod:`edgehip.body_size`); None if not.
+        them by dynamic similarity (see :mod:`edgehip.body`); None if not.
+    personal
+        Of kind ``cycle``: what is one person's own, or None if the model is everybody's.
     training, metrics
         Free-form: data with licences and citations, protocol, results.
     sha256
@@ -160,6 +181,7 @@ class ModelCard:
     spread_coverage: float | None = None
     warm_up_s: float = 0.0
     reference_height_m: float | None = None
+    personal: PersonalCard | None = None
     precision: str = "fp32"
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -220,6 +242,16 @@ def _zero(plain: Any) -> ZeroCard:
     return ZeroCard(**fields(plain, readers))
 
 
+def _personal(plain: Any) -> PersonalCard:
+    offset = many(many(number(-MAX_OFFSET, MAX_OFFSET)))
+    readers = {
+        "offsets": named(offset),
+        "strides": whole,
+        "body_height_m": optional(number(*HEIGHT_M)),
+    }
+    return PersonalCard(**fields(plain, readers))
+
+
 _FIELDS: Final[dict[str, Reader]] = {
     "name": text,
     "version": text,
@@ -237,6 +269,7 @@ _FIELDS: Final[dict[str, Reader]] = {
     "spread_coverage": optional(number(0.0, 1.0)),
     "warm_up_s": number(0.0, MAX_WARM_UP_S),
     "reference_height_m": optional(number(*HEIGHT_M)),
+    "personal": optional(_personal),
     "precision": text,
     "training": named(anything),
     "metrics": named(anything),
@@ -276,6 +309,12 @@ def _problems(card: ModelCard) -> Iterator[str]:
     zero = card.zero
     if zero and not len(zero.standing_deg) == len(zero.stride_mean_deg) == len(ANGLES):
         yield f"its zero is not one of {len(ANGLES)} angles, standing and walking"
+    for name, offset in (card.personal.offsets if card.personal else {}).items():
+        curves = card.output(name)
+        if card.kind != "cycle" or name not in PERSONAL or curves is None:
+            yield f"it has a personal offset of {name!r}, which is no curve of its own"
+        elif (len(offset), *set(map(len, offset))) != curves.shape[1:]:
+            yield f"the personal offset of {name} is not of shape {curves.shape[1:]}"
 
 
 def _problems_of(tensor: TensorCard, steps: int) -> Iterator[str]:

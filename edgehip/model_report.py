@@ -33,6 +33,10 @@ def _lines(card: ModelCard) -> Iterator[str]:
             "personal zero: wanted, from quiet standing (the whole difference is taken out) "
             f"or from strides ({card.zero.strength:.0%} of it)"
         )
+    if card.personal is not None:
+        known = card.personal.body_height_m
+        height = "" if known is None else f" of a body of {known:.5g} m"
+        yield f"personal: what {card.personal.strides} labelled strides{height} showed is added"
     if card.reference_height_m is not None:
         yield f"body height: {card.reference_height_m:.5g} m; others are scaled to theirs, if told"
     for name, span in card.ranges.items():

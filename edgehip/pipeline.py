@@ -110,7 +110,7 @@ class Pipeline:
         Measure a personal zero from the stream, use it from then on, and give it as an event.
     body_mass_kg, body_height_m
         Of the person; the mass makes N and Nm of N/kg and Nm/kg, the height serves models that
-        heed it (see :mod:`edgehip.body_size`).
+        heed it (see :mod:`edgehip.body`).
     devices
         1, or 2 where each measures one leg (for :meth:`feed`).
     decoder
@@ -165,6 +165,8 @@ class Pipeline:
             if model
             else None
         )
+        if self.estimator and body_height_m is None:
+            body_height_m = self.estimator.body.height_m  # a model of one person knows theirs
         self.sample_estimator = (
             SampleEstimator(sample_model, body_height_m=body_height_m) if sample_model else None
         )
@@ -172,7 +174,7 @@ class Pipeline:
         self._estimators = [estimator for estimator in both if estimator is not None]
         self.agreement = Agreement() if model and sample_model else None
         self.correction = Correction() if correct and model and sample_model else None
-        cards = [estimator.size.timed(estimator.model.card) for estimator in self._estimators]
+        cards = [estimator.body.timed(estimator.model.card) for estimator in self._estimators]
         self.watch = WalkWatch(cards)
         self.units = UnitWatch()
         self.cues = Cues(cues)

@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks.__main__ import PROGRAMS, Program, run_one
 from benchmarks.accuracy_claims import (
+    ANOTHER_WALK,
     EVERYBODY,
     LABORATORY,
     MEASURED,
@@ -21,6 +22,7 @@ from benchmarks.accuracy_claims import (
     PEER,
     TOLD,
     Row,
+    adapted_better,
     better_than_peer,
     children_served,
     loss_rows,
@@ -119,6 +121,24 @@ def test_children_are_to_be_served_better_told_than_untold_and_by_others(
         for (model, height), r2 in (served | others).items()
     ]
     assert children_served(rows).held is holds
+
+
+@pytest.mark.parametrize(("forces", "holds"), [(0.9, True), (0.79, False), (None, True)])
+def test_a_labelled_stride_is_to_help_wherever_it_is_of_another_walk(
+    forces: float | None, holds: bool
+) -> None:
+    rows: list[Row] = [
+        {
+            "of": "there",
+            "adapted by": by,
+            "moments_r2_before": 0.8,
+            "moments_r2": r2,
+            "forces_r2_before": None if forces is None else 0.8,
+            "forces_r2": forces,
+        }
+        for by, r2 in ((ANOTHER_WALK, 0.9), ("one other stride", 0.7))
+    ]
+    assert adapted_better(rows).held is holds
 
 
 @pytest.mark.parametrize(("of", "is_robust"), [("there", True), (EVERYBODY, False)])

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "emulate": "edgehip.commands.emulate:emulate",
     "train": "edgehip_export.commands:train",
     "evaluate": "edgehip_export.commands:evaluate",
+    "adapt": "edgehip_export.commands:adapt",
     "import": "edgehip_export.commands:import_",
     "export": "edgehip_export.commands:export",
 }
@@ -75,6 +76,7 @@ HELP: Final = {
     "emulate": "Emulate a device: Cortex-M, Arduino or Bluetooth; stream from it at once.",
     "train": "Train the published networks by their protocol (workstation).",
     "evaluate": "Evaluate a model on a cohort, with tables and plots (workstation).",
+    "adapt": "Adapt a model to one person by strides labelled in a laboratory (workstation).",
     "import": "Import released checkpoints (workstation).",
     "export": "Export a model to ONNX and TFLite, quantized (workstation).",
 }

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from edgehip import __version__
-from edgehip.body_size import heeds_height
+from edgehip.body import heeds_height
 from edgehip.cli import heed_interrupts
 from edgehip.commands.complaint import complain
 from edgehip.commands.idle import refuse_idle

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgehip.backends import Tensor
-from edgehip.body_size import BodySize, heeds_height
+from edgehip.body import Body
 from edgehip.channels import ANGLES, MIRROR
 from edgehip.errors import ModelInputError
 from edgehip.events import GaitCycle, HipEstimate
@@ -56,12 +56,11 @@ class CycleEstimator:
                 f"{model.path}: is a model of kind '{card.kind}', {what}; whole-cycle estimates "
                 "need one of kind 'cycle'"
             )
-        if card.input("body_height_m") is not None and body_height_m is None:
+        self.body = Body.of(card, body_height_m)
+        if card.input("body_height_m") is not None and self.body.height_m is None:
             raise ModelInputError(f"{model.path}: wants the body's height: give --body-height")
         self.model = model
         self.body_mass_kg = body_mass_kg
-        self.body_height_m = body_height_m if heeds_height(card) else None
-        self.size = BodySize.of(card, body_height_m)
         self.samples_per_cycle = card.samples_per_cycle or 0
         self.zero = ModelZero(None, card)
 
@@ -76,9 +75,9 @@ class CycleEstimator:
             column = cycle.angles_deg[:, channel] - self.zero.offset_deg[channel]
             angles[0, :, target] = np.interp(grid_s, cycle.sample_time_s, column)
         inputs: dict[str, Tensor] = {"angles_deg": angles}
-        inputs["stride_s"] = np.array([[cycle.stride_s / self.size.slower]], np.float32)
-        if self.body_height_m is not None:
-            inputs["body_height_m"] = np.array([[self.body_height_m]], np.float32)
+        inputs["stride_s"] = np.array([[cycle.stride_s / self.body.slower]], np.float32)
+        if self.body.height_m is not None:
+            inputs["body_height_m"] = np.array([[self.body.height_m]], np.float32)
         raw = self.model.engine.run(*(inputs[tensor.name] for tensor in card.inputs))
         answers = zip(card.outputs, raw, strict=True)
         outputs, score = {}, None
@@ -86,8 +85,8 @@ class CycleEstimator:
             if tensor.name == SCORE:
                 score = float(value[0, 0])
             else:
-                curves = self.size.load(tensor.name, value[0].T)
-                outputs[tensor.name] = dict(zip(tensor.channels, curves, strict=True))
+                curves = self.body.load(tensor.name, value[0])
+                outputs[tensor.name] = dict(zip(tensor.channels, curves.T, strict=True))
         beyond = self._out_of_range(inputs, mirrored)
         out_of_range = tuple(dict.fromkeys(beyond + cycle.still))
         return HipEstimate(
@@ -102,7 +101,7 @@ class CycleEstimator:
             moment_spread_nm_per_kg=outputs.get("moment_spread_nm_per_kg", {}),
             force_spread_n_per_kg=outputs.get("force_spread_n_per_kg", {}),
             body_mass_kg=self.body_mass_kg,
-            body_height_m=self.body_height_m,
+            body_height_m=self.body.height_m,
             zero=self.zero.text,
             flags=flags_of_stride(cycle, self.zero, out_of_range, score),
             out_of_range=out_of_range,

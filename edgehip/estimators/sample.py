@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehip.backends import Tensor
-from edgehip.body_size import PER_HEIGHT, BodySize
+from edgehip.body import PER_HEIGHT, Body
 from edgehip.channels import ANGLES, MIRROR, SIDES, Side
 from edgehip.cycles import MAX_BRIDGED_GAP_S
 from edgehip.errors import ModelInputError
@@ -75,8 +75,8 @@ class SampleEstimator:
     """
 
     def __init__(self, model: Model, *, body_height_m: float | None = None) -> None:
-        self.size = BodySize.of(model.card, body_height_m)
-        card = self.size.timed(model.card)
+        self.body = Body.of(model.card, body_height_m)
+        card = self.body.timed(model.card)
         if card.kind != "sample":
             raise ModelInputError(
                 f"{model.path}: is a model of kind '{card.kind}', give it as --model; per-sample "
@@ -106,7 +106,7 @@ class SampleEstimator:
         self.model = model
         self.step_s = 1.0 / (card.rate_hz or 1.0)
         self.warm_up_s = card.warm_up_s
-        is_other = self.size.taller != 1.0
+        is_other = self.body.taller != 1.0
         self._per_height = [name for name in self._answers if is_other and name in PER_HEIGHT]
         self.state = SampleEstimatorState()
         self._blank = [np.zeros(tensor.shape, np.float32) for tensor in states]
@@ -135,7 +135,7 @@ class SampleEstimator:
             for place, name in enumerate(self._answers)
         }
         for name in self._per_height:
-            by_name[name] = {side: self.size.load(name, by_name[name][side]) for side in SIDES}
+            by_name[name] = {side: self.body.load(name, by_name[name][side]) for side in SIDES}
         score = None
         if SCORE in by_name:
             one, other = (value.item() for value in by_name[SCORE].values())

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehip.body_size import BodySize
+from edgehip.body import Body
 from edgehip.errors import ModelInputError
 from edgehip.model_card import ModelCard
 from edgehip_export.dataset import CADENCE_SPM
@@ -50,9 +50,9 @@ def answers(
     for number, stride in enumerate(strides_deg):
         known = {name: column[number].reshape(1, 1) for name, column in (others or {}).items()}
         height_m = known.get("body_height_m")
-        size = BodySize.of(card, None if height_m is None else height_m.item())
+        body = Body.of(card, None if height_m is None else height_m.item())
         if "stride_s" in known:
-            known["stride_s"] = known["stride_s"] / np.float32(size.slower)
+            known["stride_s"] = known["stride_s"] / np.float32(body.slower)
         if card.kind == "cycle":
             found = _ask(run, card, [stride[None]], known)
         elif card.resets_at_contact:
@@ -60,7 +60,7 @@ def answers(
         else:
             found = _walk(run, card, stride, known)
         for name, answer in found.items():
-            collected.setdefault(name, []).append(size.load(name, answer))
+            collected.setdefault(name, []).append(body.load(name, answer))
     return {name: np.concatenate(parts) for name, parts in collected.items()}
 
 

@@ -1,4 +1,4 @@
-"""The workstation's commands: ``edgehip train``, ``evaluate``, ``import`` and ``export``."""
+"""The workstation's commands: ``train``, ``evaluate``, ``adapt``, ``import`` and ``export``."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,8 +15,9 @@ from edgehip.errors import DatasetError, ParityError
 from edgehip.model import is_bundled
 from edgehip.model_card import Format
 from edgehip_export.acquaintance import meet
+from edgehip_export.adapt import adapt as adapt_model
 from edgehip_export.checkpoint import import_checkpoints
-from edgehip_export.dataset import DATA_SET, read_cohort
+from edgehip_export.dataset import DATA_SET, Cohort, read_cohort
 from edgehip_export.error_report import print_errors
 from edgehip_export.evaluate import evaluate as evaluate_model
 from edgehip_export.evaluate import stored_errors
@@ -152,6 +153,35 @@ def evaluate(model: str, cohort: Path, output: Path) -> None:
         click.echo(f"  {note}")
     print_errors(found.unit, found.rows())
     click.echo(f"tables and plots: {output}")
+
+
+@click.command()
+@click.argument("model", type=MODEL)
+@click.argument("cohorts", type=FILE, nargs=-1, required=True)
+@click.option("-o", "--output", type=FILE, required=True, help="The adapted model file.")
+@click.option("--subject", metavar="ID", help="Whose strides to take, if there are several people.")
+def adapt(model: str, cohorts: tuple[Path, ...], output: Path, subject: str | None) -> None:
+    """Adapt MODEL to one person, by strides that a laboratory labelled.
+
+    MODEL is a whole-cycle model's file, or a bundled model's name. COHORTS are one or two NPZ files
+    of Gait2Hip-60's shape: the same strides labelled with moments, with forces, or both. One stride
+    does, of either leg and any pace; more do better.
+    """
+    _tell_the_bundled(model)
+    read = _same_strides(cohorts)
+    if subject is not None:
+        if subject not in read[0].people():
+            there = ", ".join(read[0].people()[:5])
+            raise DatasetError(f"{read[0].path}: nobody is called {subject!r}; there are: {there}")
+        read = [cohort.of_people([subject]) for cohort in read]
+    for found in adapt_model(model, read, output):
+        rows = [(f"{found.target}, as the model is", found.before)]
+        if found.after is not None:
+            rows.append((f"{found.target}, adapted by the other strides", found.after))
+        print_errors(UNITS[found.target], rows)
+    if len(read[0]) == 1:
+        click.echo("one stride: nothing is there to tell how well others are met")
+    click.echo(f"{output}: adapted to {read[0].people()[0]} by {len(read[0])} strides")
 
 
 @click.command("import")
@@ -307,6 +337,18 @@ def _labelled(paths: tuple[Path, ...], provenance: Mapping[Target, dict[str, Any
 
     Only those that every network may be judged on, by its provenance.
     """
+    cohorts = _same_strides(paths)
+    for own in provenance.values():
+        people = meet(own, cohorts[0]).judge(cohorts[0]).people()
+        judged = np.isin(cohorts[0].subjects, people)
+        cohorts = [cohort.of(judged) for cohort in cohorts]
+    per_kg = {cohort.target: cohort.per_kg for cohort in cohorts}
+    first = cohorts[0]
+    return Labelled(first.angles_deg, per_kg, first.stride_s, first.body_height_m, first.path)
+
+
+def _same_strides(paths: tuple[Path, ...]) -> list[Cohort]:
+    """Return cohorts that are the same strides labelled in several ways, and tell their doubts."""
     cohorts = [read_cohort(path) for path in paths]
     for cohort in cohorts:
         for doubt in cohort.doubts:
@@ -317,10 +359,6 @@ def _labelled(paths: tuple[Path, ...], provenance: Mapping[Target, dict[str, Any
             (cohort.angles_deg != first.angles_deg).any()
         ):
             raise DatasetError(f"{cohort.path}: holds other strides than {first.path}: give one")
-    for own in provenance.values():
-        people = meet(own, cohorts[0]).judge(cohorts[0]).people()
-        judged = np.isin(cohorts[0].subjects, people)
-        cohorts = [cohort.of(judged) for cohort in cohorts]
-    per_kg = {cohort.target: cohort.per_kg for cohort in cohorts}
-    first = cohorts[0]
-    return Labelled(first.angles_deg, per_kg, first.stride_s, first.body_height_m, first.path)
+        if list(cohort.subjects) != list(first.subjects):
+            raise DatasetError(f"{cohort.path}: calls its people otherwise than {first.path}")
+    return cohorts

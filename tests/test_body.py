@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edgehip import Pipeline, load_model
+from edgehip.body import Body
 from edgehip.channels import MOMENTS, MUSCLES, SIDES
 from edgehip.events import Flag, HipEstimate, HipSampleEstimate
 from edgehip.model import Model
@@ -164,3 +165,10 @@ def test_a_recorded_walk_of_a_smaller_body_is_followed_all_the_same(
         for side in SIDES:
             off = abs(two.moments_nm_per_kg[side] - one.moments_nm_per_kg[side] * (1.3 / 1.7))
             assert np.all(off < 0.2 * one.moment_spread_nm_per_kg[side])
+
+
+def test_a_muscle_of_which_something_is_taken_off_does_not_push() -> None:
+    body = Body(offsets={"forces_n_per_kg": np.array([[-2.0, 0.0], [1.0, -0.5]], np.float32)})
+    told = np.array([[1.0, 1.0], [1.0, 1.0]], np.float32)
+    assert body.load("forces_n_per_kg", told).tolist() == [[0.0, 1.0], [2.0, 0.5]]
+    assert body.load("force_spread_n_per_kg", told).tolist() == told.tolist()

@@ -1,0 +1,94 @@
+"""One person's body beside those that a model knows: its size, and what a laboratory found of it.
+
+Two bodies walk dynamically alike if their lengths differ by one factor and their times by its root,
+as those of pendulums do (Hof, "Scaling gait data to body size", Gait & Posture 4:222, 1996). Joint
+angles are the same then, and so are muscle forces per body mass, as lever arms grow like legs do;
+moments per body mass grow with the height. So a model that knows people of about one height serves
+a child, or somebody very tall, in that body's own time.
+
+What a body makes of the same angles besides (where its hip is, how its trunk is held) no angle
+tells, and it hardly changes from stride to stride: labelled strides of the person show it.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from edgehip.backends import Tensor
+from edgehip.model_card import ModelCard, RangeCard
+
+PER_HEIGHT: Final = ("moments_nm_per_kg", "moment_spread_nm_per_kg")
+"""What grows with the height."""
+PULLING: Final = "forces_n_per_kg"
+"""What is never below zero: muscles only pull."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A person's body, as far as a model is concerned.
+
+    Parameters
+    ----------
+    height_m
+        None if it is not known, or the model does not heed it.
+    taller
+        Its height as a multiple of that of the bodies the model knows.
+    offsets
+        (S, D) by output: what is to be added for this person, in a body of the model's height.
+    """
+
+    height_m: float | None = None
+    taller: float = 1.0
+    offsets: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, card: ModelCard, body_height_m: float | None) -> "Body":
+        """Return a body of some height to a model; one whose card is a person's knows theirs."""
+        personal, offsets = card.personal, {}
+        if personal is not None:
+            offsets = {
+                name: np.array(offset, np.float32) for name, offset in personal.offsets.items()
+            }
+            body_height_m = personal.body_height_m if body_height_m is None else body_height_m
+        height_m = body_height_m if heeds_height(card) else None
+        if height_m is None or card.reference_height_m is None:
+            return cls(height_m, offsets=offsets)
+        return cls(height_m, height_m / card.reference_height_m, offsets)
+
+    @property
+    def slower(self) -> float:
+        """How much longer the same movement takes it."""
+        return math.sqrt(self.taller)
+
+    def timed(self, card: ModelCard) -> ModelCard:
+        """Return a model's card with this body's times instead of those of the people it knows."""
+        ranges = dict(card.ranges)
+        if span := ranges.get("stride_s"):
+            low, high = ((self.slower * end[0],) for end in (span.low, span.high))
+            ranges["stride_s"] = RangeCard(low, high)
+        return replace(
+            card,
+            rate_hz=None if card.rate_hz is None else card.rate_hz / self.slower,
+            warm_up_s=card.warm_up_s * self.slower,
+            ranges=ranges,
+        )
+
+    def load(self, output: str, told: Tensor) -> Tensor:
+        """Return what a model tells in an output (..., S, D) as it is for this body."""
+        if output in self.offsets:
+            told = told + self.offsets[output]
+            if output == PULLING:
+                told = np.maximum(told, np.float32(0.0))
+        return told * np.float32(self.taller) if output in PER_HEIGHT else told
+
+    def unload(self, output: str, measured: Tensor) -> Tensor:
+        """Return loads of this body as they would be in one of the model's height."""
+        return measured / np.float32(self.taller) if output in PER_HEIGHT else measured
+
+
+def heeds_height(card: ModelCard) -> bool:
+    """Return whether a body's height changes what a model says of it."""
+    return card.reference_height_m is not None or card.input("body_height_m") is not None

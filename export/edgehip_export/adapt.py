@@ -1,0 +1,184 @@
+"""A whole-cycle model adapted to one person, by strides of theirs that a laboratory labelled.
+
+What a model misses of somebody is for the most part a curve over the gait cycle that is their own:
+it comes back at another pace, and in the other leg. So the mean of what it missed in some strides
+is what it will miss in others, and a share of it is added from then on.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from edgehip.body import Body
+from edgehip.errors import DatasetError, ModelFileError, ModelInputError
+from edgehip.model import Model, bundled_models, is_bundled, load_model
+from edgehip.model_card import PersonalCard, read_model, without_card, write_model
+from edgehip_export.acquaintance import remember
+from edgehip_export.answers import Floats, answers, require_duration
+from edgehip_export.dataset import Cohort
+from edgehip_export.export_file import is_model_file
+from edgehip_export.forms import OUTPUTS
+from edgehip_export.metrics import Errors
+from edgehip_export.run_folder import model_file
+from edgehip_export.trained import Target
+
+OF_PACE: Final = 0.25
+OF_STRIDE: Final = 0.5
+"""Variance of what changes with the pace, and from stride to stride, beside that of what is a
+person's own: among the labelled people (``python -m benchmarks.accuracy``)."""
+DECIMALS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """Errors on one target: as the model is, and adapted, each stride by the others alone.
+
+    ``after`` is None of a single stride.
+    """
+
+    target: Target
+    before: Errors
+    after: Errors | None
+
+
+def share(strides: int) -> float:
+    """Return how much of the mean of what was missed in some strides belongs to the person.
+
+    It is that of a normal mean's posterior (Gelman et al., Bayesian Data Analysis, ch. 2).
+    """
+    return 1.0 / (1.0 + OF_PACE + OF_STRIDE / strides)
+
+
+def offset_of(missed: Floats) -> Floats:
+    """Return the person's own part (S, D) of what was missed in strides (N, S, D), N at least 1."""
+    offset: Floats = np.float32(share(len(missed))) * missed.mean(axis=0, dtype=np.float32)
+    return offset
+
+
+def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]:
+    """Write a model file adapted to one person, and return what that changes, per target.
+
+    Parameters
+    ----------
+    source
+        A model file, or the name of a bundled model.
+    cohorts
+        The same strides of one person, labelled with moments, with forces, or one after the other.
+    output
+        Ends as the model's file does.
+
+    Raises
+    ------
+    DatasetError
+        If the strides are not one person's, or do not agree in what the model misses.
+    ModelFileError
+        If there is no such model, or it does not estimate what the strides are labelled with.
+    ModelInputError
+        If the model is of another kind, or wants something the strides do not tell.
+    """
+    first = cohorts[0]
+    if len(people := first.people()) > 1:
+        raise DatasetError(
+            f"{first.path}: holds {len(people)} people ({', '.join(people[:3])} ...), and a model "
+            "is adapted to one: say which with --subject"
+        )
+    path = _file_of(source, output)
+    model = load_model(path, trusted=False)
+    card = model.card
+    if card.kind != "cycle":
+        raise ModelInputError(
+            f"{path}: is of kind '{card.kind}'; what is a person's own is a curve over the gait "
+            "cycle: adapt a whole-cycle model, which teaches a per-sample one in a stream"
+        )
+    if card.personal is not None:
+        raise ModelInputError(f"{path}: is one person's already: adapt the model it was made of")
+    require_duration(card, path, first.stride_s, first.path)
+    offsets, found = {}, []
+    for cohort in cohorts:
+        name = OUTPUTS[cohort.target]
+        if card.output(name) is None:
+            raise ModelFileError(f"{path}: gives no {cohort.target}, which {cohort.path} labels")
+        said, missed = _missed(model, cohort)
+        offsets[name] = offset_of(missed)
+        adapted = Adapted(cohort.target, Errors.between(cohort.per_kg, said), None)
+        if len(cohort) > 1:
+            adapted = replace(adapted, after=_by_the_others(cohort, model, said, missed))
+        found.append(adapted)
+        if adapted.after is not None and not adapted.after.r2 >= adapted.before.r2:
+            raise DatasetError(
+                f"{cohort.path}: what its strides show of this person does not hold from one to "
+                f"the next: adapted by the others each is met with R² {adapted.after.r2:.3f}, as "
+                f"the model is with {adapted.before.r2:.3f}; nothing is written"
+            )
+    height_m = round(float(first.body_height_m[0]), DECIMALS)
+    personal = PersonalCard(
+        {name: _plain(offset) for name, offset in offsets.items()},
+        len(first),
+        Body.of(card, height_m).height_m,
+    )
+    known = {
+        cohort.target: {
+            "training_subjects": list(cohort.people()),
+            "training_strides": remember(cohort, cohort.people()),
+        }
+        for cohort in cohorts
+    }
+    _, content, _ = read_model(path)
+    write_model(
+        output,
+        without_card(content, str(path)),
+        replace(
+            card,
+            name=output.stem,
+            description=f"{card.description}; adapted to one person",
+            personal=personal,
+            training=card.training | known,
+        ),
+    )
+    return found
+
+
+def _file_of(source: str, output: Path) -> Path:
+    """Return the model file to start from, which ends as ``output`` does."""
+    suffix = output.suffix.lower()
+    path = model_file(source)
+    if not is_model_file(path):
+        raise ModelFileError(f"{path}: is no model file: export it, and adapt what that writes")
+    if is_bundled(source):
+        named = {p.suffix: p for p in bundled_models() if p.stem == source}
+        if suffix not in named:
+            raise ModelFileError(f"{output}: must end in {' or '.join(sorted(named))}")
+        return named[suffix]
+    if suffix != Path(path).suffix.lower():
+        raise ModelFileError(f"{output}: must end in {Path(path).suffix}, as {path} does")
+    return Path(path)
+
+
+def _missed(model: Model, cohort: Cohort) -> tuple[Floats, Floats]:
+    """Return what a model says of strides, and what it misses, in a body of its own height."""
+    others: Mapping[str, Floats] = {"body_height_m": cohort.body_height_m}
+    if cohort.stride_s is not None:
+        others = {**others, "stride_s": cohort.stride_s}
+    name = OUTPUTS[cohort.target]
+    said = answers(model.engine.run, model.card, cohort.angles_deg, others)[name]
+    body = Body.of(model.card, float(cohort.body_height_m[0]))
+    return said, body.unload(name, cohort.per_kg - said)
+
+
+def _by_the_others(cohort: Cohort, model: Model, said: Floats, missed: Floats) -> Errors:
+    """Return the errors on strides that are each adapted by the others."""
+    name: str = OUTPUTS[cohort.target]
+    adapted = np.empty_like(said)
+    for place in range(len(said)):
+        own = Body.of(model.card, float(cohort.body_height_m[place]))
+        offsets: dict[str, Floats] = {name: offset_of(np.delete(missed, place, axis=0))}
+        usual = own.unload(name, said[place])
+        adapted[place] = replace(own, offsets=offsets).load(name, usual)
+    return Errors.between(cohort.per_kg, adapted)
+
+
+def _plain(offset: Floats) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(round(float(x), DECIMALS) for x in row) for row in offset)

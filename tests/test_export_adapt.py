@@ -1,0 +1,217 @@
+"""A model adapted to one person: by labelled strides, in a file that everything else can use."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgehip import Pipeline, load_model
+from edgehip.channels import MOMENTS, MUSCLES
+from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ModelInputError
+from edgehip.events import HipEstimate
+from edgehip.model import Model
+from edgehip_export.adapt import share
+from edgehip_export.answers import answers
+from edgehip_export.commands import adapt, evaluate, export
+from edgehip_export.parity import normal_strides
+from tests.export_cohort import cohort_arrays, write_cohort
+from tests.streams import synthetic_walk
+from tests.test_export_commands import figures, run
+from tests.test_export_commands import refused as one_line
+
+STRIDES = normal_strides(4)
+STRIDE_S = np.array([1.0, 1.1, 1.2, 1.3], np.float32)
+HEIGHT_M = 1.36
+"""Four fifths of the height that the bundled models know."""
+OWN = np.sin(np.linspace(0.0, 2.0 * np.pi, 180))[:, None]
+"""What the person adds to what a body of the models' height has: a curve over the cycle."""
+
+
+@pytest.fixture(scope="module")
+def usual() -> Model:
+    return load_model("hip-cycle")
+
+
+def session(path: Path, usual: Model, target: str, own: np.ndarray, **changes: Any) -> Path:
+    """Write strides of somebody who is as the model says but for something of their own.
+
+    ``own`` is in shares of each output's mean size, (180, 1) or one such per stride.
+    """
+    name, unit = f"{target}_n{'m' if target == 'moments' else ''}_per_kg", HEIGHT_M / 1.7
+    others = {"stride_s": STRIDE_S, "body_height_m": np.full(4, HEIGHT_M, np.float32)}
+    said = answers(usual.engine.run, usual.card, STRIDES, others)[name]
+    scale = unit if target == "moments" else 1.0
+    per_kg = said + scale * 0.3 * own * abs(said).mean((0, 1))
+    arrays = cohort_arrays(people=["P1"], strides_each=4, target=target) | {  # type: ignore[arg-type]
+        "X": STRIDES,
+        "Y": per_kg * 50.0,
+        "weight_kg": np.full(4, 50.0),
+        "height_m": np.full(4, HEIGHT_M),
+        "stride_s": STRIDE_S,
+    }
+    return write_cohort(path, **(arrays | changes))
+
+
+@pytest.fixture
+def moments(tmp_path: Path, usual: Model) -> Path:
+    return session(tmp_path / "moments.npz", usual, "moments", OWN)
+
+
+@pytest.fixture
+def forces(tmp_path: Path, usual: Model) -> Path:
+    return session(tmp_path / "forces.npz", usual, "forces", OWN**2)
+
+
+def refused(error: type[EdgehipError], *words: object) -> str:
+    return one_line(adapt, error, *words)
+
+
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+def test_what_is_a_persons_own_is_added_from_then_on(
+    suffix: str, tmp_path: Path, usual: Model, moments: Path, forces: Path
+) -> None:
+    mine = tmp_path / f"me{suffix}"
+    result = run(adapt, "hip-cycle", moments, forces, "-o", mine)
+    assert result.exit_code == 0, result.output
+    for target in ("moments", "forces"):
+        before, after = (
+            float(figures(result, f"{target}, {how}")[0])
+            for how in ("as the model is", "adapted by the other strides")
+        )
+        # All strides lack the same: of it remains what is not believed of so few.
+        assert after == pytest.approx((1 - share(3)) * before, rel=0.1)
+    adapted = load_model(mine)
+    assert adapted.card.personal is not None
+    assert (adapted.card.personal.strides, adapted.card.personal.body_height_m) == (4, HEIGHT_M)
+    others = {"stride_s": STRIDE_S, "body_height_m": np.full(4, HEIGHT_M, np.float32)}
+    said, tells = (answers(m.engine.run, m.card, STRIDES, others) for m in (usual, adapted))
+    added = tells["moments_nm_per_kg"] - said["moments_nm_per_kg"]
+    size = abs(said["moments_nm_per_kg"]).mean((0, 1))
+    np.testing.assert_allclose(
+        added, np.broadcast_to(share(4) * 0.8 * 0.3 * OWN * size, added.shape), atol=2e-3
+    )
+    assert tells["forces_n_per_kg"].min() >= 0.0
+    spread, as_before = (each["moment_spread_nm_per_kg"] for each in (tells, said))
+    np.testing.assert_allclose(spread, as_before, atol=1e-5)
+
+
+def test_a_stream_knows_the_person_by_the_file(
+    tmp_path: Path, usual: Model, moments: Path, forces: Path
+) -> None:
+    mine = tmp_path / "me.tflite"
+    assert run(adapt, "hip-cycle", moments, forces, "-o", mine).exit_code == 0
+    adapted = load_model(mine)
+    walk = synthetic_walk(6.0)
+
+    def strides(model: Model, height_m: float | None) -> list[HipEstimate]:
+        pipeline = Pipeline(
+            model, sample_model=load_model("hip-sample"), correct=False, body_height_m=height_m
+        )
+        events = [event for chunk in walk.chunks() for event in pipeline.feed(chunk)]
+        return [event for event in events if isinstance(event, HipEstimate)]
+
+    told, known, everybodys = (
+        strides(adapted, HEIGHT_M),
+        strides(adapted, None),
+        strides(usual, HEIGHT_M),
+    )
+    assert len(told) == len(known) == len(everybodys) > 4
+    assert adapted.card.personal is not None
+    offsets = adapted.card.personal.offsets
+    for one, other, plain in zip(told, known, everybodys, strict=True):
+        assert other.body_height_m == HEIGHT_M
+        # The per-sample voice knows the height as well, though nobody told it.
+        assert other.sample_moment_rmse_nm_per_kg == one.sample_moment_rmse_nm_per_kg
+        for place, name in enumerate(MOMENTS):
+            assert np.array_equal(one.moments_nm_per_kg[name], other.moments_nm_per_kg[name])
+            own = 0.8 * np.array(offsets["moments_nm_per_kg"])[:, place]
+            np.testing.assert_allclose(
+                one.moments_nm_per_kg[name], plain.moments_nm_per_kg[name] + own, atol=1e-4
+            )
+        for place, name in enumerate(MUSCLES):
+            own = np.array(offsets["forces_n_per_kg"])[:, place]
+            wanted = np.maximum(plain.forces_n_per_kg[name] + own, 0.0)
+            np.testing.assert_allclose(one.forces_n_per_kg[name], wanted, atol=1e-3)
+
+
+def test_moments_alone_leave_forces_as_they_are(
+    tmp_path: Path, usual: Model, moments: Path
+) -> None:
+    mine = tmp_path / "me.tflite"
+    assert run(adapt, "hip-cycle", moments, "-o", mine).exit_code == 0
+    adapted = load_model(mine)
+    others = {"stride_s": STRIDE_S, "body_height_m": np.full(4, HEIGHT_M, np.float32)}
+    said, tells = (answers(m.engine.run, m.card, STRIDES, others) for m in (usual, adapted))
+    np.testing.assert_array_equal(said["forces_n_per_kg"], tells["forces_n_per_kg"])
+
+
+def test_one_stride_is_enough_and_is_believed_less(tmp_path: Path, usual: Model) -> None:
+    arrays = dict(np.load(session(tmp_path / "four.npz", usual, "moments", OWN)))
+    one = tmp_path / "one.npz"
+    np.savez(
+        one, **{k: v[:1] if k not in ("in_cols", "out_cols") else v for k, v in arrays.items()}
+    )
+    result = run(adapt, "hip-cycle", one, "-o", tmp_path / "me.tflite")
+    assert result.exit_code == 0, result.output
+    assert "one stride: nothing is there to tell how well others are met" in result.output
+    assert share(1) < share(2) < share(100) < 0.8
+
+
+def test_who_adapted_a_model_does_not_judge_it(tmp_path: Path, moments: Path) -> None:
+    mine = tmp_path / "me.tflite"
+    assert run(adapt, "hip-cycle", moments, "-o", mine).exit_code == 0
+    line = one_line(evaluate, DatasetError, mine, moments, "-o", tmp_path / "out")
+    assert "the model was trained on every one of its 1 people" in line
+
+
+def test_another_precision_stays_the_persons(tmp_path: Path, moments: Path) -> None:
+    mine = tmp_path / "me.tflite"
+    assert run(adapt, "hip-cycle", moments, "-o", mine).exit_code == 0
+    words = (mine, "--to", "tflite", "--precision", "fp16", "-o", tmp_path)
+    result = run(export, *words)
+    assert result.exit_code == 0, result.output
+    small, whole = load_model(tmp_path / "me-fp16.tflite"), load_model(mine)
+    assert small.card.personal == whole.card.personal
+
+
+def test_strides_that_disagree_of_the_person_change_nothing(tmp_path: Path, usual: Model) -> None:
+    signs = np.array([1.0, -1.0, 1.0, -1.0])[:, None, None]
+    torn = session(tmp_path / "torn.npz", usual, "moments", OWN * signs)
+    mine = tmp_path / "me.tflite"
+    line = refused(DatasetError, "hip-cycle", torn, "-o", mine)
+    assert "does not hold from one to the next" in line
+    assert not mine.exists()
+
+
+def test_what_cannot_be_adapted_is_said_in_a_line(
+    tmp_path: Path, usual: Model, moments: Path, forces: Path
+) -> None:
+    mine = tmp_path / "me.tflite"
+    two = session(
+        tmp_path / "two.npz", usual, "moments", OWN, subject_id=np.array(["P1", "P1", "P2", "P2"])
+    )
+    line = refused(DatasetError, "hip-cycle", two, "-o", mine)
+    assert "holds 2 people (P1, P2 ...)" in line
+    line = refused(DatasetError, "hip-cycle", two, "-o", mine, "--subject", "P3")
+    assert "nobody is called 'P3'; there are: P1, P2" in line
+    line = refused(DatasetError, "hip-cycle", two, forces, "-o", mine)
+    assert "calls its people otherwise" in line
+    line = refused(DatasetError, "hip-cycle", moments, moments.parent / "none.npz", "-o", mine)
+    assert "no such file" in line
+    line = refused(ModelInputError, "hip-sample", moments, "-o", mine)
+    assert "adapt a whole-cycle model" in line
+    line = refused(ModelFileError, "hip-cycle", moments, "-o", tmp_path / "me.pt")
+    assert "must end in .onnx or .tflite" in line
+    arrays = dict(np.load(moments))
+    arrays.pop("stride_s")
+    arrays["speed_label"] = np.full(4, "uphill")
+    np.savez(tmp_path / "untimed.npz", **arrays)
+    line = refused(ModelInputError, "hip-cycle", tmp_path / "untimed.npz", "-o", mine)
+    assert "wants each stride's duration" in line
+    assert not mine.exists()
+    assert run(adapt, "hip-cycle", two, "-o", mine, "--subject", "P2").exit_code == 0
+    line = refused(ModelInputError, mine, moments, "-o", tmp_path / "again.tflite")
+    assert "is one person's already" in line
+    line = refused(ModelFileError, mine, moments, "-o", tmp_path / "again.onnx")
+    assert "must end in .tflite" in line
