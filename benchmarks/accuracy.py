@@ -73,8 +73,9 @@ CHILDREN: Final = (
     "from masses, as nobody wrote them down"
 )
 ADAPTED: Final = (
-    "hip-cycle on people left out, angles as measured; before: as it is, on the same strides; each "
-    "stride is judged once for each stride, or set of strides, that it can be adapted by"
+    "people left out, angles as measured; before: hip-cycle as it is, on the same strides; each "
+    "stride is judged once for each stride, or set of strides, that it can be adapted by; walking "
+    "on: corrected by the adapted stride"
 )
 DRAWN: Final = (
     "mean over draws of one constant error per angle and person; largest share: of the released "
@@ -285,8 +286,10 @@ def measure(arguments: argparse.Namespace) -> Report:
     children = children_rows(arguments.data)
     checks = [better_than_peer(figures, own), children_served(children)]
     skipped = []
-    adapted = adapted_rows(strides, loads[CYCLE][MEASURED]) if CYCLE in own else []
-    if adapted:
+    adapted: list[Row] = []
+    if CYCLE in own:
+        samples = loads[SAMPLE][MEASURED] if SAMPLE in own else None
+        adapted = adapted_rows(strides, loads[CYCLE][MEASURED], samples, widths[CYCLE])
         checks.append(adapted_better(adapted))
     if CYCLE in own and not quick:
         checks.append(robust(losses))

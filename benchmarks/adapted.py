@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy_claims import ANOTHER_WALK, EVERYBODY, Row
+from benchmarks.accuracy_claims import ANOTHER_WALK, CYCLE, EVERYBODY, SAMPLE, Row
+from benchmarks.corrected import as_walked_on
 from edgehip.channels import MOMENTS
 from edgehip_export.adapt import offset_of
 from edgehip_export.default_evaluate import Curves, loads_of, moments_and_forces
@@ -50,33 +51,55 @@ BY: Final[dict[str, Choose]] = {
 }
 
 
-def adapted_rows(strides: Strides, estimates: Curves) -> list[Row]:
-    """Return errors before and after by laboratory; estimates (N, 180, 17) of people left out."""
-    reference = loads_of(strides)
-    missed = reference - estimates
+def adapted(strides: Strides, estimates: Curves, choose: Choose) -> tuple[Places, Curves]:
+    """Return which strides were adapted (M,), some of them often, and their loads (M, 180, 17)."""
+    missed = np.nan_to_num(loads_of(strides) - estimates)  # unlabelled forces stay as they are
+    places: list[int] = []
+    loads = np.empty((0, *estimates.shape[1:]), np.float32)
+    found = [loads]
+    for place, person in enumerate(strides.person):
+        same = np.flatnonzero(strides.person == person)
+        for teachers in choose(strides, place, same[same != place]):
+            adapted_to = estimates[place] + offset_of(missed[teachers])
+            adapted_to[:, SPLIT:] = np.maximum(adapted_to[:, SPLIT:], 0.0)
+            places.append(place)
+            found.append(adapted_to[None])
+    return np.array(places, np.intp), np.concatenate(found)
+
+
+def adapted_rows(
+    strides: Strides, cycles: Curves, samples: Curves | None, width: Curves
+) -> list[Row]:
+    """Return errors before and after, by laboratory.
+
+    ``cycles`` and, if there are any, ``samples`` (N, 180, 17) are both models' estimates of people
+    left out; the latter are corrected by adapted strides as in a stream. ``width`` (N, 180, 17) is
+    the half-width of the former's interval.
+    """
     found: list[Row] = []
-    for of in (*strides.labs, EVERYBODY):
-        here = np.flatnonzero((strides.lab == of) | (of == EVERYBODY))
-        for by, choose in BY.items():
-            places, adapted = [], []
-            for place in here:
-                same = np.flatnonzero(strides.person == strides.person[place])
-                for teachers in choose(strides, int(place), same[same != place]):
-                    loads = estimates[place] + offset_of(missed[teachers])
-                    loads[:, SPLIT:] = np.maximum(loads[:, SPLIT:], 0.0)
-                    places.append(place)
-                    adapted.append(loads)
-            if not places:
-                continue
-            row: Row = {"of": of, "adapted by": by, "estimates": len(places)}
-            pairs = zip(
-                ("moments", "forces"),
-                moments_and_forces(reference[places], estimates[places]),
-                moments_and_forces(reference[places], np.array(adapted)),
-                strict=True,
-            )
-            for name, before, after in pairs:
-                row[f"{name}_r2_before"] = before.r2 if before else None
-                row[f"{name}_r2"] = after.r2 if after else None
-            found.append(row)
+    for by, choose in BY.items():
+        places, after = adapted(strides, cycles, choose)
+        judged = strides.take(places)
+        found += _rows(CYCLE, by, judged, cycles[places], after)
+        if samples is not None and len(set(places.tolist())) == len(places):
+            taken = cycles[places], samples[places], width[places]
+            before = as_walked_on(judged, *taken)
+            walked = as_walked_on(judged, after, *taken[1:])
+            found += _rows(f"{SAMPLE}, walking on", by, judged, before, walked)
     return found
+
+
+def _rows(model: str, by: str, strides: Strides, before: Curves, after: Curves) -> Iterator[Row]:
+    reference = loads_of(strides)
+    for of in (*strides.labs, EVERYBODY):
+        here = (strides.lab == of) | (of == EVERYBODY)
+        row: Row = {"of": of, "model": model, "adapted by": by, "estimates": int(here.sum())}
+        for name, one, other in zip(
+            ("moments", "forces"),
+            moments_and_forces(reference[here], before[here]),
+            moments_and_forces(reference[here], after[here]),
+            strict=True,
+        ):
+            row[f"{name}_r2_before"] = one.r2 if one else None
+            row[f"{name}_r2"] = other.r2 if other else None
+        yield row
