@@ -158,6 +158,16 @@ def test_one_stride_is_enough_and_is_believed_less(tmp_path: Path, usual: Model)
     assert share(1) < share(2) < share(100) < 0.8
 
 
+def test_walks_in_several_files_are_taken_together(
+    tmp_path: Path, usual: Model, moments: Path
+) -> None:
+    other = session(tmp_path / "other.npz", usual, "moments", OWN, stride_s=0.9 * STRIDE_S)
+    assert run(adapt, "hip-cycle", moments, other, "-o", tmp_path / "me.onnx").exit_code == 0
+    personal = load_model(tmp_path / "me.onnx").card.personal
+    assert personal is not None
+    assert personal.strides == 8
+
+
 def test_who_adapted_a_model_does_not_judge_it(tmp_path: Path, moments: Path) -> None:
     mine = tmp_path / "me.tflite"
     assert run(adapt, "hip-cycle", moments, "-o", mine).exit_code == 0
@@ -195,8 +205,11 @@ def test_what_cannot_be_adapted_is_said_in_a_line(
     assert "holds 2 people (P1, P2 ...)" in line
     line = refused(DatasetError, "hip-cycle", two, "-o", mine, "--subject", "P3")
     assert "nobody is called 'P3'; there are: P1, P2" in line
-    line = refused(DatasetError, "hip-cycle", two, forces, "-o", mine)
-    assert "calls its people otherwise" in line
+    line = refused(DatasetError, "hip-cycle", moments, two, "-o", mine, "--subject", "P2")
+    assert "nobody is called 'P2'; there are: P1" in line
+    tall = session(tmp_path / "tall.npz", usual, "moments", OWN, height_m=np.full(4, 1.8))
+    line = refused(DatasetError, "hip-cycle", moments, tall, "-o", mine)
+    assert "height_m is 1.36, 1.8 of one person" in line
     line = refused(DatasetError, "hip-cycle", moments, moments.parent / "none.npz", "-o", mine)
     assert "no such file" in line
     line = refused(ModelInputError, "hip-sample", moments, "-o", mine)

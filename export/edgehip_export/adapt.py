@@ -66,25 +66,22 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
     source
         A model file, or the name of a bundled model.
     cohorts
-        The same strides of one person, labelled with moments, with forces, or one after the other.
+        Strides of one person, each labelled with moments or with forces.
     output
         Ends as the model's file does.
 
     Raises
     ------
     DatasetError
-        If the strides are not one person's, or do not agree in what the model misses.
+        If the strides are not one person's, of one height, or do not agree in what the model
+        misses.
     ModelFileError
         If there is no such model, or it does not estimate what the strides are labelled with.
     ModelInputError
         If the model is of another kind, or wants something the strides do not tell.
     """
-    first = cohorts[0]
-    if len(people := first.people()) > 1:
-        raise DatasetError(
-            f"{first.path}: holds {len(people)} people ({', '.join(people[:3])} ...), and a model "
-            "is adapted to one: say which with --subject"
-        )
+    labelled = list(_by_target(cohorts).values())
+    first = labelled[0]
     path = _file_of(source, output)
     model = load_model(path, trusted=False)
     card = model.card
@@ -95,12 +92,12 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
         )
     if card.personal is not None:
         raise ModelInputError(f"{path}: is one person's already: adapt the model it was made of")
-    require_duration(card, path, first.stride_s, first.path)
     offsets, found = {}, []
-    for cohort in cohorts:
+    for cohort in labelled:
         name = OUTPUTS[cohort.target]
         if card.output(name) is None:
             raise ModelFileError(f"{path}: gives no {cohort.target}, which {cohort.path} labels")
+        require_duration(card, path, cohort.stride_s, cohort.path)
         said, missed = _missed(model, cohort)
         offsets[name] = offset_of(missed)
         adapted = Adapted(cohort.target, Errors.between(cohort.per_kg, said), None)
@@ -116,7 +113,7 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
     height_m = round(float(first.body_height_m[0]), DECIMALS)
     personal = PersonalCard(
         {name: _plain(offset) for name, offset in offsets.items()},
-        len(first),
+        max(map(len, labelled)),
         Body.of(card, height_m).height_m,
     )
     known = {
@@ -124,7 +121,7 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
             "training_subjects": list(cohort.people()),
             "training_strides": remember(cohort, cohort.people()),
         }
-        for cohort in cohorts
+        for cohort in labelled
     }
     _, content, _ = read_model(path)
     write_model(
@@ -139,6 +136,26 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
         ),
     )
     return found
+
+
+def _by_target(cohorts: Sequence[Cohort]) -> dict[Target, Cohort]:
+    """Return all strides of a target as one cohort."""
+    people = dict.fromkeys(person for cohort in cohorts for person in cohort.people())
+    if len(people) > 1:
+        raise DatasetError(
+            f"{cohorts[0].path}: holds {len(people)} people ({', '.join([*people][:3])} ...), and "
+            "a model is adapted to one: say which with --subject"
+        )
+    heights_m = {round(float(height), 2) for cohort in cohorts for height in cohort.body_height_m}
+    if len(heights_m) > 1:
+        raise DatasetError(
+            f"{cohorts[0].path}: height_m is {', '.join(map(str, sorted(heights_m)))} of one person"
+        )
+    joined: dict[Target, Cohort] = {}
+    for cohort in cohorts:
+        before = joined.get(cohort.target)
+        joined[cohort.target] = cohort if before is None else before.joined(cohort)
+    return joined
 
 
 def _file_of(source: str, output: Path) -> Path:

@@ -163,25 +163,27 @@ def evaluate(model: str, cohort: Path, output: Path) -> None:
 def adapt(model: str, cohorts: tuple[Path, ...], output: Path, subject: str | None) -> None:
     """Adapt MODEL to one person, by strides that a laboratory labelled.
 
-    MODEL is a whole-cycle model's file, or a bundled model's name. COHORTS are one or two NPZ files
-    of Gait2Hip-60's shape: the same strides labelled with moments, with forces, or both. One stride
-    does, of either leg and any pace; more do better.
+    MODEL is a whole-cycle model's file, or a bundled model's name. COHORTS are NPZ files of
+    Gait2Hip-60's shape, labelled with moments or with forces. One stride does, of either leg and
+    any pace; more do better.
     """
     _tell_the_bundled(model)
-    read = _same_strides(cohorts)
+    read = _told(cohorts)
     if subject is not None:
-        if subject not in read[0].people():
-            there = ", ".join(read[0].people()[:5])
-            raise DatasetError(f"{read[0].path}: nobody is called {subject!r}; there are: {there}")
+        for cohort in read:
+            if subject not in cohort.people():
+                there = ", ".join(cohort.people()[:5])
+                line = f"{cohort.path}: nobody is called {subject!r}; there are: {there}"
+                raise DatasetError(line)
         read = [cohort.of_people([subject]) for cohort in read]
     for found in adapt_model(model, read, output):
         rows = [(f"{found.target}, as the model is", found.before)]
         if found.after is not None:
             rows.append((f"{found.target}, adapted by the other strides", found.after))
         print_errors(UNITS[found.target], rows)
-    if len(read[0]) == 1:
-        click.echo("one stride: nothing is there to tell how well others are met")
-    click.echo(f"{output}: adapted to {read[0].people()[0]} by {len(read[0])} strides")
+        if found.after is None:
+            click.echo("  one stride: nothing is there to tell how well others are met")
+    click.echo(f"{output}: adapted to {read[0].people()[0]}")
 
 
 @click.command("import")
@@ -337,7 +339,13 @@ def _labelled(paths: tuple[Path, ...], provenance: Mapping[Target, dict[str, Any
 
     Only those that every network may be judged on, by its provenance.
     """
-    cohorts = _same_strides(paths)
+    cohorts = _told(paths)
+    first = cohorts[0]
+    for cohort in cohorts[1:]:
+        if cohort.angles_deg.shape != first.angles_deg.shape or bool(
+            (cohort.angles_deg != first.angles_deg).any()
+        ):
+            raise DatasetError(f"{cohort.path}: holds other strides than {first.path}: give one")
     for own in provenance.values():
         people = meet(own, cohorts[0]).judge(cohorts[0]).people()
         judged = np.isin(cohorts[0].subjects, people)
@@ -347,18 +355,10 @@ def _labelled(paths: tuple[Path, ...], provenance: Mapping[Target, dict[str, Any
     return Labelled(first.angles_deg, per_kg, first.stride_s, first.body_height_m, first.path)
 
 
-def _same_strides(paths: tuple[Path, ...]) -> list[Cohort]:
-    """Return cohorts that are the same strides labelled in several ways, and tell their doubts."""
+def _told(paths: tuple[Path, ...]) -> list[Cohort]:
+    """Return the cohorts in some files; tell what is doubtful of them."""
     cohorts = [read_cohort(path) for path in paths]
     for cohort in cohorts:
         for doubt in cohort.doubts:
             click.echo(f"{cohort.path}: {doubt}")
-    first = cohorts[0]
-    for cohort in cohorts[1:]:
-        if cohort.angles_deg.shape != first.angles_deg.shape or bool(
-            (cohort.angles_deg != first.angles_deg).any()
-        ):
-            raise DatasetError(f"{cohort.path}: holds other strides than {first.path}: give one")
-        if list(cohort.subjects) != list(first.subjects):
-            raise DatasetError(f"{cohort.path}: calls its people otherwise than {first.path}")
     return cohorts

@@ -117,6 +117,25 @@ class Cohort:
             self.doubts,
         )
 
+    def joined(self, other: "Cohort") -> "Cohort":
+        """Return these strides and then another cohort's of the same target."""
+        stride_s = None
+        if self.stride_s is not None and other.stride_s is not None:
+            stride_s = np.concatenate([self.stride_s, other.stride_s])
+        return Cohort(
+            np.concatenate([self.angles_deg, other.angles_deg]),
+            self.target,
+            np.concatenate([self.per_kg, other.per_kg]),
+            np.concatenate([self.subjects, other.subjects]),
+            np.concatenate([self.cadences, other.cadences]),
+            np.concatenate([self.body_mass_kg, other.body_mass_kg]),
+            np.concatenate([self.body_height_m, other.body_height_m]),
+            stride_s,
+            f"{self.path}, {other.path}",
+            self.sha256,
+            self.doubts + other.doubts,
+        )
+
     def of_people(self, people: Sequence[str]) -> "Cohort":
         """Return the strides of some people."""
         return self.of(np.isin(self.subjects, list(people)))
