@@ -1,4 +1,4 @@
-"""The workstation's commands: ``train``, ``evaluate``, ``adapt``, ``import`` and ``export``."""
+"""The workstation's commands, ``train`` to ``export``."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,15 +8,19 @@ from typing import Any
 import click
 import numpy as np
 
+from edgehip.channels import Side
 from edgehip.commands.idle import refuse_idle
 from edgehip.commands.numbers import FiniteRange
 from edgehip.commands.paths import NamedPath
 from edgehip.errors import DatasetError, ParityError
+from edgehip.given import HEIGHT_M, MASS_KG
 from edgehip.model import is_bundled
 from edgehip.model_card import Format
 from edgehip_export.acquaintance import meet
 from edgehip_export.adapt import adapt as adapt_model
 from edgehip_export.checkpoint import import_checkpoints
+from edgehip_export.collect import Person
+from edgehip_export.collect import collect as collect_strides
 from edgehip_export.dataset import DATA_SET, Cohort, read_cohort
 from edgehip_export.error_report import print_errors
 from edgehip_export.evaluate import evaluate as evaluate_model
@@ -35,6 +39,7 @@ from edgehip_export.fit import Recipe
 from edgehip_export.forms import TYPICAL_STRIDE_S
 from edgehip_export.many_option import ManyOption
 from edgehip_export.networks import FAMILIES
+from edgehip_export.opensim_table import OpenSimTable, read_opensim_table
 from edgehip_export.progress_bar import ProgressBar
 from edgehip_export.quantize import PRECISIONS, Precision
 from edgehip_export.run_folder import model_file
@@ -153,6 +158,65 @@ def evaluate(model: str, cohort: Path, output: Path) -> None:
         click.echo(f"  {note}")
     print_errors(found.unit, found.rows())
     click.echo(f"tables and plots: {output}")
+
+
+@click.command()
+@click.option("--angles", type=FILE, required=True, help="Of inverse kinematics (.mot, .sto).")
+@click.option("--moments", type=FILE, help="Of inverse dynamics.")
+@click.option("--forces", type=FILE, help="Of static optimization.")
+@click.option("--subject", required=True, metavar="ID", help="Who walked.")
+@click.option(
+    "--body-mass", "body_mass_kg", type=FiniteRange(*MASS_KG), required=True, metavar="KG"
+)
+@click.option(
+    "--body-height", "body_height_m", type=FiniteRange(*HEIGHT_M), required=True, metavar="M"
+)
+@click.option(
+    "--right-contacts",
+    cls=ManyOption,
+    type=FiniteRange(min=0),
+    metavar="S",
+    help="When the right foot came to the ground, by the files' times; give these or the left "
+    "ones if contacts are not to be found in the angles, as a stream finds them.",
+)
+@click.option("--left-contacts", cls=ManyOption, type=FiniteRange(min=0), metavar="S")
+@click.option("-o", "--output", type=FOLDER, required=True, help="Folder for the NPZ files.")
+def collect(
+    angles: Path,
+    moments: Path | None,
+    forces: Path | None,
+    subject: str,
+    body_mass_kg: float,
+    body_height_m: float,
+    right_contacts: tuple[float, ...],
+    left_contacts: tuple[float, ...],
+    output: Path,
+) -> None:
+    """Collect labelled strides from OpenSim's files of a walk, for evaluate, adapt and export.
+
+    Whole strides of either leg are written as NPZ files of Gait2Hip-60's shape: moments.npz,
+    forces.npz.
+    """
+    labels: dict[Target, OpenSimTable] = {}
+    if moments:
+        labels["moments"] = read_opensim_table(moments)
+    if forces:
+        labels["forces"] = read_opensim_table(forces)
+    if not labels:
+        raise click.UsageError("give --moments, --forces, or both")
+    contacts_s: dict[Side, list[float]] | None = None
+    if right_contacts or left_contacts:
+        contacts_s = {"r": sorted(right_contacts), "l": sorted(left_contacts)}
+    person = Person(subject, body_mass_kg, body_height_m)
+    cohorts, mended = collect_strides(
+        read_opensim_table(angles), labels, person, output, contacts_s
+    )
+    for line in mended:
+        click.echo(f"  {line}")
+    for cohort in cohorts:
+        for doubt in cohort.doubts:
+            click.echo(f"  {doubt}")
+        click.echo(f"{cohort.path}: {len(cohort)} strides")
 
 
 @click.command()

@@ -1,0 +1,235 @@
+"""Labelled strides out of what OpenSim's tools wrote of a walk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgehip import load_model
+from edgehip.channels import ANGLES, MOMENTS, MUSCLES, SIDES
+from edgehip.errors import DatasetError
+from edgehip_export.collect import PARTS
+from edgehip_export.commands import adapt, collect
+from edgehip_export.dataset import read_cohort
+from edgehip_export.opensim_table import read_opensim_table
+from tests.shared_data import SHARED, needs_shared_data
+from tests.streams import synthetic_walk
+from tests.test_export_commands import refused, run
+
+KG, M = 72.0, 1.8
+WALK = synthetic_walk(9.0)
+BODY = ("--subject", "P1", "--body-mass", KG, "--body-height", M)
+
+
+def table(
+    path: Path,
+    names: Sequence[str],
+    values: np.ndarray,
+    said: str = "",
+    time_s: np.ndarray = WALK.time_s,
+) -> Path:
+    """Write a table as OpenSim does."""
+    lines = [path.stem, "version=1", f"nRows={len(values)}", said, "endheader"]
+    lines.append("\t".join(["time", *names]))
+    for at, row in zip(time_s[: len(values)], values, strict=True):
+        lines.append("\t".join(f"{x:.8f}" for x in (at, *row)))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def hips(side: str) -> np.ndarray:
+    """Return moments (T, 3) in Nm that are a function of a leg's own angles."""
+    hip = WALK.angles_deg[:, ANGLES.index(f"hip_flexion_{side}")]
+    knee = WALK.angles_deg[:, ANGLES.index(f"knee_angle_{side}")]
+    return KG * np.column_stack([-0.03 * (hip - 10.0), 0.01 * (knee - 40.0), 0.002 * hip])
+
+
+@pytest.fixture
+def angles(tmp_path: Path) -> Path:
+    return table(tmp_path / "ik.mot", ANGLES, WALK.angles_deg, "inDegrees=yes")
+
+
+@pytest.fixture
+def moments(tmp_path: Path) -> Path:
+    names = [f"{name}_{side}_moment" for side in SIDES for name in MOMENTS]
+    return table(tmp_path / "id.sto", names, np.column_stack([hips(side) for side in SIDES]))
+
+
+def forces(path: Path, model: int) -> Path:
+    """Write forces whose muscles are once, twice, three times ... one function of the knee."""
+    names, columns = [], []
+    for side in SIDES:
+        knee = WALK.angles_deg[:, ANGLES.index(f"knee_angle_{side}")]
+        for place, muscle in enumerate(MUSCLES):
+            parts = PARTS[muscle][min(model, len(PARTS[muscle]) - 1)]
+            names += [f"{part}_{side}" for part in parts]
+            columns += [KG * 0.01 * (1 + place) * (80 - knee) / len(parts)] * len(parts)
+    return table(path, names, np.column_stack(columns))
+
+
+def test_strides_of_both_legs_are_collected_with_their_own_hips(
+    tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    out = tmp_path / "out"
+    result = run(collect, "--angles", angles, "--moments", moments, *BODY, "-o", out)
+    assert result.exit_code == 0, result.output
+    found = read_cohort(out / "moments.npz")
+    assert len(found) >= 8
+    assert found.people() == ("P1",)
+    assert set(found.body_height_m.tolist()) == {np.float32(M)}
+    assert found.stride_s is not None
+    assert np.all(abs(found.stride_s - 1.1) < 0.15)
+    hip, knee = found.angles_deg[..., 0], found.angles_deg[..., ANGLES.index("knee_angle_r")]
+    wanted = np.stack([-0.03 * (hip - 10.0), 0.01 * (knee - 40.0), 0.002 * hip], -1)
+    np.testing.assert_allclose(found.per_kg, wanted, atol=1e-5)
+    # Every stride begins as its own leg lands, hip flexed: left ones are mirrored.
+    assert np.all(hip[:, 0] > hip.mean(1) + 5.0)
+
+
+@pytest.mark.parametrize("model", [0, 1])
+def test_muscles_are_the_sum_of_their_parts(tmp_path: Path, angles: Path, model: int) -> None:
+    out, so = tmp_path / "out", forces(tmp_path / "so.sto", model)
+    result = run(collect, "--angles", angles, "--forces", so, *BODY, "-o", out)
+    assert result.exit_code == 0, result.output
+    found = read_cohort(out / "forces.npz")
+    knee = found.angles_deg[..., [ANGLES.index("knee_angle_r")]]
+    size = 0.01 * np.arange(1, 15) * (80 - knee)
+    np.testing.assert_allclose(found.per_kg, size, rtol=1e-4)
+
+
+def test_radians_and_knees_that_bend_the_other_way_are_mended_and_told(
+    tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    turned = WALK.angles_deg.copy()
+    turned[:, [ANGLES.index("knee_angle_r"), ANGLES.index("knee_angle_l")]] *= -1.0
+    names = [f"/jointset/somewhere/{name}/value" for name in ANGLES]
+    other = table(tmp_path / "rad.sto", names, np.radians(turned), "inDegrees=no")
+    first = run(collect, "--angles", angles, "--moments", moments, *BODY, "-o", tmp_path / "a")
+    second = run(collect, "--angles", other, "--moments", moments, *BODY, "-o", tmp_path / "b")
+    assert "turned into degrees" in second.output
+    assert "knees bend by negative angles there; turned round" in second.output
+    assert "turned" not in first.output
+    one, two = (read_cohort(tmp_path / name / "moments.npz") for name in "ab")
+    np.testing.assert_allclose(one.angles_deg, two.angles_deg, atol=1e-3)
+
+
+def test_contacts_that_are_told_are_those(tmp_path: Path, angles: Path, moments: Path) -> None:
+    words = ("--angles", angles, "--moments", moments, *BODY, "-o", tmp_path / "out")
+    result = run(collect, *words, "--right-contacts", 5.5, 3.25, 4.375, "--left-contacts", 2.0)
+    assert result.exit_code == 0, result.output
+    found = read_cohort(tmp_path / "out" / "moments.npz")
+    assert found.stride_s is not None
+    assert found.stride_s.tolist() == [1.125, 1.125]
+    at = np.linspace(3.25, 4.375, 180)
+    wanted = np.column_stack([np.interp(at, WALK.time_s, c) for c in WALK.angles_deg.T])
+    np.testing.assert_allclose(found.angles_deg[0], wanted, atol=1e-4)
+
+
+def test_a_walk_too_short_for_a_stride_is_said_to_be(tmp_path: Path, moments: Path) -> None:
+    short = table(tmp_path / "short.mot", ANGLES, WALK.angles_deg[:150])
+    words = ("--angles", short, "--moments", moments, *BODY, "-o", tmp_path / "out")
+    line = refused(collect, DatasetError, *words)
+    assert "no whole stride lies between 0.00 and 1.49 s" in line
+    assert "--right-contacts and --left-contacts tell them" in line
+    assert not (tmp_path / "out" / "moments.npz").exists()
+
+
+def test_what_is_no_walk_of_anybody_leaves_no_file(
+    tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    words = ("--angles", angles, "--moments")
+    rest = (*BODY, "-o", tmp_path / "out")
+    assert "has no column hip_flexion_r" in refused(
+        collect, DatasetError, "--angles", moments, "--moments", moments, *rest
+    )
+    assert "has no column hip_flexion_l_moment" in refused(
+        collect, DatasetError, *words, angles, *rest
+    )
+    assert "has no addbrev: neither addbrev_l nor add_brev_l" in refused(
+        collect, DatasetError, "--angles", angles, "--forces", angles, *rest
+    )
+    holed = tmp_path / "holed.sto"
+    holed.write_text(moments.read_text().replace("\t0.", "\tnan", 300))
+    refused(collect, DatasetError, *words, holed, *rest)
+    assert not [*(tmp_path / "out").glob("*.npz")]
+    result = run(collect, "--angles", angles, *rest)
+    assert "give --moments, --forces, or both" in result.output
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", "its header does not end"),
+        ("hello\n" * 2000, "its header does not end"),
+        ("a\nendheader\n", "its first column is not called time"),
+        ("a\nendheader\ntime\tx\n", "holds 0 rows"),
+        ("a\nendheader\ntime\tx\n0 1\n0.1 two\n", "something other than numbers"),
+        ("a\nendheader\ntime\tx\n0 1\n0.1 2 3\n", "something other than numbers"),
+        ("a\nendheader\ntime\tx\n0 1 2\n0.1 2 3\n", "names 2 columns, and has 3"),
+        ("a\nendheader\ntime\tx\n0.1 1\n0.1 2\n", "do not increase"),
+        ("a\nendheader\ntime\tx\n0.1 1\nnan 2\n", "do not increase"),
+    ],
+)
+def test_a_file_that_is_no_table_is_one_line(tmp_path: Path, content: str, complaint: str) -> None:
+    path = tmp_path / "a.sto"
+    path.write_text(content)
+    with pytest.raises(DatasetError, match=complaint) as raised:
+        read_opensim_table(path)
+    assert "\n" not in str(raised.value)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from([b"endheader\n", b"time\ta\n", b"0 1\n", b"1 2\n", b"inDegrees=yes\n"]),
+            st.binary(max_size=12),
+        ),
+        max_size=12,
+    )
+)
+def test_any_bytes_are_a_table_or_one_line(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[bytes]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.sto"
+    path.write_bytes(b"".join(parts))
+    line = ""
+    try:
+        read = read_opensim_table(path)
+        assert read.values.shape == (len(read.time_s), len(read.names))
+    except DatasetError as error:
+        line = str(error)
+    assert "\n" not in line
+
+
+@needs_shared_data
+def test_a_real_walk_goes_all_the_way_to_a_persons_model(tmp_path: Path) -> None:
+    folder = SHARED / "data" / "walking"
+    with np.load(folder / "schreiber__2014007__C4_04.npz") as data:
+        x, mass, times = data["X"], float(data["mass"]), data["t"]
+        contacts = {side: data[f"HS_{side}"].tolist() for side in SIDES}
+        loads = np.column_stack([data[f"M_{side}"] for side in SIDES]) * mass
+    names = [f"{name}_{side}_moment" for side in SIDES for name in MOMENTS]
+    ik = table(tmp_path / "ik.mot", ANGLES, x, "inDegrees=yes", times)
+    id_ = table(tmp_path / "id.sto", names, loads, "", times)
+    words = ("--angles", ik, "--moments", id_, "--subject", "P", "--body-height", 1.69)
+    told = ("--right-contacts", *contacts["r"], "--left-contacts", *contacts["l"])
+    result = run(collect, *words, "--body-mass", mass, *told, "-o", tmp_path)
+    assert result.exit_code == 0, result.output
+    found = read_cohort(tmp_path / "moments.npz")
+    with np.load(folder / "strides_180.npz") as data:
+        own = (data["subject"] == "2014007") & (data["trial"] == "C4_04")
+        places = np.flatnonzero(own)
+        kept = {str(leg): place for leg, place in zip(data["leg"][own], places, strict=True)}
+        for stride, side in enumerate(SIDES):
+            np.testing.assert_allclose(found.angles_deg[stride], data["X"][kept[side]], atol=0.3)
+            off = abs(found.per_kg[stride] - data["Y_moment"][kept[side]])
+            assert off.max() < 0.05
+    mine = tmp_path / "me.tflite"
+    assert run(adapt, "hip-cycle", tmp_path / "moments.npz", "-o", mine).exit_code == 0
+    personal = load_model(mine).card.personal
+    assert personal is not None
+    assert personal.strides == 2
