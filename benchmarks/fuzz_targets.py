@@ -34,6 +34,7 @@ JSON: Final = st.recursive(
     ),
     max_leaves=20,
 )
+OPENSIM: Final = b"ik\ninDegrees=yes\nendheader\ntime\thip_flexion_r\n0.0\t1.5\n0.01\t1.75\n"
 ANY: Final = st.binary(max_size=2000)
 
 
@@ -164,6 +165,7 @@ def _workstation(folder: Path) -> list[Target]:
     import torch
 
     from edgehip_export.npz import read_npz
+    from edgehip_export.opensim_table import read_opensim_table
     from edgehip_export.safe_load import load_tensors
 
     arrays = io.BytesIO()
@@ -183,6 +185,7 @@ def _workstation(folder: Path) -> list[Target]:
         return write_and_read
 
     return [
+        Target("OpenSim table", from_file("a.sto", read_opensim_table), (OPENSIM,)),
         Target("NPZ data set", from_file("a.npz", read_npz), (arrays.getvalue(), texts.getvalue())),
         Target("PyTorch checkpoint", from_file("c.pt", load_tensors), (tensors.getvalue(),)),
     ]
