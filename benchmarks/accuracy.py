@@ -38,7 +38,7 @@ from benchmarks.accuracy_claims import (
     loss_rows,
     robust,
 )
-from benchmarks.adapted import adapted_rows
+from benchmarks.adapted import adapted_rows, variance_rows
 from benchmarks.bodies import children_rows, heights_m, in_model_time, of_bodies, taller
 from benchmarks.corrected import after_others, as_walked_on
 from benchmarks.machine import ROOT, cores
@@ -287,9 +287,11 @@ def measure(arguments: argparse.Namespace) -> Report:
     checks = [better_than_peer(figures, own), children_served(children)]
     skipped = []
     adapted: list[Row] = []
+    variances: list[Row] = []
     if CYCLE in own:
         samples = loads[SAMPLE][MEASURED] if SAMPLE in own else None
         adapted = adapted_rows(strides, loads[CYCLE][MEASURED], samples, widths[CYCLE])
+        variances = variance_rows(strides, loads[CYCLE][MEASURED])
         checks.append(adapted_better(adapted))
     if CYCLE in own and not quick:
         checks.append(robust(losses))
@@ -300,7 +302,14 @@ def measure(arguments: argparse.Namespace) -> Report:
             table("By laboratory", [r for r in figures if r["level"] == LABORATORY], UNITS),
             table("Loss in R2 by 5 degrees SD in every angle's zero", losses, DRAWN),
             table("By person, angles as measured", people, UNITS),
-            *([table("Adapted to the person", adapted, ADAPTED)] if adapted else []),
+            *(
+                table(title, found, note)
+                for title, found, note in (
+                    ("Adapted to the person", adapted, ADAPTED),
+                    ("Whose own what is missed is, in variances", variances, ""),
+                )
+                if found
+            ),
             table("Children, from whom no model learnt", children, CHILDREN),
             table("By output, angles as measured, over all people", output_rows(strides, loads)),
             table("Share of references inside the stated interval", coverage),

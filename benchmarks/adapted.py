@@ -89,6 +89,37 @@ def adapted_rows(
     return found
 
 
+def variance_rows(strides: Strides, cycles: Curves) -> list[Row]:
+    """Return of whom the variance is that whole-cycle estimates miss: of person, walk, or stride.
+
+    A nested analysis of variance (Searle, Casella and McCulloch, Variance Components, 1992, ch. 3)
+    of the people who walked twice, two strides each time.
+    """
+    missed = loads_of(strides) - cycles
+    walks: dict[str, list[Curves]] = {}
+    for person in strides.people:
+        own = strides.person == person
+        trials = [missed[own & (strides.trial == trial)] for trial in np.unique(strides.trial[own])]
+        if [len(trial) for trial in trials] == [2, 2]:
+            walks[person] = trials
+    every = np.array([*walks.values()], np.float64)  # (people, 2, 2, 180, 17)
+    found: list[Row] = []
+    for name, outputs in (("moments", slice(SPLIT)), ("forces", slice(SPLIT, None))):
+        curves = every[..., outputs]
+        of_stride = curves.var(axis=2, ddof=1).mean()
+        of_walk = curves.mean(axis=2).var(axis=1, ddof=1).mean() - of_stride / 2
+        of_person = (curves.mean(axis=(1, 2)) ** 2).mean() - of_walk / 2 - of_stride / 4
+        found.append(
+            {
+                "of": name,
+                "people": len(curves),
+                "walk_over_person": float(of_walk / of_person),
+                "stride_over_person": float(of_stride / of_person),
+            }
+        )
+    return found
+
+
 def _rows(model: str, by: str, strides: Strides, before: Curves, after: Curves) -> Iterator[Row]:
     reference = loads_of(strides)
     for of in (*strides.labs, EVERYBODY):

@@ -25,10 +25,10 @@ from edgehip_export.metrics import Errors
 from edgehip_export.run_folder import model_file
 from edgehip_export.trained import Target
 
-OF_PACE: Final = 0.25
-OF_STRIDE: Final = 0.5
-"""Variance of what changes with the pace, and from stride to stride, beside that of what is a
-person's own: among the labelled people (``python -m benchmarks.accuracy``)."""
+OF_WALK: Final = 0.2
+OF_STRIDE: Final = 0.9
+"""Variance of what is missed that is a walk's own, and a stride's, beside that which is a person's:
+about as of people left out (``python -m benchmarks.accuracy``), moments and forces alike."""
 DECIMALS: Final = 5
 
 
@@ -49,7 +49,7 @@ def share(strides: int) -> float:
 
     It is that of a normal mean's posterior (Gelman et al., Bayesian Data Analysis, ch. 2).
     """
-    return 1.0 / (1.0 + OF_PACE + OF_STRIDE / strides)
+    return 1.0 / (1.0 + OF_WALK + OF_STRIDE / strides)
 
 
 def offset_of(missed: Floats) -> Floats:
