@@ -75,7 +75,8 @@ CHILDREN: Final = (
 ADAPTED: Final = (
     "people left out, angles as measured; before: hip-cycle as it is, on the same strides; each "
     "stride is judged once for each stride, or set of strides, that it can be adapted by; walking "
-    "on: corrected by the adapted stride"
+    "on: corrected by the adapted stride; offsets later: adapted by angles as measured, used with "
+    "wrong zeros"
 )
 DRAWN: Final = (
     "mean over draws of one constant error per angle and person; largest share: of the released "
@@ -290,7 +291,8 @@ def measure(arguments: argparse.Namespace) -> Report:
     variances: list[Row] = []
     if CYCLE in own:
         samples = loads[SAMPLE][MEASURED] if SAMPLE in own else None
-        adapted = adapted_rows(strides, loads[CYCLE][MEASURED], samples, widths[CYCLE])
+        wrong = [e for c, e in loads[CYCLE].items() if c.startswith("offsets")]
+        adapted = adapted_rows(strides, loads[CYCLE][MEASURED], samples, widths[CYCLE], wrong)
         variances = variance_rows(strides, loads[CYCLE][MEASURED])
         checks.append(adapted_better(adapted))
     if CYCLE in own and not quick:

@@ -3,19 +3,20 @@
 What they are adapted by is made by the very function that ``edgehip adapt`` runs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy_claims import ANOTHER_WALK, CYCLE, EVERYBODY, SAMPLE, Row
+from benchmarks.accuracy_claims import ANOTHER_WALK, CYCLE, EVERYBODY, OFFSETS, SAMPLE, Row
 from benchmarks.corrected import as_walked_on
 from edgehip.channels import MOMENTS
 from edgehip_export.adapt import offset_of
 from edgehip_export.default_evaluate import Curves, loads_of, moments_and_forces
 from edgehip_export.strides import Strides
 
+WRONG: Final = f"{CYCLE}, {OFFSETS} later"
 SPLIT: Final = len(MOMENTS)
 Places = NDArray[np.intp]
 Choose = Callable[[Strides, int, Places], Iterator[Places]]
@@ -51,8 +52,15 @@ BY: Final[dict[str, Choose]] = {
 }
 
 
-def adapted(strides: Strides, estimates: Curves, choose: Choose) -> tuple[Places, Curves]:
-    """Return which strides were adapted (M,), some of them often, and their loads (M, 180, 17)."""
+def adapted(
+    strides: Strides, estimates: Curves, choose: Choose, later: Curves | None = None
+) -> tuple[Places, Curves]:
+    """Return which strides were adapted (M,), some of them often, and their loads (M, 180, 17).
+
+    What is their people's own is taken from ``estimates`` (N, 180, 17), and added to them, or to
+    other estimates of the same strides.
+    """
+    later = estimates if later is None else later
     missed = np.nan_to_num(loads_of(strides) - estimates)  # unlabelled forces stay as they are
     places: list[int] = []
     loads = np.empty((0, *estimates.shape[1:]), np.float32)
@@ -60,7 +68,7 @@ def adapted(strides: Strides, estimates: Curves, choose: Choose) -> tuple[Places
     for place, person in enumerate(strides.person):
         same = np.flatnonzero(strides.person == person)
         for teachers in choose(strides, place, same[same != place]):
-            adapted_to = estimates[place] + offset_of(missed[teachers])
+            adapted_to = later[place] + offset_of(missed[teachers])
             adapted_to[:, SPLIT:] = np.maximum(adapted_to[:, SPLIT:], 0.0)
             places.append(place)
             found.append(adapted_to[None])
@@ -68,24 +76,36 @@ def adapted(strides: Strides, estimates: Curves, choose: Choose) -> tuple[Places
 
 
 def adapted_rows(
-    strides: Strides, cycles: Curves, samples: Curves | None, width: Curves
+    strides: Strides,
+    cycles: Curves,
+    samples: Curves | None,
+    width: Curves,
+    wrong: Sequence[Curves],
 ) -> list[Row]:
     """Return errors before and after, by laboratory.
 
     ``cycles`` and, if there are any, ``samples`` (N, 180, 17) are both models' estimates of people
     left out; the latter are corrected by adapted strides as in a stream. ``width`` (N, 180, 17) is
-    the half-width of the former's interval.
+    the half-width of the former's interval. ``wrong`` are ``cycles`` with other zeros of the angles
+    each, for which the laboratory's angles were right.
     """
     found: list[Row] = []
     for by, choose in BY.items():
         places, after = adapted(strides, cycles, choose)
         judged = strides.take(places)
         found += _rows(CYCLE, by, judged, cycles[places], after)
-        if samples is not None and len(set(places.tolist())) == len(places):
+        if len(set(places.tolist())) < len(places):
+            continue
+        if samples is not None:
             taken = cycles[places], samples[places], width[places]
             before = as_walked_on(judged, *taken)
             walked = as_walked_on(judged, after, *taken[1:])
             found += _rows(f"{SAMPLE}, walking on", by, judged, before, walked)
+        draws = [adapted(strides, cycles, choose, later)[1] for later in wrong]
+        if draws:
+            often = strides.take(np.tile(places, len(draws)))
+            untold = np.concatenate([later[places] for later in wrong])
+            found += _rows(WRONG, by, often, untold, np.concatenate(draws))
     return found
 
 
