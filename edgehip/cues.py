@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edgehip.channels import MOMENTS, MUSCLES, Side
+from edgehip.declared import checked
 from edgehip.errors import CueError
 from edgehip.events import (
     DISTRUST,
@@ -66,6 +67,7 @@ class Cue:
     unit_per_kg: float = 1.0
 
 
+@checked
 def parse_cue(text: str, body_mass_kg: float | None = None) -> Cue:
     """Return the cue a text describes.
 
@@ -75,7 +77,7 @@ def parse_cue(text: str, body_mass_kg: float | None = None) -> Cue:
         If it is written otherwise, names no output, has the wrong unit, or is in N or Nm while the
         body mass is not known.
     ArgumentError
-        If nobody has that mass.
+        If it is no text, or nobody has that mass.
     """
     check_body(body_mass_kg)
     match = _PATTERN.fullmatch(text.strip())
@@ -119,16 +121,14 @@ def parse_cue(text: str, body_mass_kg: float | None = None) -> Cue:
 
 
 def check_voices(cues: Sequence[Cue], *, by_cycle: bool, by_sample: bool) -> None:
-    """Refuse what is no cue, and one that nothing would ever switch.
+    """Refuse a cue that nothing would ever switch.
 
     Raises
     ------
     CueError
-        If one is a mere text, or looks at strides or samples, and those are not estimated.
+        If one looks at strides or samples, and those are not estimated.
     """
     for cue in cues:
-        if not isinstance(cue, Cue):
-            raise CueError(f"{cue!r} is no cue: make one of it with edgehip.parse_cue")
         if not (by_cycle if cue.of_peak else by_sample):
             kind, model = ("cycle", "model") if cue.of_peak else ("sample", "sample_model")
             raise CueError(

@@ -393,7 +393,7 @@ class HipSampleEstimate:
         ArgumentError
             If there is no such output.
         """
-        name, _, letter = output.rpartition("_")
+        name, _, letter = str(output).rpartition("_")
         side: Side = "l" if letter == "l" else "r"
         if letter == side and name in MOMENTS:
             return float(self.moments_nm_per_kg[side][MOMENTS.index(name)])

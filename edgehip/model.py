@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from edgehip.backends import Engine, load_engine
+from edgehip.declared import checked
 from edgehip.errors import ModelFileError
 from edgehip.model_card import ModelCard, read_model
 
@@ -29,7 +30,7 @@ def bundled_models() -> tuple[Path, ...]:
     return tuple(sorted(p for p in folder.iterdir() if p.suffix in (".onnx", ".tflite")))
 
 
-def is_bundled(source: str | Path) -> bool:
+def is_bundled(source: str | os.PathLike[str]) -> bool:
     """Return whether this is a bundled model's name, whatever lies in the working directory.
 
     A :class:`~pathlib.Path` is no name, nor is what is written as a path (``./hip-cycle``).
@@ -37,7 +38,10 @@ def is_bundled(source: str | Path) -> bool:
     return isinstance(source, str) and source in {path.stem for path in bundled_models()}
 
 
-def load_model(source: str | Path = DEFAULT_CYCLE_MODEL, *, trusted: bool = True) -> Model:
+@checked
+def load_model(
+    source: str | os.PathLike[str] = DEFAULT_CYCLE_MODEL, *, trusted: bool = True
+) -> Model:
     """Load a model file, or a bundled model by its name.
 
     Parameters
@@ -52,6 +56,8 @@ def load_model(source: str | Path = DEFAULT_CYCLE_MODEL, *, trusted: bool = True
 
     Raises
     ------
+    ArgumentError
+        If ``source`` is neither a text nor a path.
     ModelFileError
         If there is no such model, or it is damaged, or it lies about itself.
     MissingExtraError

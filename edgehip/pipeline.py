@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, get_args
+from typing import Final
 
 from edgehip.calibration import Calibration
 from edgehip.channels import SIDES
 from edgehip.cues import Cue, Cues, check_voices
 from edgehip.cycles import CycleTracker
+from edgehip.declared import checked
 from edgehip.errors import ArgumentError, ProfileError
 from edgehip.estimators.agreement import Agreement
 from edgehip.estimators.correction import Correction
@@ -36,7 +37,7 @@ from edgehip.events import (
     SourceItem,
 )
 from edgehip.flags import flagged
-from edgehip.given import check_body, check_choice, plain_sample
+from edgehip.given import check_body, check_item, plain_sample
 from edgehip.intake import Intake
 from edgehip.line_order import order_in_time
 from edgehip.lines import LineDecoder
@@ -134,6 +135,7 @@ class Pipeline:
         If the profile does not fit the model.
     """
 
+    @checked
     def __init__(
         self,
         model: Model | None,
@@ -153,7 +155,6 @@ class Pipeline:
         if model is None and sample_model is None:
             raise ArgumentError("there is neither a model nor a sample_model: give one, or both")
         check_body(body_mass_kg, body_height_m)
-        check_choice("calibrate", calibrate, get_args(Method))
         check_voices(cues, by_cycle=model is not None, by_sample=sample_model is not None)
         if devices not in (1, 2):
             raise ArgumentError(f"there are 1 or 2 devices, one at each leg, not {devices!r}")
@@ -202,6 +203,7 @@ class Pipeline:
 
         To be exhausted: what is left is not known to the pipeline.
         """
+        check_item(item, len(self.intake.receivers))
         if isinstance(item, PortOpened):
             # By its clock a device may never have been away: some stand still meanwhile.
             self.reset()
@@ -263,8 +265,15 @@ class Pipeline:
         """The personal zero in use, in a few words."""
         return self._estimators[0].zero.text
 
+    @checked
     def stalled(self, received_ns: int) -> list[CueChange]:
-        """Return what follows from the link being stale: no cue stays on."""
+        """Return what follows from the link being stale, as seen now: no cue stays on.
+
+        Parameters
+        ----------
+        received_ns
+            Now, by the clock of the samples' ``received_ns``.
+        """
         return self.cues.all_off(self.state.last_sample_s or 0.0, received_ns)
 
     def reset(self) -> None:

@@ -1,8 +1,10 @@
 """Reading and writing personal-zero profiles."""
 
+import os
 from datetime import datetime
 from pathlib import Path
 
+from edgehip.declared import checked
 from edgehip.errors import ProfileError
 from edgehip.whole_file import write_file
 from edgehip.zero import Profile
@@ -10,21 +12,23 @@ from edgehip.zero import Profile
 MAX_BYTES = 1 << 16
 
 
-def load_profile(path: str | Path) -> Profile:
+@checked
+def load_profile(path: str | os.PathLike[str]) -> Profile:
     """Read a profile.
 
     Raises
     ------
+    ArgumentError
+        If it is neither a text nor a path.
     ProfileError
         If the file cannot be read or is no profile.
     """
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES)
-    except OSError as error:
-        raise ProfileError(
-            f"{path}: cannot be read: {error.strerror}; --calibrate makes one"
-        ) from error
+    except (OSError, ValueError) as error:  # the name itself may be none
+        reason = getattr(error, "strerror", error)
+        raise ProfileError(f"{path}: cannot be read: {reason}; --calibrate makes one") from error
     return Profile.from_json(content.decode(errors="replace"), str(path))
 
 

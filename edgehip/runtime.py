@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Literal, Self, get_args
+from typing import Final, Literal, Self
 
 from edgehip.cues import Cue
+from edgehip.declared import checked
 from edgehip.diagnosis import Diagnosis
-from edgehip.errors import DeviceError, EdgehipError
+from edgehip.errors import ArgumentError, DeviceError, EdgehipError
 from edgehip.events import (
     BrokenCycle,
     Chunk,
@@ -23,7 +24,7 @@ from edgehip.events import (
     PortOpened,
     SourceItem,
 )
-from edgehip.given import check_choice
+from edgehip.given import check_item
 from edgehip.latency import LatencyMeter, Out, Percentiles
 from edgehip.lines import LineDecoder, TimeUnit
 from edgehip.link import LinkMonitor
@@ -103,6 +104,7 @@ class Stream:
         columns as nobody can read, or its clock is in another unit.
     """
 
+    @checked
     def __init__(
         self,
         source: Source,
@@ -120,7 +122,8 @@ class Stream:
         recorder: Callable[[SourceItem], None] | None = None,
         deadline_ms: float = DEFAULT_DEADLINE_MS,
     ) -> None:
-        check_choice("format", format, get_args(Format))
+        if not deadline_ms > 0.0:
+            raise ArgumentError(f"deadline_ms is {deadline_ms!r}; it has to be above 0")
         self.source = source
         self.meter = LatencyMeter(time.monotonic_ns, round(deadline_ms * 1e6))
         self.link = LinkMonitor()
@@ -201,6 +204,7 @@ class Stream:
 
     def _follow(self, item: SourceItem) -> Iterator[StreamEvent]:
         """Yield what an item brings about."""
+        check_item(item, self.source.devices)
         if self.recorder is not None:
             self.recorder(item)
         at_ns = item.received_ns

@@ -13,6 +13,7 @@ from typing import Any, Final, get_args
 
 import numpy as np
 
+from edgehip.declared import checked
 from edgehip.errors import ProfileError, SnapshotError
 from edgehip.events import Flag
 from edgehip.pipeline import Pipeline
@@ -31,6 +32,7 @@ _DAMAGE: Final = (
 """What making values of a text that somebody changed can raise."""
 
 
+@checked
 def save(pipeline: Pipeline) -> str:
     """Return everything a pipeline remembers, as JSON.
 
@@ -48,6 +50,7 @@ def save(pipeline: Pipeline) -> str:
     )
 
 
+@checked
 def restore(pipeline: Pipeline, text: str) -> None:
     """Make a pipeline remember what a saved one did.
 
@@ -55,6 +58,8 @@ def restore(pipeline: Pipeline, text: str) -> None:
 
     Raises
     ------
+    ArgumentError
+        If one is no pipeline, or the other no text.
     SnapshotError
         If the text is no snapshot or belongs to another model, other cues or another kind of
         pipeline.
@@ -74,7 +79,7 @@ def restore(pipeline: Pipeline, text: str) -> None:
         for room in rooms.values():
             _collect(type(room.state), classes)
         states = {name: _value(value, classes) for name, value in plain["rooms"].items()}
-    except _DAMAGE as error:
+    except (ProfileError, *_DAMAGE) as error:
         raise _damaged(error) from error
     if {name: type(state) for name, state in states.items()} != {
         name: type(room.state) for name, room in rooms.items()

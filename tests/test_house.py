@@ -16,6 +16,7 @@ PURE = (
     "channels",
     "cues",
     "cycles",
+    "declared",
     "device_clock",
     "diagnosis",
     "errors",

@@ -370,16 +370,20 @@ def test_a_model_without_a_zero_cannot_be_calibrated(model: Model) -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"body_mass_kg": math.nan}, "a body's mass is 5 to 350 kg, not nan"),
+        ({"body_mass_kg": math.nan}, "Stream: body_mass_kg is nan; it has to be a finite number"),
         ({"body_mass_kg": -5}, "5 to 350 kg, not -5"),
         ({"body_mass_kg": 0.0}, "5 to 350 kg, not 0.0"),
         ({"body_mass_kg": 72_000.0}, "5 to 350 kg"),
         ({"body_height_m": 172.0}, "a body's height is 0.5 to 2.6 m, not 172.0"),
-        ({"calibrate": "stand"}, "calibrate is 'stand'; there are: 'standing', 'strides'"),
+        (
+            {"calibrate": "stand"},
+            "is 'stand'; it has to be 'standing' or 'strides' or None",
+        ),
         ({"cues": [parse_cue("glmed_r > 1 N/kg")]}, "looks at every sample: .* a sample_model"),
-        ({"cues": ["peak glmed_r > 1 N/kg"]}, "is no cue: make one of it with edgehip.parse_cue"),
-        ({"format": "csv"}, "format is 'csv'; there are: 'frames', 'lines'"),
-        ({"format": "lines", "time_unit": "min"}, "time_unit is 'min'; there are: 'us', 'ms', 's'"),
+        ({"cues": ["peak glmed_r > 1 N/kg"]}, "is 'peak glmed.*a Cue .as edgehip.parse_cue"),
+        ({"format": "csv"}, "format is 'csv'; it has to be 'frames' or 'lines'"),
+        ({"time_unit": "min"}, "time_unit is 'min'; it has to be 'us' or 'ms' or 's'"),
+        ({"deadline_ms": 0}, "deadline_ms is 0; it has to be above 0"),
     ],
 )
 def test_what_would_do_nothing_or_harm_is_refused(

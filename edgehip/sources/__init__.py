@@ -1,7 +1,9 @@
 """Where bytes come from: one file per kind of source, chosen by URL."""
 
-from typing import TYPE_CHECKING, Final, Protocol
+import os
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
+from edgehip.declared import checked
 from edgehip.errors import SourceError
 from edgehip.events import SourceItem
 from edgehip.lines import TimeUnit
@@ -14,6 +16,7 @@ DEFAULT_CAPACITY: Final = 4096
 """Chunks that may wait between the reading thread and the caller (40 s at 100 Hz)."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """Something that gives chunks of bytes with the time they arrived.
 
@@ -47,9 +50,10 @@ class Source(Protocol):
         ...
 
 
+@checked
 def open_source(
-    url: str,
-    second_url: str | None = None,
+    url: str | os.PathLike[str],
+    second_url: str | os.PathLike[str] | None = None,
     *,
     baud: int = DEFAULT_BAUD,
     time_unit: TimeUnit = "ms",
@@ -61,7 +65,8 @@ def open_source(
     url
         ``synthetic:OPTIONS`` (a walker made by edgehip), ``replay:FILE?speed=1`` (a recording),
         ``ble://NAME``, or anything pySerial opens: ``/dev/ttyACM0``, ``COM3``,
-        ``socket://host:port``, ``rfc2217://host:port``, ``loop://``, ``hwgrep://regexp``.
+        ``socket://host:port``, ``rfc2217://host:port``, ``loop://``, ``hwgrep://regexp``. A path
+        object is a port's.
     second_url
         Of a second device, where each measures one leg.
     baud
@@ -71,13 +76,16 @@ def open_source(
 
     Raises
     ------
+    ArgumentError
+        If something else is given.
     SourceError
         If it cannot be opened; the text says why and how to mend it.
     """
+    url = os.fspath(url)
     if second_url is not None:
         from edgehip.sources import pair
 
-        return pair.PairSource((url, second_url), baud)
+        return pair.PairSource((url, os.fspath(second_url)), baud)
     scheme, _, rest = url.partition(":")
     match scheme:
         case "":
