@@ -1,7 +1,5 @@
 """Hip muscle forces and joint moments from ten leg joint angles, live, on a Raspberry Pi."""
 
-import importlib
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edgehip import snapshot
@@ -94,6 +92,8 @@ if not TYPE_CHECKING:  # which knows the names above, and that there are no othe
         """Import a public name when it is first used: whoever needs one waits for no other."""
         for room, names in _ROOMS.items():
             if name in names:
+                import importlib
+
                 module = importlib.import_module(f"edgehip.{room}")
                 value = globals()[name] = module if name == room else getattr(module, name)
                 return value

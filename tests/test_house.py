@@ -142,10 +142,8 @@ def test_nothing_is_loaded_before_it_is_wanted(module: str) -> None:
         f"import sys; before = {{*sys.modules}}; import {module}; print(*{{*sys.modules}} - before)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = {
-        name for name in done.stdout.split() if name.startswith(("edgehip", "numpy", "click"))
-    }
-    assert loaded == {"edgehip", module}
+    # Not even of Python's own: until the command line runs, Ctrl-C would show where that was.
+    assert {*done.stdout.split()} == {"edgehip", module}
 
 
 def test_mirroring_exchanges_the_legs_and_nothing_else() -> None:
