@@ -17,7 +17,7 @@ DEFAULT_SAMPLE_MODEL = "hip-sample"
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model file, loaded: what it says of itself, and the engine that runs it."""
+    """A model file, loaded: what it says of itself, the engine that runs it, and where it lies."""
 
     card: ModelCard
     engine: Engine
@@ -47,8 +47,9 @@ def load_model(
     Parameters
     ----------
     source
-        A path that ends in ``.onnx`` or ``.tflite``, or the name of a bundled model, which no file
-        or folder of this name hides.
+        The name of a bundled model (``hip-cycle``), which no file or folder of this name hides, or
+        a path that ends in ``.onnx`` or ``.tflite``. Where there is no file of that path, the name
+        of a bundled model may have its ending (``hip-cycle.onnx``); where there is, it is loaded.
     trusted
         If false, a file that is not bundled is first run in a process of its own
         (:mod:`edgehip.trial`), so that a graph made to harm an engine does not harm this process.
@@ -63,7 +64,7 @@ def load_model(
     MissingExtraError
         If the engine for its format is not installed.
     """
-    path = Path(source)
+    path = Path(os.path.abspath(source))  # so that messages tell it from a bundled one
     known = {bundled.name for bundled in bundled_models()}
     absent = not os.path.exists(source) and (not path.suffix or str(source) in known)
     if is_bundled(source) or absent:

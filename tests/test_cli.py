@@ -571,6 +571,15 @@ def test_nothing_in_the_working_directory_hides_a_bundled_model(tmp_path: Path) 
         assert "Traceback" not in refused.stderr
 
 
+def test_a_name_with_its_ending_is_a_file_where_there_is_one(tmp_path: Path) -> None:
+    assert str(MODELS) in edgehip("models", "hip-cycle.tflite", cwd=tmp_path).stdout
+    mine = tmp_path / "hip-cycle.tflite"
+    mine.write_bytes((MODELS / "hip-sample.tflite").read_bytes())
+    assert edgehip("models", mine.name, cwd=tmp_path).stdout.startswith(f"{mine} (")
+    mine.write_bytes(b"nothing")
+    assert f"edgehip: {mine}: " in edgehip("models", mine.name, cwd=tmp_path).stderr
+
+
 def test_the_bundled_models_are_listed() -> None:
     done = edgehip("models")
     assert done.returncode == 0

@@ -69,7 +69,8 @@ from edgehip.sources import DEFAULT_BAUD, Source, open_source
     default=DEFAULT_CYCLE_MODEL,
     show_default=True,
     metavar="FILE",
-    help="A .tflite or .onnx model file, or the name of a bundled model.",
+    help="A bundled model's name, or a file that ends in .tflite or .onnx (also where a bundled "
+    "one has that name).",
 )
 @click.option(
     "--sample-model",
