@@ -27,7 +27,7 @@ from edgehip.events import (
 from edgehip.given import check_item
 from edgehip.latency import LatencyMeter, Out, Percentiles
 from edgehip.lines import LineDecoder, TimeUnit
-from edgehip.link import LinkMonitor
+from edgehip.link import STALE_AFTER_S, LinkMonitor
 from edgehip.messages import Description
 from edgehip.model import Model
 from edgehip.pipeline import Event, Pipeline
@@ -99,6 +99,8 @@ class Stream:
     ------
     ArgumentError, CueError, ModelInputError, ProfileError
         See :class:`edgehip.pipeline.Pipeline`; or there is no such format.
+    ArgumentError
+        While iterating: the source gives what is no item of a source, or times of another clock.
     DeviceError
         While iterating: the device lacks angles the model needs, speaks another format, names its
         columns as nobody can read, or its clock is in another unit.
@@ -205,6 +207,8 @@ class Stream:
     def _follow(self, item: SourceItem) -> Iterator[StreamEvent]:
         """Yield what an item brings about."""
         check_item(item, self.source.devices)
+        if self.source.live:
+            self._check_clock(item.received_ns)
         if self.recorder is not None:
             self.recorder(item)
         at_ns = item.received_ns
@@ -227,6 +231,15 @@ class Stream:
             self.meter.arrived(self.pipeline.intake.receivers[item.device].late_ns)
         if isinstance(item, Chunk):
             self._diagnosis.check(item)
+
+    def _check_clock(self, received_ns: int) -> None:
+        """Refuse times of another clock: after one that is ahead, silence would never be told."""
+        ahead_s = (received_ns - time.monotonic_ns()) / 1e9
+        if ahead_s > STALE_AFTER_S:
+            raise ArgumentError(
+                f"an item was received {ahead_s:.3g} s from now: received_ns is what "
+                "time.monotonic_ns() was when its bytes came"
+            )
 
     def _tick(self, now_ns: int) -> LinkChange | None:
         """Return what the passing of time changes, and what samples lack if that is why."""

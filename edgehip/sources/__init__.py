@@ -38,7 +38,10 @@ class Source(Protocol):
         ...
 
     def read(self, timeout_s: float) -> SourceItem | None:
-        """Return the next item, or None if none came within the time."""
+        """Return the next item, or None if none came within the time.
+
+        Its ``received_ns`` is what ``time.monotonic_ns()`` was when a live source had its bytes.
+        """
         ...
 
     def write(self, data: bytes) -> bool:
