@@ -34,6 +34,7 @@ void setup() {
 void loop() {
   if (hip.sampleDue() && millis() >= strtoul(arguments[2], NULL, 10)) {
     hip.setAngle(EDGEHIP_ANGLE_HIP_FLEXION_R, 1.5f);
+    hip.setAngle((edgehip_angle)10, 1.5f); // there is none: a loop's end that is one too far
     hip.send();
   }
 }

@@ -45,7 +45,9 @@ void EdgeHip::setAngle(edgehip_angle angle, float degrees) {
 }
 
 void EdgeHip::setAngleX100(edgehip_angle angle, int16_t hundredths) {
-  angles_.angles_deg_x100[angle] = hundredths;
+  if ((uint8_t)angle < ANGLE_COUNT) { // else it would be written over something else
+    angles_.angles_deg_x100[angle] = hundredths;
+  }
 }
 
 void EdgeHip::send() {
