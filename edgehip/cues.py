@@ -7,7 +7,7 @@ sample is looked at. A cue switches off (or stays off) when what it rests on can
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -134,6 +134,21 @@ def check_voices(cues: Sequence[Cue], *, by_cycle: bool, by_sample: bool) -> Non
             raise CueError(
                 f"cue {cue.text!r} looks at every {kind}: give --estimates {kind} (in Python, a "
                 f"{model})"
+            )
+
+
+def check_peaks(cues: Sequence[Cue], given: Collection[str]) -> None:
+    """Refuse a cue that looks at the peak of what a model does not give.
+
+    Raises
+    ------
+    CueError
+        If there is one; ``given`` are the names of the model's outputs.
+    """
+    for cue in cues:
+        if cue.of_peak and cue.name not in given:
+            raise CueError(
+                f"cue {cue.text!r}: the model gives no {cue.name}; it gives: {', '.join(given)}"
             )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from edgehip.calibration import Calibration
 from edgehip.channels import SIDES
-from edgehip.cues import Cue, Cues, check_voices
+from edgehip.cues import Cue, Cues, check_peaks, check_voices
 from edgehip.cycles import CycleTracker
 from edgehip.declared import checked
 from edgehip.errors import ArgumentError, ProfileError
@@ -156,6 +156,9 @@ class Pipeline:
             raise ArgumentError("there is neither a model nor a sample_model: give one, or both")
         check_body(body_mass_kg, body_height_m)
         check_voices(cues, by_cycle=model is not None, by_sample=sample_model is not None)
+        if model is not None:
+            names = [name for tensor in model.card.outputs for name in tensor.channels]
+            check_peaks(cues, tuple(dict.fromkeys(names)))
         if devices not in (1, 2):
             raise ArgumentError(f"there are 1 or 2 devices, one at each leg, not {devices!r}")
         self.intake = Intake(devices, decoder)

@@ -162,11 +162,12 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """Release the source."""
+        """Release the source; whoever iterates meanwhile, in another thread, is done."""
+        self.stop()
         self.source.close()
 
     def stop(self) -> None:
-        """End the iteration soon; may be called from a signal handler."""
+        """End the iteration soon; may be called from a signal handler or another thread."""
         self.stopped = True
 
     def __iter__(self) -> Iterator[StreamEvent | None]:

@@ -393,6 +393,20 @@ def test_what_would_do_nothing_or_harm_is_refused(
         Stream(open_source("synthetic:?speed=max"), model, **options)
 
 
+def test_a_cue_on_what_the_model_does_not_give_is_refused(model: Model) -> None:
+    moments = tuple(t for t in model.card.outputs if t.name == "moments_nm_per_kg")
+    only = replace(model, card=replace(model.card, outputs=moments))
+    Pipeline(only, cues=[parse_cue("peak hip_flexion_l > 0.5 Nm/kg")])
+    with pytest.raises(CueError, match="gives no glmed; it gives: hip_flexion, hip_adduction"):
+        Pipeline(only, cues=[parse_cue("peak glmed_l > 5 N/kg")])
+
+
+def test_a_stream_that_was_closed_tells_nothing_of_its_device(model: Model) -> None:
+    with Stream(open_source("loop://"), model) as stream:
+        for _ in stream:  # as from another thread, while nothing has come
+            stream.close()
+
+
 def test_there_is_one_device_or_one_at_each_leg() -> None:
     with pytest.raises(ArgumentError, match="1 or 2 devices, one at each leg, not 3"):
         Pipeline(None, sample_model=leaky_model(), devices=3)
