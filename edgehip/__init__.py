@@ -4,13 +4,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edgehip import snapshot
     from edgehip.channels import ANGLES, MOMENTS, MUSCLES
-    from edgehip.cues import parse_cue
+    from edgehip.cues import Cue, parse_cue
     from edgehip.errors import EdgehipError
     from edgehip.events import (
         DISTRUST,
         BrokenCycle,
         Chunk,
         CueChange,
+        Fault,
         Flag,
         FootOff,
         HipEstimate,
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
         JointAngleSample,
         LinkChange,
         LinkFault,
+        LinkState,
     )
     from edgehip.model import Model, load_model
-    from edgehip.pipeline import Pipeline
+    from edgehip.pipeline import Event, Pipeline
     from edgehip.profiles import load_profile
-    from edgehip.runtime import Stream
-    from edgehip.sources import open_source
+    from edgehip.runtime import Stream, StreamEvent
+    from edgehip.sources import Source, open_source
     from edgehip.zero import Profile
 
 __version__ = "0.1.0"
@@ -36,8 +38,11 @@ __all__ = [
     "MUSCLES",
     "BrokenCycle",
     "Chunk",
+    "Cue",
     "CueChange",
     "EdgehipError",
+    "Event",
+    "Fault",
     "Flag",
     "FootOff",
     "HipEstimate",
@@ -46,10 +51,13 @@ __all__ = [
     "JointAngleSample",
     "LinkChange",
     "LinkFault",
+    "LinkState",
     "Model",
     "Pipeline",
     "Profile",
+    "Source",
     "Stream",
+    "StreamEvent",
     "__version__",
     "load_model",
     "load_profile",
@@ -60,13 +68,14 @@ __all__ = [
 
 _ROOMS = {
     "channels": ("ANGLES", "MOMENTS", "MUSCLES"),
-    "cues": ("parse_cue",),
+    "cues": ("Cue", "parse_cue"),
     "errors": ("EdgehipError",),
     "events": (
         "DISTRUST",
         "BrokenCycle",
         "Chunk",
         "CueChange",
+        "Fault",
         "Flag",
         "FootOff",
         "HipEstimate",
@@ -75,13 +84,14 @@ _ROOMS = {
         "JointAngleSample",
         "LinkChange",
         "LinkFault",
+        "LinkState",
     ),
     "model": ("Model", "load_model"),
-    "pipeline": ("Pipeline",),
+    "pipeline": ("Event", "Pipeline"),
     "profiles": ("load_profile",),
-    "runtime": ("Stream",),
+    "runtime": ("Stream", "StreamEvent"),
     "snapshot": ("snapshot",),
-    "sources": ("open_source",),
+    "sources": ("Source", "open_source"),
     "zero": ("Profile",),
 }
 
