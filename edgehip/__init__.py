@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from edgehip.model import Model, load_model
     from edgehip.pipeline import Event, Pipeline
-    from edgehip.profiles import load_profile
+    from edgehip.profiles import load_profile, save_profile
     from edgehip.runtime import Stream, StreamEvent
     from edgehip.sources import Source, open_source
     from edgehip.zero import Profile
@@ -63,6 +63,7 @@ __all__ = [
     "load_profile",
     "open_source",
     "parse_cue",
+    "save_profile",
     "snapshot",
 ]
 
@@ -88,7 +89,7 @@ _ROOMS = {
     ),
     "model": ("Model", "load_model"),
     "pipeline": ("Event", "Pipeline"),
-    "profiles": ("load_profile",),
+    "profiles": ("load_profile", "save_profile"),
     "runtime": ("Stream", "StreamEvent"),
     "snapshot": ("snapshot",),
     "sources": ("Source", "open_source"),

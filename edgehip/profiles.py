@@ -1,6 +1,7 @@
 """Reading and writing personal-zero profiles."""
 
 import os
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -54,15 +55,22 @@ def doubt(profile: Profile, now: datetime) -> str | None:
     return f"this zero was measured on {measured} ({ago})"
 
 
-def save_profile(profile: Profile, path: Path) -> None:
-    """Write a profile, whole or not at all.
+@checked
+def save_profile(profile: Profile, path: str | os.PathLike[str]) -> None:
+    """Write a profile, whole or not at all; one that bears no date was measured now.
 
     Raises
     ------
+    ArgumentError
+        If one is no profile, or the other neither a text nor a path.
     ProfileError
         If the file cannot be written.
     """
+    if not profile.measured_at:
+        now = datetime.now().astimezone()
+        profile = replace(profile, measured_at=now.isoformat(timespec="seconds"))
     try:
-        write_file(path, profile.to_json().encode())
-    except OSError as error:
-        raise ProfileError(f"{path}: cannot be written: {error.strerror}") from error
+        write_file(os.fspath(path), profile.to_json().encode())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", error)
+        raise ProfileError(f"{path}: cannot be written: {reason}") from error

@@ -54,7 +54,8 @@ def save(pipeline: Pipeline) -> str:
 def restore(pipeline: Pipeline, text: str) -> None:
     """Make a pipeline remember what a saved one did.
 
-    The pipeline must have been made with the same model, cues and options.
+    The pipeline must have been made with the same model, cues and options. The personal zero is
+    part of the state, and wrong once the sensors were taken off.
 
     Raises
     ------

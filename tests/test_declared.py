@@ -37,6 +37,7 @@ GOOD: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "open_source": (edgehip.open_source, {"url": "loop://", "baud": 9600}),
     "load_model": (edgehip.load_model, {}),
     "load_profile": (edgehip.load_profile, {"path": "there is none.json"}),
+    "save_profile": (edgehip.save_profile, {"profile": UPRIGHT, "path": "no folder/me.json"}),
     "parse_cue": (edgehip.parse_cue, {"text": "glmed_r > 5 N", "body_mass_kg": 70}),
     "Pipeline": (edgehip.Pipeline, {"model": MODEL}),
     "Stream": (edgehip.Stream, {"source": walker(), "model": MODEL}),
@@ -66,7 +67,10 @@ def cases() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("name", "parameter"), list(cases()))
-def test_nonsense_is_one_line_of_edgehips_own_or_it_is_used(name: str, parameter: str) -> None:
+def test_nonsense_is_one_line_of_edgehips_own_or_it_is_used(
+    name: str, parameter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # some of it is as good a file's name as any
     call, good = GOOD[name]
     told = [complaint(call, good | {parameter: value}) for value in NONSENSE]
     assert len([line for line in told if line]) >= len(NONSENSE) - 12

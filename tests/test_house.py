@@ -135,6 +135,7 @@ def test_the_public_names_are_these() -> None:
         "load_profile",
         "open_source",
         "parse_cue",
+        "save_profile",
         "snapshot",
     ]
     assert all(hasattr(edgehip, name) for name in edgehip.__all__)
