@@ -91,7 +91,8 @@ class Pipeline:
     """Everything between a source and a sink.
 
     Feed it what a source gives (:meth:`feed`), or your own samples (:meth:`feed_sample`); take the
-    list of events that comes back. The same bytes give the same events however they are cut.
+    list of events that comes back. The same bytes give the same events however they are cut. A
+    pipeline is for one thread; those of several may share a model.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ MAX_BYTES = 1 << 16
 
 @checked
 def load_profile(path: str | os.PathLike[str]) -> Profile:
-    """Read a profile.
+    """Read a profile; :func:`doubt` says whether it is of another day, and so perhaps wrong.
 
     Raises
     ------

@@ -1,5 +1,6 @@
 """The models edgehip brings along: what their files state, and what they answer."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -90,6 +91,23 @@ def test_both_engines_give_the_same_cycle() -> None:
         one, other = (answer(file, a_stride(seed)) for file in CYCLE_FILES)
         for tensor, twin in zip(one, other, strict=True):
             np.testing.assert_allclose(tensor, twin, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("file", SAMPLE_FILES)
+def test_threads_that_share_a_model_do_not_get_each_others_answers(file: str) -> None:
+    """Two devices in one program do; the engines' buffers are one and the same."""
+    model = bundled(file)
+    rng = np.random.default_rng(3)
+    asked = [
+        [rng.normal(0, 5, t.shape).astype(np.float32) for t in model.card.inputs] for _ in range(4)
+    ]
+    alone = [model.engine.run(*inputs)[0].tobytes() for inputs in asked]
+
+    def again(inputs: list[Floats]) -> set[bytes]:
+        return {model.engine.run(*inputs)[0].tobytes() for _ in range(2000)}
+
+    with ThreadPoolExecutor(len(asked)) as threads:
+        assert list(threads.map(again, asked)) == [{answer} for answer in alone]
 
 
 def test_both_engines_give_the_same_walk() -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,8 @@ class LiteRtEngine:
     def __init__(self, interpreter: Any, card: ModelCard, where: str, name: str) -> None:
         self.name = name
         self._interpreter = interpreter
+        self._turn = threading.Lock()
+        """The tensors are the interpreter's own: another thread would fill them meanwhile."""
         inputs, outputs = _signature_order(interpreter)
         check_tensors(
             card,
@@ -33,13 +36,14 @@ class LiteRtEngine:
         """See :class:`edgehip.backends.Engine`."""
         interpreter = self._interpreter
         check_count(self.name, inputs, self._inputs)
-        try:
-            for index, tensor in zip(self._inputs, inputs, strict=True):
-                interpreter.set_tensor(index, tensor)
-            interpreter.invoke()
-        except (ValueError, RuntimeError) as error:
-            raise ModelInputError(f"{self.name} refuses the inputs: {error}") from error
-        return tuple(interpreter.get_tensor(index) for index in self._outputs)
+        with self._turn:
+            try:
+                for index, tensor in zip(self._inputs, inputs, strict=True):
+                    interpreter.set_tensor(index, tensor)
+                interpreter.invoke()
+            except (ValueError, RuntimeError) as error:
+                raise ModelInputError(f"{self.name} refuses the inputs: {error}") from error
+            return tuple(interpreter.get_tensor(index) for index in self._outputs)
 
     def dtypes(self) -> set[type]:
         """Return the types of all tensors of the graph."""
