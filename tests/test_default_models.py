@@ -1,5 +1,7 @@
 """The models edgehip brings along: what their files state, and what they answer."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -235,3 +237,25 @@ def test_a_recorded_stride_is_followed_while_it_is_walked(file: str) -> None:
         references.append(paced(moments[i], float(stride_s[i]), 3.0)[-100:])
         estimates.append(found[-100:])
     assert r2(np.concatenate(references), np.concatenate(estimates)) > 0.9
+
+
+LOADING = {
+    "many threads at once": "threads = [Thread(target=load_model) for _ in range(40)]\n"
+    "for thread in threads: thread.start()\n"
+    "for thread in threads: thread.join()\n",
+    "no standard error in Python": "sys.stderr = None; load_model(); sys.stderr = sys.__stderr__\n",
+    "no standard error at all": "saved = os.dup(2); os.close(2); load_model(); os.dup2(saved, 2)\n",
+}
+
+
+@pytest.mark.parametrize("how", LOADING)
+def test_a_program_keeps_its_standard_error_whatever_it_loads(how: str) -> None:
+    code = (
+        "import os, sys\n"
+        "from threading import Thread\n"
+        "from edgehip import load_model\n"
+        f"{LOADING[how]}"
+        "print('still here', file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "still here\n")
