@@ -93,6 +93,7 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--port=synthetic:", "--output=csv", "--no-curves"], "with --output csv"),
         (["stream", "--port=synthetic:", "--rate=100", "--format=lines"], "with --format lines"),
         (["stream", "--port=replay:text.txt", "--rate=100"], "no device is there to ask"),
+        (["stream", "--port=synthetic:", "--send=replay:text.txt"], "txt: no device is there"),
         (["emulate"], "Choose from: cortex-m, avr, ble; see"),
         (["stream", "--port=synthetic:", "--outputs", "glmed"], "nothing without --estimates sam"),
         (["stream", "--port=synthetic:", "--no-correction"], "without --estimates cycle,sample"),

@@ -111,6 +111,8 @@ def complaint(call: Callable[..., Any], given: dict[str, Any]) -> str:
             lambda: edgehip.Pipeline(MODEL, cues=[PEAK, PEAK.text]),  # type: ignore[list-item]
             "Pipeline: cues[1] is 'peak glmed_r > 5 N/kg'; it has to be a Cue",
         ),
+        (lambda: edgehip.open_source("loop://", baud=0), "baud is 0; it has to be from 1 to 2147"),
+        (lambda: edgehip.open_source("loop://", baud=2**31), "baud is 2147483648; it has to be"),
         (lambda: pipeline().feed(b"\1\2"), "an item is b'"),  # type: ignore[arg-type]
         (lambda: pipeline().feed(Chunk("a", 0)), "a Chunk's data is 'a'; it has to be a bytes"),  # type: ignore[arg-type]
         (lambda: pipeline().feed(Chunk(b"", 0, 1)), "an item's device is 1; it counts 1 from 0"),

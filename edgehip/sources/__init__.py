@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from edgehip.declared import checked
-from edgehip.errors import SourceError
+from edgehip.errors import ArgumentError, SourceError
 from edgehip.events import SourceItem
 from edgehip.lines import TimeUnit
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from edgehip.sources.inbox import Inbox
 
 DEFAULT_BAUD: Final = 115200
+MAX_BAUD: Final = 2**31 - 1
+"""What systems can be asked for; and 0 would hang up."""
 DEFAULT_CAPACITY: Final = 4096
 """Chunks that may wait between the reading thread and the caller (40 s at 100 Hz)."""
 
@@ -84,6 +86,8 @@ def open_source(
     SourceError
         If it cannot be opened; the text says why and how to mend it.
     """
+    if not 0 < baud <= MAX_BAUD:
+        raise ArgumentError(f"baud is {baud}; it has to be from 1 to {MAX_BAUD}")
     url = os.fspath(url)
     if second_url is not None:
         from edgehip.sources import pair
