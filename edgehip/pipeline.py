@@ -1,9 +1,12 @@
 """The rooms in a row: bytes or samples in, gait events and hip estimates out. No I/O, no clock."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgehip.calibration import Calibration
 from edgehip.channels import SIDES
@@ -346,6 +349,8 @@ class Pipeline:
         now = estimator.feed(sample)
         if self.correction is not None:
             now = self.correction.correct(now)
+            _seal(now.own_moments_nm_per_kg, now.own_forces_n_per_kg)
+        _seal_loads(now)
         # Whether a stride teaches is for itself to say, not for the one before it.
         if self.agreement is not None:
             self.agreement.add(now)
@@ -377,6 +382,7 @@ class Pipeline:
         estimate: HipEstimate | None = None
         if self.estimator is not None:
             estimate = self.estimator.estimate(cycle)
+            _seal_loads(estimate)
             samples: list[HipSampleEstimate] = []
             if self.agreement is not None:
                 samples = self.agreement.samples(estimate)
@@ -442,3 +448,15 @@ class Pipeline:
     def _is_misread(self) -> bool:
         """Whether the angles' unit, or the times, are not what they are taken for."""
         return self.units.state.are_radians or not self.intake.keeps_pace
+
+
+def _seal_loads(estimate: HipEstimate | HipSampleEstimate) -> None:
+    """Let nobody change what is told: the arrays are the estimators' memory as well."""
+    _seal(estimate.moments_nm_per_kg, estimate.forces_n_per_kg)
+    _seal(estimate.moment_spread_nm_per_kg, estimate.force_spread_n_per_kg)
+
+
+def _seal(*loads: Mapping[Any, NDArray[np.float32]]) -> None:
+    for arrays in loads:
+        for array in arrays.values():
+            array.setflags(write=False)

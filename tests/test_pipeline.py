@@ -7,7 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -391,6 +391,23 @@ def test_what_would_do_nothing_or_harm_is_refused(
 ) -> None:
     with pytest.raises(EdgehipError, match=complaint):
         Stream(open_source("synthetic:?speed=max"), model, **options)
+
+
+def test_what_was_told_cannot_be_changed_nor_with_it_what_will_be(model: Model) -> None:
+    """In newtons in place, say: the arrays are the memory that the next estimates come from."""
+    pipeline = Pipeline(model, sample_model=load_model("hip-sample"))
+    kinds: Counter[str] = Counter()
+    for event in run(pipeline, synthetic_walk(8.0, stand_s=1.0)):
+        if isinstance(event, HipEstimate | HipSampleEstimate):
+            for name in (field.name for field in fields(event)):
+                loads = getattr(event, name)
+                if not isinstance(loads, dict):
+                    continue
+                for array in loads.values():
+                    kinds[f"{type(event).__name__}.{name}"] += 1
+                    with pytest.raises(ValueError, match="read-only"):
+                        array *= 72.0
+    assert len(kinds) == 4 + 6
 
 
 def test_a_cue_on_what_the_model_does_not_give_is_refused(model: Model) -> None:
