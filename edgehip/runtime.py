@@ -9,7 +9,7 @@ from typing import Final, Literal, Self
 from edgehip.cues import Cue
 from edgehip.declared import checked
 from edgehip.diagnosis import Diagnosis
-from edgehip.errors import ArgumentError, DeviceError, EdgehipError
+from edgehip.errors import ArgumentError, DeviceError
 from edgehip.events import (
     BrokenCycle,
     Chunk,
@@ -183,11 +183,11 @@ class Stream:
             self._measure(event)
 
     def _events(self) -> Iterator[StreamEvent | None]:
-        problem: EdgehipError | None = None
+        problem: Exception | None = None
         try:
             try:
                 yield from self._items()
-            except EdgehipError as error:
+            except Exception as error:  # also of a source or a recorder that is not edgehip's
                 problem = error
             yield from self.pipeline.stalled(time.monotonic_ns())
             if problem is not None:

@@ -36,7 +36,8 @@ _DAMAGE: Final = (
 def save(pipeline: Pipeline) -> str:
     """Return everything a pipeline remembers, as JSON.
 
-    A hundred kilobytes, over a megabyte with both kinds of estimates.
+    A hundred kilobytes, over a megabyte with both kinds of estimates. Of a stream's pipeline it is
+    whole when the stream gives None, not in the middle of what an item brings about.
     """
     rooms = {name: _plain(room.state) for name, room in _rooms(pipeline).items()}
     return json.dumps(

@@ -159,3 +159,19 @@ def test_a_source_of_ones_own_that_errs_is_told_so_and_no_cue_stays_on(
             switched.extend(event.on for event in events)
     assert complaint in str(refusal.value)
     assert switched == [True, False]
+
+
+def test_no_cue_stays_on_when_something_that_is_not_edgehips_fails() -> None:
+    def record(item: SourceItem) -> None:
+        if item.received_ns >= 10**9:
+            raise OSError("the disk is gone")
+
+    frames = (encode(Angles((1.0 + i % 2,) * 10), i, 10_000 * i) for i in range(200))
+    source = ListedSource([Chunk(frame, 10**7 * i) for i, frame in enumerate(frames)])
+    cues = [parse_cue("glmed_r > -1 N/kg")]
+    stream = Stream(source, None, sample_model=leaky_model(), cues=cues, recorder=record)
+    switched: list[bool] = []
+    events = (event for event in stream if isinstance(event, CueChange))
+    with pytest.raises(OSError, match="the disk is gone"):
+        switched.extend(event.on for event in events)
+    assert switched == [True, False]
