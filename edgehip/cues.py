@@ -94,7 +94,9 @@ def parse_cue(text: str, body_mass_kg: float | None = None) -> Cue:
     if unit.partition("/")[0] != kind:
         raise CueError(f"cue {text!r}: {name} is in {kind}/kg or {kind}")
     if not unit.endswith("/kg") and body_mass_kg is None:
-        raise CueError(f"cue {text!r}: {unit} needs the body's mass: give --body-mass")
+        raise CueError(
+            f"cue {text!r}: {unit} needs the body's mass: give --body-mass (Python: body_mass_kg)"
+        )
     options: dict[str, float] = {}
     threshold = _number(match["threshold"], text)
     for option in filter(None, (o.strip() for o in match["options"].split(","))):
@@ -134,6 +136,22 @@ def check_voices(cues: Sequence[Cue], *, by_cycle: bool, by_sample: bool) -> Non
             raise CueError(
                 f"cue {cue.text!r} looks at every {kind}: give --estimates {kind} (in Python, a "
                 f"{model})"
+            )
+
+
+def check_mass(cues: Sequence[Cue], body_mass_kg: float | None) -> None:
+    """Refuse a cue in N or Nm of another body than the one that walks.
+
+    Raises
+    ------
+    CueError
+        If there is one, and the mass of the body that walks is known.
+    """
+    for cue in cues:
+        if body_mass_kg is not None and cue.unit_per_kg not in (1.0, body_mass_kg):
+            raise CueError(
+                f"cue {cue.text!r} is of a body of {cue.unit_per_kg:g} kg, not of "
+                f"{body_mass_kg:g} kg: parse it with that mass"
             )
 
 

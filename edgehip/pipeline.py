@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgehip.calibration import Calibration
 from edgehip.channels import SIDES
-from edgehip.cues import Cue, Cues, check_peaks, check_voices
+from edgehip.cues import Cue, Cues, check_mass, check_peaks, check_voices
 from edgehip.cycles import CycleTracker
 from edgehip.declared import checked
 from edgehip.errors import ArgumentError, ProfileError
@@ -132,7 +132,7 @@ class Pipeline:
         If there is no model at all, nobody has such a body, ``calibrate`` is another word, or there
         are other than 1 or 2 devices.
     CueError
-        If a cue looks at what no model estimates.
+        If a cue looks at what no model estimates, or is of another body's mass.
     ModelInputError
         If the model does not fit what is given.
     ProfileError
@@ -160,6 +160,7 @@ class Pipeline:
             raise ArgumentError("there is neither a model nor a sample_model: give one, or both")
         check_body(body_mass_kg, body_height_m)
         check_voices(cues, by_cycle=model is not None, by_sample=sample_model is not None)
+        check_mass(cues, body_mass_kg)
         if model is not None:
             names = [name for tensor in model.card.outputs for name in tensor.channels]
             check_peaks(cues, tuple(dict.fromkeys(names)))

@@ -418,6 +418,14 @@ def test_a_cue_on_what_the_model_does_not_give_is_refused(model: Model) -> None:
         Pipeline(only, cues=[parse_cue("peak glmed_l > 5 N/kg")])
 
 
+def test_a_cue_in_newtons_is_of_the_body_that_walks(model: Model) -> None:
+    cue = parse_cue("peak glmed_l > 500 N", 70)
+    Pipeline(model, cues=[cue], body_mass_kg=70.0)
+    Pipeline(model, cues=[cue, parse_cue("peak glmed_l > 5 N/kg", 90)])
+    with pytest.raises(CueError, match="is of a body of 70 kg, not of 80 kg"):
+        Pipeline(model, cues=[cue], body_mass_kg=80)
+
+
 def test_a_stream_that_was_closed_tells_nothing_of_its_device(model: Model) -> None:
     with Stream(open_source("loop://"), model) as stream:
         for _ in stream:  # as from another thread, while nothing has come
