@@ -75,6 +75,9 @@ def check(name: str, value: object, kind: Any) -> None:
     if not _fits(value, kind):
         plain = value is None or isinstance(value, str | bytes | Real)
         shown = _SHORT.repr(value) if plain else f"of type {type(value).__name__}"
+        lacking = [] if plain else _lacking(value, kind)
+        if lacking:
+            shown += f", which has no {', '.join(lacking)}"
         raise ArgumentError(f"{name} is {shown}; it has to be {' or '.join(_words(kind))}")
     if get_origin(kind) in (Sequence, tuple):
         for i, part in enumerate(cast(Sequence[object], value)):
@@ -98,7 +101,19 @@ def _fits(value: object, kind: Any) -> bool:
     if kind in _PLAIN:
         truth = kind is not bool and isinstance(value, bool)  # no number, whatever Python says
         return isinstance(value, _PLAIN[kind][1]) and not truth and _is_finite(value)
+    if _is_protocol(kind):
+        return not _lacking(value, kind)
     return isinstance(value, origin)
+
+
+def _is_protocol(kind: Any) -> bool:
+    return bool(getattr(kind, "_is_protocol", False))
+
+
+def _lacking(value: object, kind: Any) -> list[str]:
+    """Return what a value does not have that a protocol names; nothing if the type is none."""
+    names = {*kind.__annotations__, *vars(kind)} if _is_protocol(kind) else set()
+    return sorted(name for name in names if name[0] != "_" and not hasattr(value, name))
 
 
 def _is_finite(number: Any) -> bool:

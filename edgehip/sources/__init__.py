@@ -1,7 +1,7 @@
 """Where bytes come from: one file per kind of source, chosen by URL."""
 
 import os
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edgehip.declared import checked
 from edgehip.errors import ArgumentError, SourceError
@@ -18,7 +18,6 @@ DEFAULT_CAPACITY: Final = 4096
 """Chunks that may wait between the reading thread and the caller (40 s at 100 Hz)."""
 
 
-@runtime_checkable
 class Source(Protocol):
     """Something that gives chunks of bytes with the time they arrived.
 
