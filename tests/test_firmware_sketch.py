@@ -68,6 +68,17 @@ def build(sketch: Path, program: Path) -> Path:
     return program
 
 
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_the_class_compiles_as_strictly_as_a_firmware_may_want(compiler: str) -> None:
+    if why := toolchain.missing(compiler):
+        pytest.skip(why)
+    strict = ("-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wconversion", "-pedantic")
+    includes = [f"-I{folder}" for folder in (toolchain.CHECKS, ARDUINO / "src")]
+    source = ARDUINO / "src" / "EdgeHip.cpp"
+    for standard in ("-std=c++11", "-std=c++20"):
+        toolchain.run([compiler, standard, *strict, *includes, "-fsyntax-only", source])
+
+
 def play(program: Path, loops: Iterable[Loop], *given: str) -> list[Told]:
     """Run a sketch on these loops; return what there is to see after each."""
     lines = "".join(f"{us} {room} .{said.hex()}\n" for us, room, said in loops)
