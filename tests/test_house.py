@@ -12,6 +12,7 @@ from edgehip.channels import ANGLES, MIRROR, MUSCLES, SIDES, angles_of, opposite
 
 ROOT = Path(edgehip.__file__).parent
 PURE = (
+    "body",
     "calibration",
     "channels",
     "cues",
