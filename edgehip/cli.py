@@ -1,9 +1,14 @@
 """The way into the command line: it loads next to nothing until Ctrl-C is taken care of."""
 
 import os
-import signal
 import sys
-from types import FrameType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from types import FrameType
+else:
+    import _signal as signal  # its core, which Python has: signal itself loads a dozen files first
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it: 128 and the signal's number."""
@@ -49,7 +54,7 @@ def _occupy_closed_descriptors() -> None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8")
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _leave(number: int, frame: "FrameType | None") -> None:
     os._exit(INTERRUPTED)
 
 

@@ -7,11 +7,12 @@ sample is looked at. A cue switches off (or stays off) when what it rests on can
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from edgehip.channels import MOMENTS, MUSCLES, Side
+from edgehip.declared import checked
 from edgehip.errors import CueError
 from edgehip.events import (
     DISTRUST,
@@ -66,6 +67,7 @@ class Cue:
     unit_per_kg: float = 1.0
 
 
+@checked
 def parse_cue(text: str, body_mass_kg: float | None = None) -> Cue:
     """Return the cue a text describes.
 
@@ -75,7 +77,7 @@ def parse_cue(text: str, body_mass_kg: float | None = None) -> Cue:
         If it is written otherwise, names no output, has the wrong unit, or is in N or Nm while the
         body mass is not known.
     ArgumentError
-        If nobody has that mass.
+        If it is no text, or nobody has that mass.
     """
     check_body(body_mass_kg)
     match = _PATTERN.fullmatch(text.strip())
@@ -92,7 +94,9 @@ def parse_cue(text: str, body_mass_kg: float | None = None) -> Cue:
     if unit.partition("/")[0] != kind:
         raise CueError(f"cue {text!r}: {name} is in {kind}/kg or {kind}")
     if not unit.endswith("/kg") and body_mass_kg is None:
-        raise CueError(f"cue {text!r}: {unit} needs the body's mass: give --body-mass")
+        raise CueError(
+            f"cue {text!r}: {unit} needs the body's mass: give --body-mass (Python: body_mass_kg)"
+        )
     options: dict[str, float] = {}
     threshold = _number(match["threshold"], text)
     for option in filter(None, (o.strip() for o in match["options"].split(","))):
@@ -119,21 +123,50 @@ def parse_cue(text: str, body_mass_kg: float | None = None) -> Cue:
 
 
 def check_voices(cues: Sequence[Cue], *, by_cycle: bool, by_sample: bool) -> None:
-    """Refuse what is no cue, and one that nothing would ever switch.
+    """Refuse a cue that nothing would ever switch.
 
     Raises
     ------
     CueError
-        If one is a mere text, or looks at strides or samples, and those are not estimated.
+        If one looks at strides or samples, and those are not estimated.
     """
     for cue in cues:
-        if not isinstance(cue, Cue):
-            raise CueError(f"{cue!r} is no cue: make one of it with edgehip.parse_cue")
         if not (by_cycle if cue.of_peak else by_sample):
             kind, model = ("cycle", "model") if cue.of_peak else ("sample", "sample_model")
             raise CueError(
                 f"cue {cue.text!r} looks at every {kind}: give --estimates {kind} (in Python, a "
                 f"{model})"
+            )
+
+
+def check_mass(cues: Sequence[Cue], body_mass_kg: float | None) -> None:
+    """Refuse a cue in N or Nm of another body than the one that walks.
+
+    Raises
+    ------
+    CueError
+        If there is one, and the mass of the body that walks is known.
+    """
+    for cue in cues:
+        if body_mass_kg is not None and cue.unit_per_kg not in (1.0, body_mass_kg):
+            raise CueError(
+                f"cue {cue.text!r} is of a body of {cue.unit_per_kg:g} kg, not of "
+                f"{body_mass_kg:g} kg: parse it with that mass"
+            )
+
+
+def check_peaks(cues: Sequence[Cue], given: Collection[str]) -> None:
+    """Refuse a cue that looks at the peak of what a model does not give.
+
+    Raises
+    ------
+    CueError
+        If there is one; ``given`` are the names of the model's outputs.
+    """
+    for cue in cues:
+        if cue.of_peak and cue.name not in given:
+            raise CueError(
+                f"cue {cue.text!r}: the model gives no {cue.name}; it gives: {', '.join(given)}"
             )
 
 

@@ -295,7 +295,7 @@ one teaches nothing. The other flags are advice: they tell how an estimate could
 
 @dataclass(frozen=True, slots=True)
 class HipEstimate:
-    """What one hip did during one stride.
+    """What one hip did during one stride. Its arrays are read-only: copy what is to be changed.
 
     ``moments_nm_per_kg`` and ``forces_n_per_kg`` map an output's name to its curve, (S,) float32,
     at ``100 * i / (S - 1)`` percent of the gait cycle (S is the model's, 180 as published). A model
@@ -350,7 +350,7 @@ class HipEstimate:
 
 @dataclass(frozen=True, slots=True)
 class HipSampleEstimate:
-    """What both hips do at one sample, by a causal model, without delay.
+    """What both hips do at one sample, by a causal model, without delay; its arrays are read-only.
 
     ``moments_nm_per_kg`` (3,) follow :data:`edgehip.channels.MOMENTS`, ``forces_n_per_kg`` (14,)
     :data:`edgehip.channels.MUSCLES`, for each side: arrays by side here, curves by name there, as
@@ -393,7 +393,7 @@ class HipSampleEstimate:
         ArgumentError
             If there is no such output.
         """
-        name, _, letter = output.rpartition("_")
+        name, _, letter = str(output).rpartition("_")
         side: Side = "l" if letter == "l" else "r"
         if letter == side and name in MOMENTS:
             return float(self.moments_nm_per_kg[side][MOMENTS.index(name)])

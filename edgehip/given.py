@@ -1,14 +1,16 @@
 """What a caller gives, checked at the entrance: one line of what is wrong, not an error later on.
 
-A person's limits are here and nowhere else; the command line has them from here.
+What is called once is held to its annotations (:mod:`edgehip.declared`); here is what those cannot
+say, and what is called at every sample. A person's limits are here and nowhere else; the command
+line has them from here.
 """
 
-from collections.abc import Collection
 from typing import Final
 
 from edgehip.channels import ANGLES
+from edgehip.declared import check
 from edgehip.errors import ArgumentError
-from edgehip.events import JointAngleSample
+from edgehip.events import Chunk, JointAngleSample, SourceItem
 
 MASS_KG: Final = (5.0, 350.0)
 HEIGHT_M: Final = (0.5, 2.6)
@@ -31,17 +33,23 @@ def check_body(mass_kg: float | None = None, height_m: float | None = None) -> N
             raise ArgumentError(f"a body's {name} is {low:g} to {high:g} {unit}, not {value!r}")
 
 
-def check_choice(name: str, value: str | None, choices: Collection[str]) -> None:
-    """Refuse a word that is none of those there are; None is no word.
+def check_item(item: SourceItem, devices: int) -> None:
+    """Refuse what no source of so many devices gives.
 
     Raises
     ------
     ArgumentError
-        If it is another.
+        If it is something else, holds no bytes, its time is no whole number of nanoseconds, or
+        there is no such device.
     """
-    if value is not None and value not in choices:
-        known = ", ".join(map(repr, choices))
-        raise ArgumentError(f"{name} is {value!r}; there are: {known}")
+    if not isinstance(item, SourceItem):
+        check("an item", item, SourceItem)
+    if type(item.received_ns) is not int:
+        check("an item's received_ns", item.received_ns, int)
+    if type(item.device) is not int or not 0 <= item.device < devices:
+        raise ArgumentError(f"an item's device is {item.device!r}; it counts {devices} from 0")
+    if isinstance(item, Chunk) and type(item.data) is not bytes:
+        check("a Chunk's data", item.data, bytes | bytearray)
 
 
 def plain_sample(sample: JointAngleSample) -> JointAngleSample:
@@ -50,8 +58,10 @@ def plain_sample(sample: JointAngleSample) -> JointAngleSample:
     Raises
     ------
     ArgumentError
-        If it does not hold ten angles, a time and a whole number of nanoseconds.
+        If it is none, or does not hold ten angles, a time and a whole number of nanoseconds.
     """
+    if not isinstance(sample, JointAngleSample):
+        check("a sample", sample, JointAngleSample)
     angles = sample.angles_deg
     if (
         type(angles) is tuple

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from edgehip.channels import ANGLES
+from edgehip.declared import checked
 from edgehip.events import Chunk, Fault, LinkFault
-from edgehip.given import check_choice
 from edgehip.messages import Angles, Description
 from edgehip.wire import Frame
 
@@ -76,8 +76,8 @@ class LineDecoder:
         If it is no unit.
     """
 
+    @checked
     def __init__(self, time_unit: TimeUnit = "ms") -> None:
-        check_choice("time_unit", time_unit, _US_PER)
         self.time_unit = time_unit
         self.state = LineDecoderState(time_unit=time_unit)
 

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from edgehip.backends import Engine, load_engine
+from edgehip.declared import checked
 from edgehip.errors import ModelFileError
 from edgehip.model_card import ModelCard, read_model
 
@@ -16,7 +17,7 @@ DEFAULT_SAMPLE_MODEL = "hip-sample"
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model file, loaded: what it says of itself, and the engine that runs it."""
+    """A model file, loaded: what it says of itself, the engine that runs it, and where it lies."""
 
     card: ModelCard
     engine: Engine
@@ -29,7 +30,7 @@ def bundled_models() -> tuple[Path, ...]:
     return tuple(sorted(p for p in folder.iterdir() if p.suffix in (".onnx", ".tflite")))
 
 
-def is_bundled(source: str | Path) -> bool:
+def is_bundled(source: str | os.PathLike[str]) -> bool:
     """Return whether this is a bundled model's name, whatever lies in the working directory.
 
     A :class:`~pathlib.Path` is no name, nor is what is written as a path (``./hip-cycle``).
@@ -37,14 +38,18 @@ def is_bundled(source: str | Path) -> bool:
     return isinstance(source, str) and source in {path.stem for path in bundled_models()}
 
 
-def load_model(source: str | Path = DEFAULT_CYCLE_MODEL, *, trusted: bool = True) -> Model:
+@checked
+def load_model(
+    source: str | os.PathLike[str] = DEFAULT_CYCLE_MODEL, *, trusted: bool = True
+) -> Model:
     """Load a model file, or a bundled model by its name.
 
     Parameters
     ----------
     source
-        A path that ends in ``.onnx`` or ``.tflite``, or the name of a bundled model, which no file
-        or folder of this name hides.
+        The name of a bundled model (``hip-cycle``), which no file or folder of this name hides, or
+        a path that ends in ``.onnx`` or ``.tflite``. Where there is no file of that path, the name
+        of a bundled model may have its ending (``hip-cycle.onnx``); where there is, it is loaded.
     trusted
         If false, a file that is not bundled is first run in a process of its own
         (:mod:`edgehip.trial`), so that a graph made to harm an engine does not harm this process.
@@ -52,12 +57,14 @@ def load_model(source: str | Path = DEFAULT_CYCLE_MODEL, *, trusted: bool = True
 
     Raises
     ------
+    ArgumentError
+        If ``source`` is neither a text nor a path.
     ModelFileError
         If there is no such model, or it is damaged, or it lies about itself.
     MissingExtraError
         If the engine for its format is not installed.
     """
-    path = Path(source)
+    path = Path(os.path.abspath(source))  # so that messages tell it from a bundled one
     known = {bundled.name for bundled in bundled_models()}
     absent = not os.path.exists(source) and (not path.suffix or str(source) in known)
     if is_bundled(source) or absent:

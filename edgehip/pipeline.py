@@ -1,14 +1,18 @@
 """The rooms in a row: bytes or samples in, gait events and hip estimates out. No I/O, no clock."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, get_args
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgehip.calibration import Calibration
 from edgehip.channels import SIDES
-from edgehip.cues import Cue, Cues, check_voices
+from edgehip.cues import Cue, Cues, check_mass, check_peaks, check_voices
 from edgehip.cycles import CycleTracker
+from edgehip.declared import checked
 from edgehip.errors import ArgumentError, ProfileError
 from edgehip.estimators.agreement import Agreement
 from edgehip.estimators.correction import Correction
@@ -36,7 +40,7 @@ from edgehip.events import (
     SourceItem,
 )
 from edgehip.flags import flagged
-from edgehip.given import check_body, check_choice, plain_sample
+from edgehip.given import check_body, check_item, plain_sample
 from edgehip.intake import Intake
 from edgehip.line_order import order_in_time
 from edgehip.lines import LineDecoder
@@ -90,7 +94,8 @@ class Pipeline:
     """Everything between a source and a sink.
 
     Feed it what a source gives (:meth:`feed`), or your own samples (:meth:`feed_sample`); take the
-    list of events that comes back. The same bytes give the same events however they are cut.
+    list of events that comes back. The same bytes give the same events however they are cut. A
+    pipeline is for one thread; those of several may share a model.
 
     Parameters
     ----------
@@ -127,13 +132,14 @@ class Pipeline:
         If there is no model at all, nobody has such a body, ``calibrate`` is another word, or there
         are other than 1 or 2 devices.
     CueError
-        If a cue looks at what no model estimates.
+        If a cue looks at what no model estimates, or is of another body's mass.
     ModelInputError
         If the model does not fit what is given.
     ProfileError
         If the profile does not fit the model.
     """
 
+    @checked
     def __init__(
         self,
         model: Model | None,
@@ -153,8 +159,11 @@ class Pipeline:
         if model is None and sample_model is None:
             raise ArgumentError("there is neither a model nor a sample_model: give one, or both")
         check_body(body_mass_kg, body_height_m)
-        check_choice("calibrate", calibrate, get_args(Method))
         check_voices(cues, by_cycle=model is not None, by_sample=sample_model is not None)
+        check_mass(cues, body_mass_kg)
+        if model is not None:
+            names = [name for tensor in model.card.outputs for name in tensor.channels]
+            check_peaks(cues, tuple(dict.fromkeys(names)))
         if devices not in (1, 2):
             raise ArgumentError(f"there are 1 or 2 devices, one at each leg, not {devices!r}")
         self.intake = Intake(devices, decoder)
@@ -202,6 +211,7 @@ class Pipeline:
 
         To be exhausted: what is left is not known to the pipeline.
         """
+        check_item(item, len(self.intake.receivers))
         if isinstance(item, PortOpened):
             # By its clock a device may never have been away: some stand still meanwhile.
             self.reset()
@@ -263,8 +273,15 @@ class Pipeline:
         """The personal zero in use, in a few words."""
         return self._estimators[0].zero.text
 
+    @checked
     def stalled(self, received_ns: int) -> list[CueChange]:
-        """Return what follows from the link being stale: no cue stays on."""
+        """Return what follows from the link being stale, as seen now: no cue stays on.
+
+        Parameters
+        ----------
+        received_ns
+            Now, by the clock of the samples' ``received_ns``.
+        """
         return self.cues.all_off(self.state.last_sample_s or 0.0, received_ns)
 
     def reset(self) -> None:
@@ -333,6 +350,8 @@ class Pipeline:
         now = estimator.feed(sample)
         if self.correction is not None:
             now = self.correction.correct(now)
+            _seal(now.own_moments_nm_per_kg, now.own_forces_n_per_kg)
+        _seal_loads(now)
         # Whether a stride teaches is for itself to say, not for the one before it.
         if self.agreement is not None:
             self.agreement.add(now)
@@ -364,6 +383,7 @@ class Pipeline:
         estimate: HipEstimate | None = None
         if self.estimator is not None:
             estimate = self.estimator.estimate(cycle)
+            _seal_loads(estimate)
             samples: list[HipSampleEstimate] = []
             if self.agreement is not None:
                 samples = self.agreement.samples(estimate)
@@ -429,3 +449,15 @@ class Pipeline:
     def _is_misread(self) -> bool:
         """Whether the angles' unit, or the times, are not what they are taken for."""
         return self.units.state.are_radians or not self.intake.keeps_pace
+
+
+def _seal_loads(estimate: HipEstimate | HipSampleEstimate) -> None:
+    """Let nobody change what is told: the arrays are the estimators' memory as well."""
+    _seal(estimate.moments_nm_per_kg, estimate.forces_n_per_kg)
+    _seal(estimate.moment_spread_nm_per_kg, estimate.force_spread_n_per_kg)
+
+
+def _seal(*loads: Mapping[Any, NDArray[np.float32]]) -> None:
+    for arrays in loads:
+        for array in arrays.values():
+            array.setflags(write=False)

@@ -1,8 +1,11 @@
 """Reading and writing personal-zero profiles."""
 
+import os
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from edgehip.declared import checked
 from edgehip.errors import ProfileError
 from edgehip.whole_file import write_file
 from edgehip.zero import Profile
@@ -10,21 +13,23 @@ from edgehip.zero import Profile
 MAX_BYTES = 1 << 16
 
 
-def load_profile(path: str | Path) -> Profile:
-    """Read a profile.
+@checked
+def load_profile(path: str | os.PathLike[str]) -> Profile:
+    """Read a profile; :func:`doubt` says whether it is of another day, and so perhaps wrong.
 
     Raises
     ------
+    ArgumentError
+        If it is neither a text nor a path.
     ProfileError
         If the file cannot be read or is no profile.
     """
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES)
-    except OSError as error:
-        raise ProfileError(
-            f"{path}: cannot be read: {error.strerror}; --calibrate makes one"
-        ) from error
+    except (OSError, ValueError) as error:  # the name itself may be none
+        reason = getattr(error, "strerror", error)
+        raise ProfileError(f"{path}: cannot be read: {reason}; --calibrate makes one") from error
     return Profile.from_json(content.decode(errors="replace"), str(path))
 
 
@@ -50,15 +55,22 @@ def doubt(profile: Profile, now: datetime) -> str | None:
     return f"this zero was measured on {measured} ({ago})"
 
 
-def save_profile(profile: Profile, path: Path) -> None:
-    """Write a profile, whole or not at all.
+@checked
+def save_profile(profile: Profile, path: str | os.PathLike[str]) -> None:
+    """Write a profile, whole or not at all; one that bears no date was measured now.
 
     Raises
     ------
+    ArgumentError
+        If one is no profile, or the other neither a text nor a path.
     ProfileError
         If the file cannot be written.
     """
+    if not profile.measured_at:
+        now = datetime.now().astimezone()
+        profile = replace(profile, measured_at=now.isoformat(timespec="seconds"))
     try:
-        write_file(path, profile.to_json().encode())
-    except OSError as error:
-        raise ProfileError(f"{path}: cannot be written: {error.strerror}") from error
+        write_file(os.fspath(path), profile.to_json().encode())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", error)
+        raise ProfileError(f"{path}: cannot be written: {reason}") from error

@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Literal, Self, get_args
+from typing import Final, Literal, Self
 
 from edgehip.cues import Cue
+from edgehip.declared import checked
 from edgehip.diagnosis import Diagnosis
-from edgehip.errors import DeviceError, EdgehipError
+from edgehip.errors import ArgumentError, DeviceError
 from edgehip.events import (
     BrokenCycle,
     Chunk,
@@ -23,10 +24,10 @@ from edgehip.events import (
     PortOpened,
     SourceItem,
 )
-from edgehip.given import check_choice
+from edgehip.given import check_item
 from edgehip.latency import LatencyMeter, Out, Percentiles
 from edgehip.lines import LineDecoder, TimeUnit
-from edgehip.link import LinkMonitor
+from edgehip.link import STALE_AFTER_S, LinkMonitor
 from edgehip.messages import Description
 from edgehip.model import Model
 from edgehip.pipeline import Event, Pipeline
@@ -98,11 +99,14 @@ class Stream:
     ------
     ArgumentError, CueError, ModelInputError, ProfileError
         See :class:`edgehip.pipeline.Pipeline`; or there is no such format.
+    ArgumentError
+        While iterating: the source gives what is no item of a source, or times of another clock.
     DeviceError
         While iterating: the device lacks angles the model needs, speaks another format, names its
         columns as nobody can read, or its clock is in another unit.
     """
 
+    @checked
     def __init__(
         self,
         source: Source,
@@ -120,7 +124,8 @@ class Stream:
         recorder: Callable[[SourceItem], None] | None = None,
         deadline_ms: float = DEFAULT_DEADLINE_MS,
     ) -> None:
-        check_choice("format", format, get_args(Format))
+        if not deadline_ms > 0.0:
+            raise ArgumentError(f"deadline_ms is {deadline_ms!r}; it has to be above 0")
         self.source = source
         self.meter = LatencyMeter(time.monotonic_ns, round(deadline_ms * 1e6))
         self.link = LinkMonitor()
@@ -157,11 +162,12 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """Release the source."""
+        """Release the source; whoever iterates meanwhile, in another thread, is done."""
+        self.stop()
         self.source.close()
 
     def stop(self) -> None:
-        """End the iteration soon; may be called from a signal handler."""
+        """End the iteration soon; may be called from a signal handler or another thread."""
         self.stopped = True
 
     def __iter__(self) -> Iterator[StreamEvent | None]:
@@ -177,11 +183,11 @@ class Stream:
             self._measure(event)
 
     def _events(self) -> Iterator[StreamEvent | None]:
-        problem: EdgehipError | None = None
+        problem: Exception | None = None
         try:
             try:
                 yield from self._items()
-            except EdgehipError as error:
+            except Exception as error:  # also of a source or a recorder that is not edgehip's
                 problem = error
             yield from self.pipeline.stalled(time.monotonic_ns())
             if problem is not None:
@@ -201,6 +207,9 @@ class Stream:
 
     def _follow(self, item: SourceItem) -> Iterator[StreamEvent]:
         """Yield what an item brings about."""
+        check_item(item, self.source.devices)
+        if self.source.live:
+            self._check_clock(item.received_ns)
         if self.recorder is not None:
             self.recorder(item)
         at_ns = item.received_ns
@@ -223,6 +232,15 @@ class Stream:
             self.meter.arrived(self.pipeline.intake.receivers[item.device].late_ns)
         if isinstance(item, Chunk):
             self._diagnosis.check(item)
+
+    def _check_clock(self, received_ns: int) -> None:
+        """Refuse times of another clock: after one that is ahead, silence would never be told."""
+        ahead_s = (received_ns - time.monotonic_ns()) / 1e9
+        if ahead_s > STALE_AFTER_S:
+            raise ArgumentError(
+                f"an item was received {ahead_s:.3g} s from now: received_ns is what "
+                "time.monotonic_ns() was when its bytes came"
+            )
 
     def _tick(self, now_ns: int) -> LinkChange | None:
         """Return what the passing of time changes, and what samples lack if that is why."""

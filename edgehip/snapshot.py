@@ -13,6 +13,7 @@ from typing import Any, Final, get_args
 
 import numpy as np
 
+from edgehip.declared import checked
 from edgehip.errors import ProfileError, SnapshotError
 from edgehip.events import Flag
 from edgehip.pipeline import Pipeline
@@ -31,10 +32,12 @@ _DAMAGE: Final = (
 """What making values of a text that somebody changed can raise."""
 
 
+@checked
 def save(pipeline: Pipeline) -> str:
     """Return everything a pipeline remembers, as JSON.
 
-    A hundred kilobytes, over a megabyte with both kinds of estimates.
+    A hundred kilobytes, over a megabyte with both kinds of estimates. Of a stream's pipeline it is
+    whole when the stream gives None, not in the middle of what an item brings about.
     """
     rooms = {name: _plain(room.state) for name, room in _rooms(pipeline).items()}
     return json.dumps(
@@ -48,13 +51,17 @@ def save(pipeline: Pipeline) -> str:
     )
 
 
+@checked
 def restore(pipeline: Pipeline, text: str) -> None:
     """Make a pipeline remember what a saved one did.
 
-    The pipeline must have been made with the same model, cues and options.
+    The pipeline must have been made with the same model, cues and options. The personal zero is
+    part of the state, and wrong once the sensors were taken off.
 
     Raises
     ------
+    ArgumentError
+        If one is no pipeline, or the other no text.
     SnapshotError
         If the text is no snapshot or belongs to another model, other cues or another kind of
         pipeline.
@@ -74,7 +81,7 @@ def restore(pipeline: Pipeline, text: str) -> None:
         for room in rooms.values():
             _collect(type(room.state), classes)
         states = {name: _value(value, classes) for name, value in plain["rooms"].items()}
-    except _DAMAGE as error:
+    except (ProfileError, *_DAMAGE) as error:
         raise _damaged(error) from error
     if {name: type(state) for name, state in states.items()} != {
         name: type(room.state) for name, room in rooms.items()

@@ -41,10 +41,10 @@ def try_out(path: str | Path, cpu_s: int = CPU_S) -> None:
     Raises
     ------
     ModelFileError
-        If the file is refused, or the process did not survive it.
+        If the file is refused, the process did not survive it, or there can be none.
     """
     # It finds the modules this process found, and none in the working directory.
-    command = [sys.executable, "-c", _CODE, str(path), str(cpu_s), *sys.path]
+    command = [sys.executable or "", "-c", _CODE, str(path), str(cpu_s), *sys.path]
     try:
         done = subprocess.run(
             command,
@@ -56,6 +56,11 @@ def try_out(path: str | Path, cpu_s: int = CPU_S) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise ModelFileError(f"{path}: its first run does not end: {_ADVICE}") from error
+    except OSError as error:
+        raise ModelFileError(
+            f"{path}: cannot be tried out, as no other Python can be started ({error.strerror}); "
+            "load it as trusted if it is"
+        ) from error
     if done.returncode == _REFUSED:
         raise ModelFileError(done.stdout.decode(errors="replace"))
     if done.returncode == -getattr(signal, "SIGXCPU", 0) != 0:  # not every system has it

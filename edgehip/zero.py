@@ -7,7 +7,6 @@ in use says it was trained on, so one profile serves every model.
 """
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehip.channels import ANGLES
+from edgehip.declared import checked
 from edgehip.errors import ProfileError
 from edgehip.model_card import ModelCard
 from edgehip.posture import FAR_DEG, farthest
@@ -23,19 +23,27 @@ PROFILE_FORMAT: Final = 1
 Method = Literal["standing", "strides"]
 
 MAX_NAME: Final = 100
-"""Characters; a profile's name stands in every record."""
+"""Characters; what a profile says of itself stands in every record."""
 MAX_OFFSET_DEG: Final = 45.0
 """A zero further from the model's is a sensor on the wrong segment, not a person."""
 NO_ZERO: Final = "none"
 """What is told where no zero is in use."""
 
 
+@checked
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What was measured of one person with one mounting of the sensors.
 
     ``mean_deg`` (10,) is the mean of each angle in quiet standing or over whole strides; ``count``
     says over how many samples or strides; ``measured_at`` is ISO 8601.
+
+    Raises
+    ------
+    ArgumentError
+        If something is of another type.
+    ProfileError
+        If there are not ten angles, one is no joint's, or a text cannot be written.
     """
 
     method: Method
@@ -43,6 +51,17 @@ class Profile:
     count: int
     measured_at: str = ""
     name: str = ""
+
+    def __post_init__(self) -> None:
+        angles = self.mean_deg
+        if len(angles) != len(ANGLES) or not all(abs(angle) <= 180 for angle in angles):
+            raise ProfileError(f"a zero is of {len(ANGLES)} joint angles in degrees")
+        for name in ("name", "measured_at"):
+            text: str = getattr(self, name)
+            if len(text) > MAX_NAME or not text.isprintable():
+                raise ProfileError(
+                    f"its {name} has over {MAX_NAME} characters, or some that cannot be printed"
+                )
 
     def to_json(self) -> str:
         """Return the profile as JSON, angles by name."""
@@ -57,22 +76,23 @@ class Profile:
         Raises
         ------
         ProfileError
-            If the text is something else, an angle is missing or absurd, or the name cannot be
+            If the text is something else, an angle is missing or absurd, or a text cannot be
             written; ``where`` names the text.
         """
-        mend = "measure it again with --calibrate"
+        mend = "mend it, or measure it again with --calibrate"
         try:
             plain = json.loads(text)
             if plain.pop("edgehip_profile") != PROFILE_FORMAT:
-                raise ProfileError(f"{where}: a profile of another edgehip version: {mend}")
-            mean_deg = tuple(float(plain["mean_deg"][name]) for name in ANGLES)
-            profile = cls(
+                raise ProfileError("a profile of another edgehip version")
+            return cls(
                 method=plain["method"],
-                mean_deg=mean_deg,
+                mean_deg=tuple(float(plain["mean_deg"][name]) for name in ANGLES),
                 count=int(plain["count"]),
                 measured_at=str(plain["measured_at"]),
                 name=str(plain["name"]),
             )
+        except ProfileError as error:
+            raise ProfileError(f"{where}: {error}: {mend}") from error
         except (
             ArithmeticError,  # a number too large for a float
             AttributeError,
@@ -82,16 +102,6 @@ class Profile:
             ValueError,
         ) as error:
             raise ProfileError(f"{where}: not a personal-zero profile: {mend}") from error
-        if profile.method not in ("standing", "strides"):
-            raise ProfileError(f"{where}: unknown method {profile.method!r}: {mend}")
-        if not all(math.isfinite(angle) and abs(angle) <= 180 for angle in mean_deg):
-            raise ProfileError(f"{where}: an angle is no joint angle in degrees: {mend}")
-        if len(profile.name) > MAX_NAME or not profile.name.isprintable():
-            raise ProfileError(
-                f"{where}: its name must be at most {MAX_NAME} characters that can be printed: "
-                "change it"
-            )
-        return profile
 
     def strength(self, card: ModelCard) -> float:
         """Return which share of the difference to what the model knows is taken out."""

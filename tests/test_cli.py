@@ -93,6 +93,7 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--port=synthetic:", "--output=csv", "--no-curves"], "with --output csv"),
         (["stream", "--port=synthetic:", "--rate=100", "--format=lines"], "with --format lines"),
         (["stream", "--port=replay:text.txt", "--rate=100"], "no device is there to ask"),
+        (["stream", "--port=synthetic:", "--send=replay:text.txt"], "txt: no device is there"),
         (["emulate"], "Choose from: cortex-m, avr, ble; see"),
         (["stream", "--port=synthetic:", "--outputs", "glmed"], "nothing without --estimates sam"),
         (["stream", "--port=synthetic:", "--no-correction"], "without --estimates cycle,sample"),
@@ -569,6 +570,15 @@ def test_nothing_in_the_working_directory_hides_a_bundled_model(tmp_path: Path) 
         refused = edgehip("models", f"./{name}", cwd=tmp_path)
         assert refused.returncode != 0
         assert "Traceback" not in refused.stderr
+
+
+def test_a_name_with_its_ending_is_a_file_where_there_is_one(tmp_path: Path) -> None:
+    assert str(MODELS) in edgehip("models", "hip-cycle.tflite", cwd=tmp_path).stdout
+    mine = tmp_path / "hip-cycle.tflite"
+    mine.write_bytes((MODELS / "hip-sample.tflite").read_bytes())
+    assert edgehip("models", mine.name, cwd=tmp_path).stdout.startswith(f"{mine} (")
+    mine.write_bytes(b"nothing")
+    assert f"edgehip: {mine}: " in edgehip("models", mine.name, cwd=tmp_path).stderr
 
 
 def test_the_bundled_models_are_listed() -> None:

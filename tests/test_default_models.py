@@ -1,5 +1,8 @@
 """The models edgehip brings along: what their files state, and what they answer."""
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -90,6 +93,23 @@ def test_both_engines_give_the_same_cycle() -> None:
         one, other = (answer(file, a_stride(seed)) for file in CYCLE_FILES)
         for tensor, twin in zip(one, other, strict=True):
             np.testing.assert_allclose(tensor, twin, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("file", SAMPLE_FILES)
+def test_threads_that_share_a_model_do_not_get_each_others_answers(file: str) -> None:
+    """Two devices in one program do; the engines' buffers are one and the same."""
+    model = bundled(file)
+    rng = np.random.default_rng(3)
+    asked = [
+        [rng.normal(0, 5, t.shape).astype(np.float32) for t in model.card.inputs] for _ in range(4)
+    ]
+    alone = [model.engine.run(*inputs)[0].tobytes() for inputs in asked]
+
+    def again(inputs: list[Floats]) -> set[bytes]:
+        return {model.engine.run(*inputs)[0].tobytes() for _ in range(2000)}
+
+    with ThreadPoolExecutor(len(asked)) as threads:
+        assert list(threads.map(again, asked)) == [{answer} for answer in alone]
 
 
 def test_both_engines_give_the_same_walk() -> None:
@@ -217,3 +237,25 @@ def test_a_recorded_stride_is_followed_while_it_is_walked(file: str) -> None:
         references.append(paced(moments[i], float(stride_s[i]), 3.0)[-100:])
         estimates.append(found[-100:])
     assert r2(np.concatenate(references), np.concatenate(estimates)) > 0.9
+
+
+LOADING = {
+    "many threads at once": "threads = [Thread(target=load_model) for _ in range(40)]\n"
+    "for thread in threads: thread.start()\n"
+    "for thread in threads: thread.join()\n",
+    "no standard error in Python": "sys.stderr = None; load_model(); sys.stderr = sys.__stderr__\n",
+    "no standard error at all": "saved = os.dup(2); os.close(2); load_model(); os.dup2(saved, 2)\n",
+}
+
+
+@pytest.mark.parametrize("how", LOADING)
+def test_a_program_keeps_its_standard_error_whatever_it_loads(how: str) -> None:
+    code = (
+        "import os, sys\n"
+        "from threading import Thread\n"
+        "from edgehip import load_model\n"
+        f"{LOADING[how]}"
+        "print('still here', file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "still here\n")

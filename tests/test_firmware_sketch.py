@@ -34,6 +34,7 @@ void setup() {
 void loop() {
   if (hip.sampleDue() && millis() >= strtoul(arguments[2], NULL, 10)) {
     hip.setAngle(EDGEHIP_ANGLE_HIP_FLEXION_R, 1.5f);
+    hip.setAngle((edgehip_angle)10, 1.5f); // there is none: a loop's end that is one too far
     hip.send();
   }
 }
@@ -65,6 +66,17 @@ def build(sketch: Path, program: Path) -> Path:
     flags = (*cpp, *toolchain.SANITIZE, *includes, "-x", "c++")
     toolchain.run(["gcc", *flags, *sources, "-x", "none", library, "-o", program])
     return program
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_the_class_compiles_as_strictly_as_a_firmware_may_want(compiler: str) -> None:
+    if why := toolchain.missing(compiler):
+        pytest.skip(why)
+    strict = ("-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wconversion", "-pedantic")
+    includes = [f"-I{folder}" for folder in (toolchain.CHECKS, ARDUINO / "src")]
+    source = ARDUINO / "src" / "EdgeHip.cpp"
+    for standard in ("-std=c++11", "-std=c++20"):
+        toolchain.run([compiler, standard, *strict, *includes, "-fsyntax-only", source])
 
 
 def play(program: Path, loops: Iterable[Loop], *given: str) -> list[Told]:

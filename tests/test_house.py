@@ -12,10 +12,12 @@ from edgehip.channels import ANGLES, MIRROR, MUSCLES, SIDES, angles_of, opposite
 
 ROOT = Path(edgehip.__file__).parent
 PURE = (
+    "body",
     "calibration",
     "channels",
     "cues",
     "cycles",
+    "declared",
     "device_clock",
     "diagnosis",
     "errors",
@@ -109,8 +111,11 @@ def test_the_public_names_are_these() -> None:
         "MUSCLES",
         "BrokenCycle",
         "Chunk",
+        "Cue",
         "CueChange",
         "EdgehipError",
+        "Event",
+        "Fault",
         "Flag",
         "FootOff",
         "HipEstimate",
@@ -119,15 +124,19 @@ def test_the_public_names_are_these() -> None:
         "JointAngleSample",
         "LinkChange",
         "LinkFault",
+        "LinkState",
         "Model",
         "Pipeline",
         "Profile",
+        "Source",
         "Stream",
+        "StreamEvent",
         "__version__",
         "load_model",
         "load_profile",
         "open_source",
         "parse_cue",
+        "save_profile",
         "snapshot",
     ]
     assert all(hasattr(edgehip, name) for name in edgehip.__all__)
@@ -141,10 +150,8 @@ def test_nothing_is_loaded_before_it_is_wanted(module: str) -> None:
         f"import sys; before = {{*sys.modules}}; import {module}; print(*{{*sys.modules}} - before)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = {
-        name for name in done.stdout.split() if name.startswith(("edgehip", "numpy", "click"))
-    }
-    assert loaded == {"edgehip", module}
+    # Not even of Python's own: until the command line runs, Ctrl-C would show where that was.
+    assert {*done.stdout.split()} == {"edgehip", module}
 
 
 def test_mirroring_exchanges_the_legs_and_nothing_else() -> None:

@@ -7,7 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -370,16 +370,20 @@ def test_a_model_without_a_zero_cannot_be_calibrated(model: Model) -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"body_mass_kg": math.nan}, "a body's mass is 5 to 350 kg, not nan"),
+        ({"body_mass_kg": math.nan}, "Stream: body_mass_kg is nan; it has to be a finite number"),
         ({"body_mass_kg": -5}, "5 to 350 kg, not -5"),
         ({"body_mass_kg": 0.0}, "5 to 350 kg, not 0.0"),
         ({"body_mass_kg": 72_000.0}, "5 to 350 kg"),
         ({"body_height_m": 172.0}, "a body's height is 0.5 to 2.6 m, not 172.0"),
-        ({"calibrate": "stand"}, "calibrate is 'stand'; there are: 'standing', 'strides'"),
+        (
+            {"calibrate": "stand"},
+            "is 'stand'; it has to be 'standing' or 'strides' or None",
+        ),
         ({"cues": [parse_cue("glmed_r > 1 N/kg")]}, "looks at every sample: .* a sample_model"),
-        ({"cues": ["peak glmed_r > 1 N/kg"]}, "is no cue: make one of it with edgehip.parse_cue"),
-        ({"format": "csv"}, "format is 'csv'; there are: 'frames', 'lines'"),
-        ({"format": "lines", "time_unit": "min"}, "time_unit is 'min'; there are: 'us', 'ms', 's'"),
+        ({"cues": ["peak glmed_r > 1 N/kg"]}, "is 'peak glmed.*a Cue .as edgehip.parse_cue"),
+        ({"format": "csv"}, "format is 'csv'; it has to be 'frames' or 'lines'"),
+        ({"time_unit": "min"}, "time_unit is 'min'; it has to be 'us' or 'ms' or 's'"),
+        ({"deadline_ms": 0}, "deadline_ms is 0; it has to be above 0"),
     ],
 )
 def test_what_would_do_nothing_or_harm_is_refused(
@@ -387,6 +391,45 @@ def test_what_would_do_nothing_or_harm_is_refused(
 ) -> None:
     with pytest.raises(EdgehipError, match=complaint):
         Stream(open_source("synthetic:?speed=max"), model, **options)
+
+
+def test_what_was_told_cannot_be_changed_nor_with_it_what_will_be(model: Model) -> None:
+    """In newtons in place, say: the arrays are the memory that the next estimates come from."""
+    pipeline = Pipeline(model, sample_model=load_model("hip-sample"))
+    kinds: Counter[str] = Counter()
+    for event in run(pipeline, synthetic_walk(8.0, stand_s=1.0)):
+        if isinstance(event, HipEstimate | HipSampleEstimate):
+            for name in (field.name for field in fields(event)):
+                loads = getattr(event, name)
+                if not isinstance(loads, dict):
+                    continue
+                for array in loads.values():
+                    kinds[f"{type(event).__name__}.{name}"] += 1
+                    with pytest.raises(ValueError, match="read-only"):
+                        array *= 72.0
+    assert len(kinds) == 4 + 6
+
+
+def test_a_cue_on_what_the_model_does_not_give_is_refused(model: Model) -> None:
+    moments = tuple(t for t in model.card.outputs if t.name == "moments_nm_per_kg")
+    only = replace(model, card=replace(model.card, outputs=moments))
+    Pipeline(only, cues=[parse_cue("peak hip_flexion_l > 0.5 Nm/kg")])
+    with pytest.raises(CueError, match="gives no glmed; it gives: hip_flexion, hip_adduction"):
+        Pipeline(only, cues=[parse_cue("peak glmed_l > 5 N/kg")])
+
+
+def test_a_cue_in_newtons_is_of_the_body_that_walks(model: Model) -> None:
+    cue = parse_cue("peak glmed_l > 500 N", 70)
+    Pipeline(model, cues=[cue], body_mass_kg=70.0)
+    Pipeline(model, cues=[cue, parse_cue("peak glmed_l > 5 N/kg", 90)])
+    with pytest.raises(CueError, match="is of a body of 70 kg, not of 80 kg"):
+        Pipeline(model, cues=[cue], body_mass_kg=80)
+
+
+def test_a_stream_that_was_closed_tells_nothing_of_its_device(model: Model) -> None:
+    with Stream(open_source("loop://"), model) as stream:
+        for _ in stream:  # as from another thread, while nothing has come
+            stream.close()
 
 
 def test_there_is_one_device_or_one_at_each_leg() -> None:

@@ -84,3 +84,11 @@ def test_the_day_of_a_zero_is_told_with_it() -> None:
 def test_what_is_no_profile_is_refused(text: str) -> None:
     with pytest.raises(ProfileError, match=r"me\.json"):
         Profile.from_json(text, "me.json")
+
+
+def test_a_zero_that_bears_no_date_is_kept_as_of_today(tmp_path: Path) -> None:
+    save_profile(replace(PROFILE, measured_at=""), tmp_path / "me.json")
+    assert doubt(load_profile(tmp_path / "me.json"), datetime.now().astimezone()) is None
+    dated = replace(PROFILE, measured_at="2024-02-29T12:00:00+00:00")
+    save_profile(dated, tmp_path / "me.json")
+    assert load_profile(tmp_path / "me.json") == dated

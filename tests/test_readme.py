@@ -47,6 +47,9 @@ def test_own_samples_are_followed_and_gone_on_with(tmp_path: Path) -> None:
     # The second time the state is there, and the walker begins anew: that is what is told.
     assert (tmp_path / "walk.state").exists()
     assert len(run(FED, tmp_path)) > 300
+    # And where the program was killed while it wrote, it begins as if there were none.
+    (tmp_path / "walk.state").write_text((tmp_path / "walk.state").read_text()[:5000])
+    assert len(run(FED, tmp_path)) > 300
 
 
 def test_an_estimate_is_trusted_unless_a_flag_forbids_it() -> None:

@@ -359,7 +359,7 @@ def test_newtons_need_the_body_mass() -> None:
 @pytest.mark.parametrize("mass_kg", [-70.0, 0.0, math.nan, 1e6])
 @pytest.mark.parametrize("text", ["peak glmed_r > 500 N", "glmed_r > 12 N/kg"])
 def test_no_cue_is_of_a_body_that_nobody_has(text: str, mass_kg: float) -> None:
-    with pytest.raises(ArgumentError, match="a body's mass is 5 to 350 kg"):
+    with pytest.raises(ArgumentError, match=r"a body's mass is 5 to 350 kg|a finite number"):
         parse_cue(text, mass_kg)
 
 

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 import serial
 
-from edgehip.errors import SourceError
 from edgehip.events import Chunk, PortLost, PortOpened, SourceItem
 from edgehip.recording import MAX_PAYLOAD
-from edgehip.sources import open_source, serial_port
+from edgehip.sources import serial_port
 from edgehip.sources.serial_port import SerialSource
 from tests.pty_device import PtyDevice
 
@@ -178,10 +177,3 @@ def test_the_device_that_comes_back_is_the_one_that_went(
     assert isinstance(opened, PortOpened)
     assert opened.detail == found
     assert usb.opened == [name, found]
-
-
-def test_a_baud_rate_beyond_all_bounds_is_one_line(tmp_path: Path) -> None:
-    device = PtyDevice(tmp_path)
-    with pytest.raises(SourceError, match="cannot be opened"):
-        open_source(str(device.port), baud=10**20)
-    device.close()

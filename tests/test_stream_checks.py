@@ -1,15 +1,16 @@
 """What a stream gives up as never going to be of use, and what it must not take for that."""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from edgehip import Stream
+from edgehip import Stream, parse_cue
 from edgehip.channels import ANGLES
-from edgehip.errors import DeviceError
-from edgehip.events import Chunk, Fault, LinkChange, SourceItem
+from edgehip.errors import ArgumentError, DeviceError
+from edgehip.events import Chunk, CueChange, Fault, LinkChange, SourceItem
 from edgehip.messages import Angles, Description
 from edgehip.wire import encode
 from tests.listed_source import ListedSource
@@ -17,8 +18,8 @@ from tests.sample_model import leaky_model
 from tests.streams import synthetic_walk
 
 WALK = synthetic_walk(12.0, stand_s=0.5)
-START_NS = 10**15
-"""Later than this computer's clock: nothing waited for it."""
+START_NS = time.monotonic_ns() - 20 * 10**9
+"""So that the last sample, too, was there before it is taken."""
 KNEE = ANGLES.index("knee_angle_l")
 
 
@@ -132,3 +133,45 @@ def test_what_came_instead_of_lines_is_shown(line: str, told: str) -> None:
         list(stream)
     assert told in str(raised.value)
     assert "time,angle1,...,angle10" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("item", "complaint"),
+    [
+        (Chunk(b"", time.time_ns()), "s from now: received_ns is what time.monotonic_ns"),
+        (b"bytes alone", "an item is b'bytes alone'"),
+        (Chunk(b"", START_NS, 1), "an item's device is 1"),
+    ],
+)
+def test_a_source_of_ones_own_that_errs_is_told_so_and_no_cue_stays_on(
+    item: SourceItem, complaint: str
+) -> None:
+    """Times of the day lie ahead: by them silence would look like news for years."""
+    now_ns = time.monotonic_ns()
+    frames = (encode(Angles((1.0 + i % 2,) * 10), i, 10_000 * i) for i in range(60))
+    items = [Chunk(frame, now_ns - 10**7 * (60 - i)) for i, frame in enumerate(frames)]
+    cues = [parse_cue("glmed_r > -1 N/kg")]
+    source = ListedSource([*items, item], live=True)
+    switched: list[bool] = []
+    with Stream(source, None, sample_model=leaky_model(), cues=cues) as stream:
+        events = (event for event in stream if isinstance(event, CueChange))
+        with pytest.raises(ArgumentError) as refusal:
+            switched.extend(event.on for event in events)
+    assert complaint in str(refusal.value)
+    assert switched == [True, False]
+
+
+def test_no_cue_stays_on_when_something_that_is_not_edgehips_fails() -> None:
+    def record(item: SourceItem) -> None:
+        if item.received_ns >= 10**9:
+            raise OSError("the disk is gone")
+
+    frames = (encode(Angles((1.0 + i % 2,) * 10), i, 10_000 * i) for i in range(200))
+    source = ListedSource([Chunk(frame, 10**7 * i) for i, frame in enumerate(frames)])
+    cues = [parse_cue("glmed_r > -1 N/kg")]
+    stream = Stream(source, None, sample_model=leaky_model(), cues=cues, recorder=record)
+    switched: list[bool] = []
+    events = (event for event in stream if isinstance(event, CueChange))
+    with pytest.raises(OSError, match="the disk is gone"):
+        switched.extend(event.on for event in events)
+    assert switched == [True, False]

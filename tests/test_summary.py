@@ -1,6 +1,7 @@
 """What a person is told at the end."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +38,18 @@ def test_a_walk_without_a_stride_gets_a_hint(accelerated: Summary) -> None:
     assert not hints(by_cycle=True, seconds=3.0)
     (hint,) = hints(by_cycle=False, in_radians=True)
     assert "must be in degrees" in hint
+
+
+def test_times_in_another_unit_are_told_where_no_clock_shows_it(tmp_path: Path) -> None:
+    """Of a file every pace is as good: seconds that are read as milliseconds make no stride."""
+    lines = (f"{i / 100:.2f}" + ",0" * 10 for i in range(800))
+    (tmp_path / "walk.csv").write_text("\n".join(lines) + "\n")
+    source = open_source(f"replay:{tmp_path / 'walk.csv'}?speed=max")
+    with Stream(source, None, sample_model=leaky_model(), format="lines") as stream:
+        list(stream)
+        (hint,) = (one for one in summary_lines(stream.summary()) if one.startswith("hint"))
+    assert "800 samples took 0.00799 s" in hint
+    assert "--time-unit" in hint
 
 
 @pytest.mark.parametrize("rate_hz", [10, 15])

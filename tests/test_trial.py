@@ -74,3 +74,13 @@ def test_no_module_of_the_working_directory_is_run(
     (tmp_path / "numpy.py").write_text("raise SystemExit('run')")
     monkeypatch.chdir(tmp_path)
     try_out(SOUND)
+
+
+@pytest.mark.parametrize("python", [None, "", "/nowhere/python"])
+def test_where_no_other_python_can_be_started_that_is_said(
+    python: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a program that holds its own Python."""
+    monkeypatch.setattr(sys, "executable", python)
+    with pytest.raises(ModelFileError, match="no other Python can be started"):
+        try_out(SOUND)

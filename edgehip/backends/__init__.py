@@ -14,7 +14,7 @@ Tensor = NDArray[np.float32]
 
 
 class Engine(Protocol):
-    """One loaded graph, for one thread at a time: a second thread loads the model again.
+    """One loaded graph. Threads may share it: each waits for the others' calls.
 
     Attributes
     ----------

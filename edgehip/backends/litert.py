@@ -3,14 +3,17 @@
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from edgehip.backends import Tensor, check_count, check_tensors
 from edgehip.errors import MissingExtraError, ModelFileError, ModelInputError
 from edgehip.model_card import ModelCard
+
+_ASIDE: Final = threading.Lock()
 
 
 class LiteRtEngine:
@@ -19,6 +22,8 @@ class LiteRtEngine:
     def __init__(self, interpreter: Any, card: ModelCard, where: str, name: str) -> None:
         self.name = name
         self._interpreter = interpreter
+        self._turn = threading.Lock()
+        """The tensors are the interpreter's own: another thread would fill them meanwhile."""
         inputs, outputs = _signature_order(interpreter)
         check_tensors(
             card,
@@ -33,13 +38,14 @@ class LiteRtEngine:
         """See :class:`edgehip.backends.Engine`."""
         interpreter = self._interpreter
         check_count(self.name, inputs, self._inputs)
-        try:
-            for index, tensor in zip(self._inputs, inputs, strict=True):
-                interpreter.set_tensor(index, tensor)
-            interpreter.invoke()
-        except (ValueError, RuntimeError) as error:
-            raise ModelInputError(f"{self.name} refuses the inputs: {error}") from error
-        return tuple(interpreter.get_tensor(index) for index in self._outputs)
+        with self._turn:
+            try:
+                for index, tensor in zip(self._inputs, inputs, strict=True):
+                    interpreter.set_tensor(index, tensor)
+                interpreter.invoke()
+            except (ValueError, RuntimeError) as error:
+                raise ModelInputError(f"{self.name} refuses the inputs: {error}") from error
+            return tuple(interpreter.get_tensor(index) for index in self._outputs)
 
     def dtypes(self) -> set[type]:
         """Return the types of all tensors of the graph."""
@@ -90,16 +96,18 @@ def _native_chatter_aside() -> Iterator[None]:
     """Lead the process's standard error aside while native code announces its delegates.
 
     The interpreter offers no way to say it otherwise, and standard error is for a person to read.
+    Two threads that did this at once could leave it aside for good.
     """
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+    with _ASIDE, contextlib.ExitStack() as back:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+        with contextlib.suppress(OSError):  # a program may have none
+            saved = os.dup(2)
+            back.callback(os.close, saved)
+            back.callback(os.dup2, saved, 2)
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
         yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def _signature_order(interpreter: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

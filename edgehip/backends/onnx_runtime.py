@@ -1,5 +1,6 @@
 """ONNX Runtime, for ``.onnx`` files."""
 
+import threading
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +31,8 @@ class OnnxRuntimeEngine:
     def __init__(self, session: Any, card: ModelCard, name: str) -> None:
         self.name = name
         self._session = session
+        self._turn = threading.Lock()
+        """Another thread would fill the buffers meanwhile."""
         self._binding = session.io_binding()
         self._inputs = [np.zeros(tensor.shape, np.float32) for tensor in card.inputs]
         self._outputs = [np.zeros(tensor.shape, np.float32) for tensor in card.outputs]
@@ -50,13 +53,15 @@ class OnnxRuntimeEngine:
                     f"{self.name} refuses the inputs: got {tensor.dtype} {list(tensor.shape)} for "
                     f"float32 {list(buffer.shape)}"
                 )
-            buffer[...] = tensor
-        try:
-            self._session.run_with_iobinding(self._binding)
-        except Exception as error:  # onnxruntime's exceptions share no public base class
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ModelInputError(f"{self.name} refuses the inputs: {reason}") from error
-        return tuple(buffer.copy() for buffer in self._outputs)
+        with self._turn:
+            for buffer, tensor in zip(self._inputs, inputs, strict=True):
+                buffer[...] = tensor
+            try:
+                self._session.run_with_iobinding(self._binding)
+            except Exception as error:  # onnxruntime's exceptions share no public base class
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise ModelInputError(f"{self.name} refuses the inputs: {reason}") from error
+            return tuple(buffer.copy() for buffer in self._outputs)
 
 
 def load(content: bytes, card: ModelCard, where: str) -> OnnxRuntimeEngine:

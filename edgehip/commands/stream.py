@@ -69,7 +69,8 @@ from edgehip.sources import DEFAULT_BAUD, Source, open_source
     default=DEFAULT_CYCLE_MODEL,
     show_default=True,
     metavar="FILE",
-    help="A .tflite or .onnx model file, or the name of a bundled model.",
+    help="A bundled model's name, or a file that ends in .tflite or .onnx (also where a bundled "
+    "one has that name).",
 )
 @click.option(
     "--sample-model",
@@ -233,6 +234,7 @@ def _outlets(options: StreamOptions, streaming: Stream, stack: contextlib.ExitSt
     if options.send is not None and target is None:
         back = open_source(options.send, baud=options.baud)
         target = DeviceLink(stack.enter_context(contextlib.closing(back)))
+        refuse_idle(("send", "--send", back.live, f"with {options.send}: no device is there"))
     recorder: Recorder | None = None
     if options.record_path:  # so late that another mistake leaves no empty recording
         recorder = Recorder(options.record_path, _about(options, source), on_trouble=complain)

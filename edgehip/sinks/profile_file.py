@@ -2,8 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -33,10 +31,8 @@ class ProfileFile:
 
     def put(self, profile: Profile) -> None:
         """Begin to write a profile, as measured now."""
-        now = datetime.now().astimezone()
-        dated = replace(profile, measured_at=now.isoformat(timespec="seconds"))
         self._writing = threading.Thread(
-            target=self._write, args=(dated,), name="edgehip profile", daemon=True
+            target=self._write, args=(profile,), name="edgehip profile", daemon=True
         )
         self._writing.start()
 

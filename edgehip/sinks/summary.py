@@ -8,6 +8,9 @@ from edgehip.runtime import Summary
 
 MAX_DRIFT_PPM: Final = 100_000
 """Not even an untrimmed RC oscillator is farther off: such a clock is not meant to keep pace."""
+MAX_RATE_HZ: Final = 5000
+"""Nobody's joint angles are measured more often, ten times faster than is tried."""
+HINT_SAMPLES: Final = 50
 HINT_S: Final = 5.0
 """After so long, somebody would have walked."""
 
@@ -45,6 +48,11 @@ def _hint(summary: Summary) -> str:
     """Say why there may be no estimate for a stride, or none to be trusted."""
     if summary.in_radians:
         return "the angles look like radians: they must be in degrees"
+    if summary.samples >= max(HINT_SAMPLES, MAX_RATE_HZ * summary.seconds):
+        return (
+            f"by their times {summary.samples} samples took {summary.seconds:.3g} s: they are in "
+            "another unit; of text lines a header says it, or --time-unit"
+        )
     if not summary.by_cycle or any(summary.estimates.values()):
         return ""
     if summary.broken_cycles:

@@ -1,8 +1,10 @@
 """Where bytes come from: one file per kind of source, chosen by URL."""
 
+import os
 from typing import TYPE_CHECKING, Final, Protocol
 
-from edgehip.errors import SourceError
+from edgehip.declared import checked
+from edgehip.errors import ArgumentError, SourceError
 from edgehip.events import SourceItem
 from edgehip.lines import TimeUnit
 
@@ -10,6 +12,8 @@ if TYPE_CHECKING:
     from edgehip.sources.inbox import Inbox
 
 DEFAULT_BAUD: Final = 115200
+MAX_BAUD: Final = 2**31 - 1
+"""What systems can be asked for; and 0 would hang up."""
 DEFAULT_CAPACITY: Final = 4096
 """Chunks that may wait between the reading thread and the caller (40 s at 100 Hz)."""
 
@@ -35,7 +39,10 @@ class Source(Protocol):
         ...
 
     def read(self, timeout_s: float) -> SourceItem | None:
-        """Return the next item, or None if none came within the time."""
+        """Return the next item, or None if none came within the time.
+
+        Its ``received_ns`` is what ``time.monotonic_ns()`` was when a live source had its bytes.
+        """
         ...
 
     def write(self, data: bytes) -> bool:
@@ -47,9 +54,10 @@ class Source(Protocol):
         ...
 
 
+@checked
 def open_source(
-    url: str,
-    second_url: str | None = None,
+    url: str | os.PathLike[str],
+    second_url: str | os.PathLike[str] | None = None,
     *,
     baud: int = DEFAULT_BAUD,
     time_unit: TimeUnit = "ms",
@@ -61,7 +69,8 @@ def open_source(
     url
         ``synthetic:OPTIONS`` (a walker made by edgehip), ``replay:FILE?speed=1`` (a recording),
         ``ble://NAME``, or anything pySerial opens: ``/dev/ttyACM0``, ``COM3``,
-        ``socket://host:port``, ``rfc2217://host:port``, ``loop://``, ``hwgrep://regexp``.
+        ``socket://host:port``, ``rfc2217://host:port``, ``loop://``, ``hwgrep://regexp``. A path
+        object is a port's.
     second_url
         Of a second device, where each measures one leg.
     baud
@@ -71,13 +80,18 @@ def open_source(
 
     Raises
     ------
+    ArgumentError
+        If something else is given.
     SourceError
         If it cannot be opened; the text says why and how to mend it.
     """
+    if not 0 < baud <= MAX_BAUD:
+        raise ArgumentError(f"baud is {baud}; it has to be from 1 to {MAX_BAUD}")
+    url = os.fspath(url)
     if second_url is not None:
         from edgehip.sources import pair
 
-        return pair.PairSource((url, second_url), baud)
+        return pair.PairSource((url, os.fspath(second_url)), baud)
     scheme, _, rest = url.partition(":")
     match scheme:
         case "":

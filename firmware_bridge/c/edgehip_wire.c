@@ -15,6 +15,7 @@
 #endif
 
 #define HEADER_SIZE 10u
+#define NO_TYPE 0u /* of no message; what a decoder of zeros has */
 #define CRC_SIZE 4u
 #define CRC_START 0xFFFFFFFFu
 #define CRC_GOOD 0xDEBB20E3u /* what the checksum of anything followed by its checksum is */
@@ -520,6 +521,7 @@ enum edgehip_event edgehip_feed(struct edgehip_decoder *decoder, uint8_t byte)
         return EDGEHIP_OVERLONG;
     }
     if (decoder->stuffed == 1) {
+        decoder->type = NO_TYPE; /* the last frame is overwritten from here on */
         decoder->crc = CRC_START;
         decoder->size = 0;
         decoder->distance = byte;

@@ -225,7 +225,7 @@ bool edgehip_read_sample_estimate(const struct edgehip_decoder *decoder,
 
 /* The listener's memory. All zeros is ready to use; set it to zeros again when the link was lost. */
 struct edgehip_decoder {
-    /* Of the last frame. */
+    /* Of the last frame; the type is 0 before there is one, and again while another comes in. */
     uint8_t type;
     uint32_t sequence;
     uint32_t device_us;
@@ -237,7 +237,8 @@ struct edgehip_decoder {
     uint8_t payload[EDGEHIP_MAX_KNOWN_PAYLOAD];
 };
 
-/* Take one byte. After EDGEHIP_FRAME its contents can be read until the next byte is fed. */
+/* Take one byte. After EDGEHIP_FRAME its contents can be read until the next byte is fed; then
+ * edgehip_read_...() returns false until there is another frame. */
 enum edgehip_event edgehip_feed(struct edgehip_decoder *decoder, uint8_t byte);
 
 #ifdef __cplusplus

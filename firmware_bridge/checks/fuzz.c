@@ -22,13 +22,14 @@ static void require(int truth, const char *what)
 }
 
 /* What must hold for any bytes: one event for each run of bytes between delimiters, frames only
- * where there is a delimiter, and a frame accepted says the same when it is said again. Returns how
- * many frames were accepted that are not the one that was sent. */
+ * where there is a delimiter, a frame accepted says the same when it is said again, and none can be
+ * read once another begins. Returns how many frames were accepted that are not the one sent. */
 static unsigned feed_all(const uint8_t *bytes, size_t length, const uint8_t *sent, size_t sent_size)
 {
     struct edgehip_decoder decoder;
     size_t i, start = 0;
     unsigned wrong = 0;
+    bool whole = false; /* whether no byte but delimiters came since the last frame */
 
     memset(&decoder, 0, sizeof decoder);
     for (i = 0; i < length; ++i) {
@@ -49,6 +50,8 @@ static unsigned feed_all(const uint8_t *bytes, size_t length, const uint8_t *sen
                     "a frame says something else when it is said again");
             wrong += run + 1 != sent_size || memcmp(sent, bytes + start, sent_size) != 0;
         }
+        whole = event == EDGEHIP_FRAME || (whole && ends);
+        require(whole || decoder.type == 0, "a frame can be read that is overwritten");
         if (ends) {
             start = i + 1;
         }

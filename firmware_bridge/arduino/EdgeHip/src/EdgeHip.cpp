@@ -45,14 +45,16 @@ void EdgeHip::setAngle(edgehip_angle angle, float degrees) {
 }
 
 void EdgeHip::setAngleX100(edgehip_angle angle, int16_t hundredths) {
-  angles_.angles_deg_x100[angle] = hundredths;
+  if ((uint8_t)angle < ANGLE_COUNT) { // else it would be written over something else
+    angles_.angles_deg_x100[angle] = hundredths;
+  }
 }
 
 void EdgeHip::send() {
   channels_ = 0;
   for (uint8_t i = 0; i < ANGLE_COUNT; ++i) {
     if (angles_.angles_deg_x100[i] != EDGEHIP_UNKNOWN_I16) {
-      channels_ |= (uint16_t)1 << i;
+      channels_ = (uint16_t)(channels_ | (uint16_t)1 << i);
     }
   }
   size_t length = edgehip_encode_angles(frame_, sequence_++, sampled_us_, &angles_);
@@ -104,7 +106,7 @@ void EdgeHip::obey() {
   case EDGEHIP_TYPE_RATE: {
     edgehip_rate rate;
     if (edgehip_read_rate(&decoder_, &rate)) {
-      setRate(rate.rate_hz_x1000 / 1000.0f);
+      setRate((float)rate.rate_hz_x1000 / 1000.0f);
       describe_due_ = true; // it says which rate it really is
     }
     break;
@@ -145,7 +147,7 @@ static void copyText(char *to, size_t size, const char *from) {
 
 void EdgeHip::describe() {
   edgehip_description description = {};
-  description.rate_hz_x1000 = (1000000000UL + period_us_ / 2) / period_us_;
+  description.rate_hz_x1000 = (1000000000u + period_us_ / 2) / period_us_;
   description.channels = channels_;
   copyText(description.name, sizeof description.name, name_);
   copyText(description.firmware, sizeof description.firmware, firmware_);
