@@ -52,16 +52,14 @@ class Program:
         return [json.loads(line) for line in written.splitlines(keepends=True) if b"\n" in line]
 
     def until_link(self, *states: str) -> None:
-        """Wait until the link was in these states, one after the other."""
+        """Wait until the link is in the last of these states, after it was in the others."""
 
-        def was() -> bool:
-            left = list(states)
-            for record in self.records():
-                if left and record.get("link") == left[0] and record["record"] == "link":
-                    del left[0]
-            return not left
+        def is_there() -> bool:
+            told = [record["link"] for record in self.records() if record["record"] == "link"]
+            coming = iter(told)
+            return told[-1:] == [states[-1]] and all(state in coming for state in states)
 
-        until(was, f"a link that is {' and then '.join(states)}")
+        until(is_there, f"a link that is {' and then '.join(states)}")
 
     def finish(self) -> tuple[list[dict[str, Any]], str]:
         """Press Ctrl-C, once all is dealt with; return the records and what else was said."""
