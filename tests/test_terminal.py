@@ -101,7 +101,7 @@ def test_a_stream_that_is_ended_from_outside_sums_up_too(number: signal.Signals)
 
 
 def test_the_live_view_lets_the_end_of_a_recording_be_told(tmp_path: Path) -> None:
-    with terminal("--record", str(tmp_path / "walk.rec"), room=8000) as shell:
+    with terminal("--record", str(tmp_path / "walk.rec"), room=4000) as shell:
         shell.wait_for(b"recording ended early")
         shell.shown = b""
         shell.wait_for(b"link live")  # it goes on
@@ -113,7 +113,7 @@ def test_the_live_view_lets_the_end_of_a_recording_be_told(tmp_path: Path) -> No
 
 def test_a_log_gets_what_is_told_while_there_is_a_view(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with terminal("--record", str(tmp_path / "walk.rec"), room=8000, log=log) as shell:
+    with terminal("--record", str(tmp_path / "walk.rec"), room=4000, log=log) as shell:
         while b"recording ended early" not in log.read_bytes():
             shell.read()
         shell.process.send_signal(signal.SIGINT)

@@ -257,7 +257,7 @@ def test_on_a_terminal_it_neither_wraps_nor_scrolls(columns: int, rows: int) -> 
 
 
 def test_it_follows_the_size_of_its_window() -> None:
-    shown = Shown("--port", "synthetic:", columns=130, rows=24)
+    shown = Shown("--port", "synthetic:?stand_s=0.5", columns=130, rows=24)
     shown.until(lambda text: "iliopsoas" in text)
     for columns, rows in ((60, 20), (80, 24)):
         shown.resize(columns, rows)
