@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, ClassVar, TypeVar
 
 PATIENCE_S = 60.0
 """Longer than a busy machine takes for anything waited for here, shorter than a test may take."""
@@ -58,7 +58,11 @@ class Watch:
         Set if that happened.
     """
 
+    all: ClassVar[set["Watch"]] = set()
+    """Those of programs that may still run."""
+
     def __init__(self, process: subprocess.Popen[Any]) -> None:
+        self.all.add(self)
         self.is_overdue = threading.Event()
         self._process = process
         self._timer = threading.Timer(PATIENCE_S, self._end)
@@ -68,6 +72,12 @@ class Watch:
     def stop(self) -> None:
         """Let the program run on, or rest if it has ended."""
         self._timer.cancel()
+        self.all.discard(self)
+
+    def end(self) -> None:
+        """End the program at once, if it still runs."""
+        self.stop()
+        end(self._process)
 
     def _end(self) -> None:
         self.is_overdue.set()

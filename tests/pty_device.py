@@ -91,6 +91,7 @@ class PtyDevice:
             self.write(data)
 
     def close(self) -> None:
+        self.port.unlink(missing_ok=True)  # the terminal's number will be another's
         with contextlib.suppress(OSError):
             os.close(self._near)
             os.close(self._far)
