@@ -533,16 +533,16 @@ def test_ctrl_c_ends_a_stream_whose_reader_has_stopped_reading() -> None:
 def test_ctrl_c_is_quiet_at_any_moment(delay_s: float) -> None:
     """From the moment it is taken care of, packages still loading or not."""
     code = (
-        "import signal, sys\n"
-        "from edgehip.cli import main\n"
+        "import sys\n"
+        "from edgehip import cli\n"
         "sys.argv = ['edgehip', 'stream', '--port', 'synthetic:']\n"
-        "take = signal.signal\n"
+        "take = cli.signal.signal\n"
         "def take_first(number, handler):\n"
-        "    signal.signal = take\n"
+        "    cli.signal.signal = take\n"
         "    take(number, handler)\n"
         "    sys.stderr.write('here\\n')\n"
-        "signal.signal = take_first\n"
-        "main()\n"
+        "cli.signal.signal = take_first\n"
+        "cli.main()\n"
     )
     command = [sys.executable, "-c", code]
     with running(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
