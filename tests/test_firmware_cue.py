@@ -3,6 +3,7 @@
 import json
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,16 +71,33 @@ def board(tmp_path: Path) -> Iterator[tuple[str, Monitor]]:
 
 
 def test_cue_and_estimates_light_the_devices_leds_until_the_host_dies(
-    board: tuple[str, Monitor],
+    board: tuple[str, Monitor], tmp_path: Path
 ) -> None:
     port, monitor = board
     assert monitor.leds() == 0
+    told = tmp_path / "told.jsonl"
     command = edgehip("stream", "--port", port, "--send", port)
     command += ["--cue", "peak glmed_r > 1 N/kg"]
-    with running(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as host:
-        assert any('"record":"cue"' in line and '"on":true' in line for line in host.stdout)
-        monitor.wait_for(CUE_LED | MOMENT_LED)
-        host.kill()
+
+    def cues_told() -> list[str]:
+        return [line for line in told.read_text().splitlines() if '"record":"cue"' in line]
+
+    def lights_both() -> bool:
+        with (
+            told.open("w") as output,
+            running(command, stdout=output, stderr=subprocess.DEVNULL) as host,
+        ):
+            ends_s = time.monotonic() + 20.0
+            while not (lit := monitor.leds() == CUE_LED | MOMENT_LED and cues_told()):
+                if time.monotonic() > ends_s:
+                    break
+                time.sleep(0.02)
+            host.kill()
+        return bool(lit)
+
+    # A busy machine slows the emulated board's clock, and what comes late is rightly not trusted.
+    assert any(lights_both() for _ in range(3))
+    assert '"on":true' in cues_told()[0]
     monitor.wait_for(0)
 
 
