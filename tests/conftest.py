@@ -2,8 +2,12 @@
 
 import importlib.util
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
+
+from tests.programs import Watch
 
 # Tests run beside each other: an engine's many threads would only wait for another's.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,6 +21,14 @@ HAS_EXPORT = all(importlib.util.find_spec(name) for name in ("torch", "litert_to
 
 # The workstation's tests import its packages at the top, as the code they test does.
 collect_ignore_glob = [] if HAS_EXPORT else ["test_export_*.py"]
+
+
+@pytest.fixture(autouse=True)
+def _no_program_outlives_its_test() -> Iterator[None]:
+    """One that still looks for its device would take the bytes of the next: names come again."""
+    yield
+    for watch in list(Watch.all):
+        watch.end()
 
 
 def pytest_report_header() -> str:

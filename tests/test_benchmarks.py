@@ -205,7 +205,11 @@ def test_every_fault_leaves_frames_in_the_order_of_time(case: object) -> None:
 def test_a_program_runs_and_writes_its_results(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.garbage", "--quick", "--json", "found.json"]
     done = subprocess.run(
-        [*command[:-1], str(tmp_path / "found.json")], cwd=ROOT, capture_output=True, text=True
+        [*command[:-1], str(tmp_path / "found.json")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100.0,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((tmp_path / "found.json").read_text())

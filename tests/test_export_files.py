@@ -3,16 +3,17 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from edgehip.errors import ModelFileError
 from edgehip.model import load_model
-from edgehip.model_card import write_model
+from edgehip.model_card import ModelCard, write_model
 from edgehip_export import answers as answers_module
 from edgehip_export import parity
 from edgehip_export.answers import answers
@@ -29,12 +30,21 @@ from tests.test_export_checkpoint import synthetic
 
 STRIDES = normal_strides(3)
 FEW = Labelled(STRIDES)
+GraphOfOne: TypeAlias = tuple[nn.Module, ModelCard, bytes]
 
 
 def model(folder: Path, family: str, *targets: str) -> TrainedModel:
     return import_checkpoints(
         [synthetic(folder / f"{family}_{t}.pt", family, t) for t in targets], name=f"made-{family}"
     )
+
+
+@pytest.fixture(scope="module")
+def graph_of_one(tmp_path_factory: pytest.TempPathFactory) -> GraphOfOne:
+    """A module, its card and its graph, of which every file is made."""
+    torch.manual_seed(4)
+    module, card = cycle_form(model(tmp_path_factory.mktemp("one"), "transformer", "moments"))
+    return module, card, onnx_graph(module, card)
 
 
 @pytest.fixture(autouse=True)
@@ -119,9 +129,10 @@ def test_a_file_is_measured_as_the_legend_says(tmp_path: Path) -> None:
     assert accuracy.r2_loss == accuracy.r2_of_source - accuracy.r2
 
 
-def test_a_graph_the_engine_refuses_is_not_written_and_the_others_are(tmp_path: Path) -> None:
-    module, card = cycle_form(model(tmp_path, "transformer", "moments"))
-    graph = onnx_graph(module, card)
+def test_a_graph_the_engine_refuses_is_not_written_and_the_others_are(
+    tmp_path: Path, graph_of_one: GraphOfOne
+) -> None:
+    module, card, graph = graph_of_one
     source = answers(lambda *x: run_module(module, *x), card, STRIDES)
 
     def broken(precision: Precision, _: object) -> bytes:
@@ -137,10 +148,9 @@ def test_a_graph_the_engine_refuses_is_not_written_and_the_others_are(tmp_path: 
     assert [exported.path.exists() for exported in done] == [False, True]
 
 
-def test_a_report_says_what_is_there(tmp_path: Path) -> None:
+def test_a_report_says_what_is_there(tmp_path: Path, graph_of_one: GraphOfOne) -> None:
     """Also after an interrupt, and where a file of another run is refused now."""
-    module, card = cycle_form(model(tmp_path, "transformer", "moments"))
-    graph = onnx_graph(module, card)
+    module, card, graph = graph_of_one
     source = answers(lambda *x: run_module(module, *x), card, STRIDES)
 
     def interrupted(precision: Precision, _: object) -> bytes:
@@ -318,9 +328,8 @@ def test_a_file_of_another_model_is_not_replaced(tmp_path: Path) -> None:
     assert load_model(again.path).card.rate_hz == pytest.approx(180 / 1.3)
 
 
-def test_what_is_judged_does_not_calibrate(tmp_path: Path) -> None:
-    module, card = cycle_form(model(tmp_path, "transformer", "moments"))
-    graph = onnx_graph(module, card)
+def test_what_is_judged_does_not_calibrate(tmp_path: Path, graph_of_one: GraphOfOne) -> None:
+    module, card, graph = graph_of_one
     seen = []
 
     def noting(_: Precision, calibration: Sequence[Inputs]) -> bytes:

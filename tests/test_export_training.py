@@ -24,6 +24,7 @@ from edgehip_export.split import folds, hold_out
 from edgehip_export.train import Progress, Protocol, train
 from edgehip_export.trained import TrainedModel, load_trained
 from tests.export_cohort import SIXTY, cohort_arrays, write_cohort
+from tests.programs import running
 from tests.shared_data import SHARED, needs_shared_data
 
 QUICK = Protocol(Recipe(most_epochs=3, batch=8), folds=2)
@@ -257,14 +258,11 @@ def test_one_process_trains_in_a_folder_and_one_that_was_killed_bars_nobody(
     run = tmp_path / "run"
     run.mkdir()
     command = [sys.executable, "-c", HOLDING, str(run)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout is not None
-        try:
-            assert other.stdout.readline() == "held\n"
-            with pytest.raises(TrainingError, match=f"process {other.pid} on .* is training there"):
-                train(cohort, "lstm", run, QUICK, SMALL)
-        finally:
-            other.kill()
+    with running(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(TrainingError, match=f"process {other.pid} on .* is training there"):
+            train(cohort, "lstm", run, QUICK, SMALL)
+        other.kill()
     assert [path.name for path in run.iterdir()] == ["run.lock"]
 
     def second(_: Progress) -> None:

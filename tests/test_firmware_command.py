@@ -1,19 +1,18 @@
 """``edgehip emulate``: one command from nothing to estimates, for every kind of device."""
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgehip_firmware_bridge import boards, emulate, toolchain
-
-EDGEHIP = [sys.executable, "-m", "edgehip", "emulate"]
+from tests.programs import PATIENCE_S, edgehip, running, until, until_at_rest
 
 
 def skip_unless_available(device: emulate.Device) -> None:
@@ -22,23 +21,32 @@ def skip_unless_available(device: emulate.Device) -> None:
         pytest.skip(why)
 
 
+def wait_for(file: Path, program: subprocess.Popen[Any]) -> None:
+    """Wait until a program has written a file."""
+
+    def is_there() -> bool:
+        assert program.poll() is None, program.stderr and program.stderr.read()
+        return file.exists()
+
+    until(is_there, f"there is {file}")
+
+
 @pytest.mark.parametrize(("device", "end"), [("cortex-m", signal.SIGHUP), ("ble", signal.SIGTERM)])
 def test_it_gives_a_port_while_it_runs(
     device: emulate.Device, end: signal.Signals, tmp_path: Path
 ) -> None:
     skip_unless_available(device)
     port_file = tmp_path / "port"
-    command = [*EDGEHIP, device, "--port-file", str(port_file)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as running:
-        while not port_file.exists():
-            assert running.poll() is None
-            time.sleep(0.05)
+    command = edgehip("emulate", device, "--port-file", str(port_file))
+    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as emulating:
+        wait_for(port_file, emulating)
         port, *variables = port_file.read_text().splitlines()
-        running.send_signal(end)
-        said, advice = running.communicate(timeout=20)
-    assert running.returncode == 0
+        made_ns = os.stat(port).st_ctime_ns if port.startswith("/") else 0
+        advice = emulating.stderr.readline()
+        until_at_rest(emulating)
+        emulating.send_signal(end)
+        said, _ = emulating.communicate()
+    assert emulating.returncode == 0, advice
     assert said == port + "\n"
     assert f"edgehip stream --port {port}" in advice
     assert not port_file.exists()
@@ -47,27 +55,17 @@ def test_it_gives_a_port_while_it_runs(
         assert advice.startswith(bus)
         port = bus.partition("path=")[2].partition(",")[0]
     assert port.startswith("/")
-    assert not Path(port).exists()
+    # A terminal's number may be another's by now.
+    assert not Path(port).exists() or os.stat(port).st_ctime_ns > made_ns > 0
 
 
 @pytest.mark.parametrize("device", ["cortex-m", "ble"])
 def test_one_command_emulates_and_estimates(device: emulate.Device) -> None:
     skip_unless_available(device)
-    with subprocess.Popen(
-        [*EDGEHIP, device, "--stream", "--", "--no-curves"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as running:
-        assert running.stdout is not None
-        estimates: list[dict[str, Any]] = []
-        while len(estimates) < 3:
-            record = json.loads(running.stdout.readline())
-            if record["record"] == "estimate":
-                estimates.append(record)
-        running.terminate()
-        summary = running.communicate(timeout=20)[1]
-    assert running.returncode == 0
+    for _ in range(3):  # a busy machine may leave the emulator no time for a sample
+        estimates, summary = emulate_and_estimate(device)
+        if "frames lost 0 " in summary:
+            break
     assert {estimate["side"] for estimate in estimates} == {"l", "r"}
     for estimate in estimates:
         assert estimate["stride_s"] == pytest.approx(1.1, abs=0.1)
@@ -75,7 +73,21 @@ def test_one_command_emulates_and_estimates(device: emulate.Device) -> None:
     assert "frames lost 0 " in summary
 
 
-def emulating(script: str, *options: str) -> list[str]:
+def emulate_and_estimate(device: emulate.Device) -> tuple[list[dict[str, Any]], str]:
+    """Return the first estimates of an emulated device, and what is told at the end."""
+    command = edgehip("emulate", device, "--stream", "--", "--no-curves")
+    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as emulating:
+        records = map(json.loads, emulating.stdout)
+        told = (record for record in records if record["record"] == "estimate")
+        estimates = list(itertools.islice(told, 3))
+        emulating.terminate()
+        summary = emulating.communicate()[1]
+    assert emulating.returncode == 0, summary
+    assert len(estimates) == 3, summary
+    return estimates, summary
+
+
+def emulator_of(script: str, *options: str) -> list[str]:
     """Return a command that has ``edgehip emulate ble`` start a shell script as the emulator."""
     code = (
         "import sys\n"
@@ -91,15 +103,13 @@ def emulating(script: str, *options: str) -> list[str]:
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ended_while_it_starts_it_leaves_no_emulator(end: signal.Signals, tmp_path: Path) -> None:
     known = tmp_path / "pid"
-    command = emulating(f"echo $$ > {known}.part; mv {known}.part {known}; exec sleep 60")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
-        while not known.exists():
-            assert running.poll() is None
-            time.sleep(0.01)
-        time.sleep(0.2)  # it waits for the port by now
-        running.send_signal(end)
-        running.communicate(timeout=20)
-    assert running.returncode == 130
+    command = emulator_of(f"echo $$ > {known}.part; mv {known}.part {known}; exec sleep 60")
+    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as emulating:
+        wait_for(known, emulating)
+        until_at_rest(emulating)  # it waits for the port by now
+        emulating.send_signal(end)
+        emulating.communicate()
+    assert emulating.returncode == 130
     with pytest.raises(ProcessLookupError):
         os.kill(int(known.read_text()), signal.SIGKILL)
 
@@ -111,16 +121,14 @@ def test_what_the_port_was_written_to_holds_no_dead_port(kind: str, tmp_path: Pa
         port_file.symlink_to(target)
     else:
         os.mkfifo(port_file)
-    command = emulating("echo /dev/pts/999; exec sleep 60", "--port-file", str(port_file))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
-        while not port_file.exists():
-            assert running.poll() is None
-            time.sleep(0.01)
+    command = emulator_of("echo /dev/pts/999; exec sleep 60", "--port-file", str(port_file))
+    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as emulating:
+        wait_for(port_file, emulating)
         assert port_file.read_text() == "/dev/pts/999\n"
-        assert running.stderr is not None
-        running.stderr.readline()  # the last thing it says
-        running.send_signal(signal.SIGINT)
-        running.communicate(timeout=20)
+        emulating.stderr.readline()  # the last thing it says
+        until_at_rest(emulating)
+        emulating.send_signal(signal.SIGINT)
+        emulating.communicate()
     assert not target.exists()
     assert port_file.is_fifo() == (kind == "pipe")
 
@@ -133,7 +141,8 @@ def test_what_the_port_was_written_to_holds_no_dead_port(kind: str, tmp_path: Pa
     ],
 )
 def test_a_wrong_call_is_one_line(arguments: list[str], complaint: str) -> None:
-    done = subprocess.run([*EDGEHIP, *arguments], capture_output=True, text=True, check=False)
+    command = edgehip("emulate", *arguments)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 2
     assert complaint in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -3,7 +3,6 @@
 import json
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,11 +18,11 @@ from edgehip.sources import open_source
 from edgehip.wire import Frame, FrameDecoder
 from edgehip_firmware_bridge import boards, emulate
 from edgehip_firmware_bridge.emulate import Emulator
+from tests.programs import PATIENCE_S, edgehip, running, until
 from tests.pty_device import PtyDevice
 
 LED_REGISTER = 0x40028000
 CUE_LED, MOMENT_LED = 1, 2
-PATIENCE_S = 30.0
 
 
 class Monitor:
@@ -51,10 +50,7 @@ class Monitor:
         return int(told.split()[1], 16)
 
     def wait_for(self, leds: int) -> None:
-        end = time.monotonic() + PATIENCE_S
-        while self.leds() != leds:
-            assert time.monotonic() < end, f"the LEDs never became {leds}"
-            time.sleep(0.02)
+        until(lambda: self.leds() == leds, f"the LEDs are {leds}")
 
     def close(self) -> None:
         self._lines.close()
@@ -75,26 +71,33 @@ def board(tmp_path: Path) -> Iterator[tuple[str, Monitor]]:
 
 
 def test_cue_and_estimates_light_the_devices_leds_until_the_host_dies(
-    board: tuple[str, Monitor],
+    board: tuple[str, Monitor], tmp_path: Path
 ) -> None:
     port, monitor = board
     assert monitor.leds() == 0
-    command = [sys.executable, "-m", "edgehip", "stream", "--port", port, "--send", port]
-    with subprocess.Popen(
-        [*command, "--cue", "peak glmed_r > 1 N/kg"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as host:
-        assert host.stdout is not None
-        try:
-            while (record := json.loads(host.stdout.readline()))["record"] != "cue":
-                pass
-            assert record["on"]
-            monitor.wait_for(CUE_LED | MOMENT_LED)
-        finally:
+    told = tmp_path / "told.jsonl"
+    command = edgehip("stream", "--port", port, "--send", port)
+    command += ["--cue", "peak glmed_r > 1 N/kg"]
+
+    def cues_told() -> list[str]:
+        return [line for line in told.read_text().splitlines() if '"record":"cue"' in line]
+
+    def lights_both() -> bool:
+        with (
+            told.open("w") as output,
+            running(command, stdout=output, stderr=subprocess.DEVNULL) as host,
+        ):
+            ends_s = time.monotonic() + 20.0
+            while not (lit := monitor.leds() == CUE_LED | MOMENT_LED and cues_told()):
+                if time.monotonic() > ends_s:
+                    break
+                time.sleep(0.02)
             host.kill()
-            host.communicate()
+        return bool(lit)
+
+    # A busy machine slows the emulated board's clock, and what comes late is rightly not trusted.
+    assert any(lights_both() for _ in range(3))
+    assert '"on":true' in cues_told()[0]
     monitor.wait_for(0)
 
 
@@ -107,13 +110,13 @@ def test_a_cue_is_told_again_and_ends_with_the_host(
     heard: list[Message] = []
 
     def listen_for(count: int, link: DeviceLink) -> None:
-        end = time.monotonic() + PATIENCE_S
-        while len(heard) < count:
-            assert time.monotonic() < end
+        def has_heard() -> bool:
             link.repeat_cues()
-            time.sleep(0.01)
             events = decoder.feed(Chunk(far.read(), 0))
             heard.extend(event.message for event in events if isinstance(event, Frame))
+            return len(heard) >= count
+
+        until(has_heard, f"{count} messages")
 
     source = open_source(str(far.port))
     link = DeviceLink(source)

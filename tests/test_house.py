@@ -9,6 +9,7 @@ import pytest
 
 import edgehip
 from edgehip.channels import ANGLES, MIRROR, MUSCLES, SIDES, angles_of, opposite
+from tests.programs import PATIENCE_S
 
 ROOT = Path(edgehip.__file__).parent
 PURE = (
@@ -97,7 +98,8 @@ def test_streaming_needs_no_heavy_package() -> None:
         "list(Stream(source, load_model()))\n"
         "print(*sorted({name.split('.')[0] for name in sys.modules}))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"torch", "onnx", "onnxruntime", "numba", "scipy", "bleak", "rich"}
     assert "ai_edge_litert" in loaded
@@ -149,7 +151,8 @@ def test_nothing_is_loaded_before_it_is_wanted(module: str) -> None:
     code = (
         f"import sys; before = {{*sys.modules}}; import {module}; print(*{{*sys.modules}} - before)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     # Not even of Python's own: until the command line runs, Ctrl-C would show where that was.
     assert {*done.stdout.split()} == {"edgehip", module}
 

@@ -14,9 +14,10 @@ from edgehip.errors import SourceError
 from edgehip.sources import open_source
 from edgehip.sources.network import Rfc2217Port
 from tests.port_server import PortServer
+from tests.programs import until
 from tests.pty_device import PtyDevice
 from tests.streams import synthetic_walk
-from tests.test_stream_port import Program
+from tests.test_stream_port import Program, steady
 
 SCHEMES = ("rfc2217", "socket")
 # pySerial's client names and daemonizes its thread in the old way.
@@ -37,23 +38,21 @@ def test_a_server_may_go_away_and_come_back(scheme: str, device: PtyDevice) -> N
     server = PortServer(str(device.port), scheme)
     program = Program(device, port=server.url)
     device.play(timed[:300], speed=8)
-    time.sleep(0.5)  # silence, before the server goes
+    device.wait_until_taken(program.process)
+    program.until_link("live", "stale")  # before the server goes
     device.read()
     server.go_away()
     server = PortServer(str(device.port), scheme, server.port)
-    while b"\0" not in device.read():  # greeted again
-        assert program.process.poll() is None
-        time.sleep(0.01)
+    device.wait_for_greeting(program.process)
     device.play([(t - 4.0, frame) for t, frame in timed[400:]], speed=8)
-    time.sleep(0.2)  # pySerial takes telnet byte by byte
     records, err = program.finish()
     server.go_away()
-    links = [r["link"] for r in records if r["record"] == "link"]
+    links = [r for r in records if r["record"] == "link"]
     # A busy machine may let the walk itself pause long enough to be stale.
-    assert [state for state, _ in itertools.groupby(links) if state != "stale"] == [
-        *("live", "lost", "live")
-    ]
-    assert links[links.index("lost") - 1] == "stale"
+    states = [state for state, _ in itertools.groupby(steady(links))]
+    assert states == ["live", "lost", "live"]
+    before_lost, _ = next(pair for pair in itertools.pairwise(links) if pair[1]["link"] == "lost")
+    assert before_lost["link"] == "stale"
     assert f"samples    {len(walk) - 100}; frames lost 100 " in err
     assert {r["side"] for r in records if r.get("start_s", 0.0) > 4.0} == {"l", "r"}
 
@@ -63,8 +62,7 @@ def test_what_came_before_the_server_hung_up_is_given(device: PtyDevice) -> None
     port = Rfc2217Port(server.url, timeout=0.05)
     sent = bytes(range(256)) * 2  # with every byte that telnet has a meaning for
     device.write(sent)
-    while port.in_waiting < len(sent):
-        time.sleep(0.01)
+    until(lambda: port.in_waiting == len(sent), "all that was sent")
     server.go_away()
     time.sleep(0.1)
     assert port.read(len(sent) + 10) == sent
@@ -77,14 +75,14 @@ def test_the_system_watches_a_silent_server(device: PtyDevice) -> None:
     """One that lost its power never says so; unasked, it would be waited for for ever."""
     server = PortServer(str(device.port), "socket")
     source = open_source(server.url)
-    time.sleep(0.2)  # until the last bytes written are acknowledged
-    connections = Path("/proc/net/tcp").read_text().splitlines()
-    (ours,) = (
-        c
-        for c in connections
-        if c.split()[2] == f"0100007F:{server.port:04X}" and c.split()[3] == "01"
-    )
-    assert ours.split()[5].startswith("02:")  # the keepalive timer runs
+
+    def is_watched() -> bool:
+        connections = (row.split() for row in Path("/proc/net/tcp").read_text().splitlines())
+        (ours,) = (row for row in connections if row[2:4] == [f"0100007F:{server.port:04X}", "01"])
+        return ours[5].startswith("02:")
+
+    # Until the last bytes written are acknowledged, another timer runs.
+    until(is_watched, "the keepalive timer runs")
     source.close()
     server.go_away()
 

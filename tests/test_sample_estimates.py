@@ -1,6 +1,7 @@
 """Estimates at every sample: any rate, no look-ahead, state kept and reset, compared, cued."""
 
 import dataclasses
+import functools
 import json
 import math
 
@@ -233,21 +234,26 @@ def test_both_voices_are_compared_stride_by_stride() -> None:
         assert cycle.sample_force_rmse_n_per_kg is not None
 
 
+def both_voices() -> Pipeline:
+    cue = parse_cue("hip_flexion_r > 0.3 Nm/kg, hysteresis=0.05")
+    return Pipeline(_MODEL, sample_model=leaky_model(), cues=[cue])
+
+
+@functools.cache
+def told_uncut() -> list[str]:
+    uncut = both_voices()
+    return [str(e) for sample in _WALK.samples() for e in uncut.feed_sample(sample)]
+
+
 @settings(max_examples=10)
 @given(st.integers(1, 700))
 def test_both_voices_resume_from_a_saved_state_bit_for_bit(cut: int) -> None:
-    def fresh() -> Pipeline:
-        cue = parse_cue("hip_flexion_r > 0.3 Nm/kg, hysteresis=0.05")
-        return Pipeline(_MODEL, sample_model=leaky_model(), cues=[cue])
-
     samples = list(_WALK.samples())
-    uncut = fresh()
-    expected = [str(e) for sample in samples for e in uncut.feed_sample(sample)]
-    first, second = fresh(), fresh()
+    first, second = both_voices(), both_voices()
     events = [str(e) for sample in samples[:cut] for e in first.feed_sample(sample)]
     snapshot.restore(second, snapshot.save(first))
     events += [str(e) for sample in samples[cut:] for e in second.feed_sample(sample)]
-    assert events == expected
+    assert events == told_uncut()
 
 
 class _SlowEngine(LeakyEngine):

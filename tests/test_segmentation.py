@@ -51,6 +51,11 @@ def events_in(samples: Iterable[JointAngleSample]) -> list[Event]:
     return [event for sample in samples for event in segmenter.feed(sample)]
 
 
+@cache
+def events_in_the_walk() -> list[Event]:
+    return events_in(a_walk())
+
+
 def times(events: Iterable[Event], kind: type[Event], side: Side) -> np.ndarray:
     return np.array([one.time_s for one in events if type(one) is kind and one.side == side])
 
@@ -223,7 +228,7 @@ def test_a_state_saved_anywhere_goes_on_with_the_same_events(cut: int) -> None:
     for sample in samples[cut : cut + 50]:  # what the first does now is nothing to the second
         first.feed(sample)
     found += [event for sample in samples[cut:] for event in second.feed(sample)]
-    assert found == events_in(samples)
+    assert found == events_in_the_walk()
 
 
 def test_a_long_gap_is_a_new_beginning() -> None:

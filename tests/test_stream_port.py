@@ -2,9 +2,9 @@
 
 import itertools
 import json
+import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ from edgehip import Pipeline, load_model
 from edgehip.events import Chunk, HipEstimate
 from edgehip.messages import Angles, Cue, CycleEstimate, Describe, Description, Rate, Start, Stop
 from edgehip.wire import Frame, FrameDecoder, encode
+from tests.programs import Watch, edgehip, running, until
 from tests.pty_device import PtyDevice
-from tests.shared_data import needs_shared_data
-from tests.streams import Walk, recorded_walk, synthetic_walk
+from tests.streams import Walk, synthetic_walk
 
 
 @pytest.fixture
@@ -30,10 +30,11 @@ def device(tmp_path: Path) -> Iterator[PtyDevice]:
 
 
 class Program:
-    """``edgehip stream`` in a process of its own."""
+    """``edgehip stream`` in a process of its own, which listens to the device by now."""
 
     def __init__(self, device: PtyDevice, *options: str, port: str | None = None) -> None:
-        command = [sys.executable, "-m", "edgehip", "stream", "--port", port or str(device.port)]
+        command = edgehip("stream", "--port", port or str(device.port))
+        self._device = device
         # A file is a reader that is never slow; finish closes it.
         self.output = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
@@ -42,20 +43,32 @@ class Program:
             stderr=subprocess.PIPE,
             text=True,
         )
-        # It greets the device once the port is open and the model is loaded.
-        self.greeting = b""
-        while b"\0" not in self.greeting and self.process.poll() is None:
-            time.sleep(0.01)
-            self.greeting += device.read()
+        self._watch = Watch(self.process)
+        self.greeting = device.wait_for_greeting(self.process)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the records so far."""
+        written = os.pread(self.output.fileno(), 1 << 30, 0)
+        return [json.loads(line) for line in written.splitlines(keepends=True) if b"\n" in line]
+
+    def until_link(self, *states: str) -> None:
+        """Wait until the link is in the last of these states, after it was in the others."""
+
+        def is_there() -> bool:
+            told = [record["link"] for record in self.records() if record["record"] == "link"]
+            coming = iter(told)
+            return told[-1:] == [states[-1]] and all(state in coming for state in states)
+
+        until(is_there, f"a link that is {' and then '.join(states)}")
 
     def finish(self) -> tuple[list[dict[str, Any]], str]:
-        """Press Ctrl-C; return the records and what was said on standard error."""
-        time.sleep(0.12)
+        """Press Ctrl-C, once all is dealt with; return the records and what else was said."""
+        self._device.wait_until_taken(self.process)
         self.process.send_signal(signal.SIGINT)
-        _, err = self.process.communicate(timeout=20)
-        with self.output as output:
-            output.seek(0)
-            records = [json.loads(line) for line in output]
+        _, err = self.process.communicate()
+        self._watch.stop()
+        with self.output:
+            records = self.records()
         assert self.process.returncode == 0, err
         assert "Traceback" not in err
         return records, err
@@ -80,36 +93,18 @@ def expected(walk: Walk) -> list[tuple[str, float, float]]:
     ]
 
 
-def part(walk: Walk, start: int, stop: int) -> Walk:
-    return Walk(walk.time_s[start:stop], walk.angles_deg[start:stop])
-
-
-@needs_shared_data
-def test_a_recording_at_true_pace_loses_no_stride(device: PtyDevice) -> None:
-    walk = part(recorded_walk(), 200, 1300)
-    program = Program(device)
-    device.play(zip(walk.time_s.tolist(), walk.frames(), strict=True))
-    records, err = program.finish()
-    assert estimates(records) == expected(walk)
-    assert {side for side, _, _ in estimates(records)} == {"l", "r"}
-    assert f"samples    {len(walk)}; frames lost 0 (0.00 %)" in err
-    assert "faults" not in err
-    assert not any(r["link"] == "lost" for r in records)
-
-
 def test_a_pulled_cable_is_told_counted_and_survived(device: PtyDevice) -> None:
     walk = synthetic_walk(16.0, stand_s=0.5)
     frames = walk.frames()
     timed = list(zip(walk.time_s.tolist(), frames, strict=True))
     program = Program(device)
-    device.play(timed[:600], speed=2)
-    time.sleep(0.1)  # what is still in the terminal is gone with it
+    device.play(timed[:600], speed=4)
+    device.wait_until_taken(program.process)  # what is still in the terminal is gone with it
     device.unplug()
-    time.sleep(3.0)
+    program.until_link("live", "lost")
     device.plug_in()
-    while b"\0" not in device.read():
-        time.sleep(0.01)
-    device.play([(t - 9.0, frame) for t, frame in timed[900:]], speed=2)
+    device.wait_for_greeting(program.process)
+    device.play([(t - 9.0, frame) for t, frame in timed[900:]], speed=4)
     records, err = program.finish()
     links = [r for r in records if r["record"] == "link"]
     # A busy machine may let the walk itself pause long enough to be stale.
@@ -143,7 +138,7 @@ def test_silence_is_stale_before_it_is_lost(device: PtyDevice) -> None:
     walk = synthetic_walk(2.0)
     program = Program(device)
     device.play(zip(walk.time_s.tolist(), walk.frames(), strict=True), speed=2)
-    time.sleep(2.5)
+    program.until_link("live", "lost")
     records, _ = program.finish()
     assert [r["link"] for r in records][-3:] == ["live", "stale", "lost"]
 
@@ -152,14 +147,12 @@ def test_silence_is_stale_before_it_is_lost(device: PtyDevice) -> None:
 def test_a_device_that_measures_nothing_is_waited_for_and_told(
     device: PtyDevice, says: bytes
 ) -> None:
-    command = [sys.executable, "-m", "edgehip", "stream", "--port", str(device.port)]
-    with subprocess.Popen(
-        [*command, "--duration", "3"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        while b"\0" not in device.read():
-            time.sleep(0.01)
+    soon = {"edgehip.link.LOST_AFTER_S": 0.5}
+    command = edgehip("stream", "--port", str(device.port), "--duration", "1", constants=soon)
+    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        device.wait_for_greeting(process)
         device.write(says)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate()
     (record,) = map(json.loads, out.splitlines())
     assert (record["record"], record["link"]) == ("link", "waiting")
     assert process.returncode == 1
@@ -175,7 +168,6 @@ def test_the_device_is_greeted_and_told_the_estimates(device: PtyDevice) -> None
     program = Program(device, "--send", str(device.port), "--rate", "100")
     device.write(encode(Description(100.0, 0x3FF, "test rig", "1.0"), 2**32 - 1, 0))
     device.play(zip(walk.time_s.tolist(), walk.frames(), strict=True), speed=4)
-    time.sleep(0.3)
     records, _ = program.finish()
     frames = FrameDecoder().feed(Chunk(program.greeting + device.read(), 0))
     messages = [frame.message for frame in frames if isinstance(frame, Frame)]
@@ -204,14 +196,16 @@ def test_a_board_that_starts_when_its_port_is_opened_is_greeted_again(
     time.sleep(0.5)
     device.read()
     samples = (encode(Angles((1.0,) * 10), i, 10_000 * i) for i in itertools.count())
-    ends_s = time.monotonic() + 20.0
-    while Rate(200.0) not in heard or Start() not in heard:
-        assert time.monotonic() < ends_s, "never greeted again"
+
+    def is_greeted() -> bool:
+        nonlocal heard
         frames = decoder.feed(Chunk(device.read(), 0))
         heard += [frame.message for frame in frames if isinstance(frame, Frame)]
         if not waits or Start() in heard:
             device.write(next(samples))
-        time.sleep(0.01)
+        return Rate(200.0) in heard and Start() in heard
+
+    until(is_greeted, "another greeting")
     device.write(next(samples))
     program.finish()
 
@@ -219,49 +213,41 @@ def test_a_board_that_starts_when_its_port_is_opened_is_greeted_again(
 def test_the_device_is_let_go_before_a_reader_that_hangs(device: PtyDevice) -> None:
     """A motor may follow a cue: that does not wait for whoever does not read the last records."""
     walk = synthetic_walk(6.0, stand_s=0.5)
-    command = [sys.executable, "-m", "edgehip", "stream", "--port", str(device.port)]
+    command = edgehip("stream", "--port", str(device.port), "--output", "jsonl")
     command += ["--estimates", "sample", "--send", str(device.port)]
-    command += ["--cue", "glmed_r > 0 N/kg", "--output", "jsonl"]
-    got = b""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        while b"\0" not in got:
-            time.sleep(0.01)
-            got += device.read()
+    command += ["--cue", "glmed_r > 0 N/kg"]
+    decoder, heard = FrameDecoder(), list[object]()
+
+    def has_let_go() -> bool:
+        frames = decoder.feed(Chunk(device.read(), 0))
+        heard.extend(frame.message for frame in frames if isinstance(frame, Frame))
+        return Stop() in heard
+
+    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        device.wait_for_greeting(process)
         for frame in walk.frames():
             device.write(frame)
             time.sleep(0.001)
-            got += device.read()
-        time.sleep(0.2)
+            assert not has_let_go()
+        device.wait_until_taken(process)
         process.send_signal(signal.SIGINT)
-        stopped_s = time.monotonic()
-        sent: list[object] = []
-        while not any(isinstance(message, Stop) for message in sent):
-            time.sleep(0.005)
-            got += device.read()
-            frames = FrameDecoder().feed(Chunk(got, 0))
-            sent = [frame.message for frame in frames if isinstance(frame, Frame)]
-        let_go_s = time.monotonic()
-        process.wait(timeout=20)
-        ended_s = time.monotonic()
-    cues = [message for message in sent if isinstance(message, Cue)]
+        until(has_let_go, "that the device is let go")
+        assert process.poll() is None  # it still waits for its reader
+    cues = [message for message in heard if isinstance(message, Cue)]
     assert [cue.state for cue in cues[-2:]] == [1, 0]
-    assert let_go_s - stopped_s < ended_s - let_go_s
 
 
 def test_a_device_that_prints_lines_can_be_answered(device: PtyDevice, tmp_path: Path) -> None:
     walk = synthetic_walk(7.0, stand_s=0.5)
-    command = [sys.executable, "-m", "edgehip", "stream", "--port", str(device.port)]
-    command += ["--format", "lines", "--send", str(device.port), "--record", str(tmp_path / "rec")]
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        while not (tmp_path / "rec").exists():
-            time.sleep(0.01)
+    command = edgehip("stream", "--port", str(device.port), "--format", "lines")
+    command += ["--send", str(device.port), "--record", str(tmp_path / "rec")]
+    with running(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        until((tmp_path / "rec").exists, "a recording")
         for time_s, angles_deg in zip(walk.time_s.tolist(), walk.angles_deg.tolist(), strict=True):
             device.write(",".join(map(str, [time_s * 1e3, *angles_deg])).encode() + b"\n")
-        time.sleep(0.5)
+        device.wait_until_taken(process)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate()
     # Of the first line nobody knows whether it is whole.
     assert f"samples    {len(walk) - 1}; frames lost 0 " in err
     assert "faults" not in err

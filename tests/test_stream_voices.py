@@ -14,7 +14,7 @@ from edgehip.wire import Frame, FrameDecoder
 from tests.pty_device import PtyDevice
 from tests.shared_data import needs_shared_data
 from tests.streams import Walk, recorded_walk
-from tests.test_stream_port import Program, steady
+from tests.test_stream_port import Program, estimates, expected, steady
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_recorded_walk_is_followed_sample_by_sample_until_the_cable_is_pulled(
     device: PtyDevice,
 ) -> None:
     whole = recorded_walk()
-    walk = Walk(whole.time_s[300:1400], whole.angles_deg[300:1400])
+    walk = Walk(whole.time_s[300:1100], whole.angles_deg[300:1100])
     program = Program(
         device, "--estimates", "cycle,sample", "--outputs", "hip_flexion_r,glmed_r",
         "--cue", "glmed_r > 4 N/kg, hysteresis=1.5, refractory_s=0.3", "--send", str(device.port),
@@ -41,12 +41,17 @@ def test_a_recorded_walk_is_followed_sample_by_sample_until_the_cable_is_pulled(
         time.sleep(max(0.0, started_s + at_s - time.monotonic()))
         device.write(frame)
         sent_back += device.read()
-    time.sleep(0.1)
+    device.wait_until_taken(program.process)
     sent_back += device.read()
     device.unplug()
-    time.sleep(0.5)
-    records, _ = program.finish()
+    program.until_link("live", "lost")
+    records, err = program.finish()
     device.plug_in()
+
+    assert f"samples    {len(walk)}; frames lost 0 (0.00 %)" in err
+    assert "faults" not in err
+    assert estimates(records) == expected(walk)
+    assert {side for side, _, _ in estimates(records)} == {"l", "r"}
 
     samples = [r for r in records if r["record"] == "sample"]
     assert [r["time_s"] for r in samples] == [round(t, 6) for t in walk.time_s.tolist()]

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgehip.recording import RecordingReader
+from tests.programs import Watch, edgehip, until
 from tests.small_disk import with_room_for
 
 HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"
@@ -30,11 +30,15 @@ class Terminal:
             self.process = subprocess.Popen(command, stdin=near, stdout=near, stderr=err)
         os.close(near)
         self.shown = b""
+        self._watch = Watch(self.process)
 
     def wait_for(self, text: bytes) -> None:
         """Read until it is shown."""
         while text not in self.shown:
-            self.read()
+            try:
+                self.read()
+            except OSError as error:
+                raise AssertionError(f"{text!r} was never shown, but {self.shown!r}") from error
 
     def read(self) -> None:
         """Read what comes next."""
@@ -52,6 +56,7 @@ class Terminal:
         self.process.wait()
 
     def close(self) -> None:
+        self._watch.stop()
         self.process.kill()
         self.process.wait()
         os.close(self._far)
@@ -59,7 +64,7 @@ class Terminal:
 
 @contextlib.contextmanager
 def terminal(*options: str, room: int = 1 << 30, log: Path | None = None) -> Iterator[Terminal]:
-    command = [sys.executable, "-m", "edgehip", "stream", "--port", PORT, *options]
+    command = edgehip("stream", "--port", PORT, *options)
     with contextlib.closing(Terminal(with_room_for(room, command), log)) as opened:
         yield opened
 
@@ -96,7 +101,7 @@ def test_a_stream_that_is_ended_from_outside_sums_up_too(number: signal.Signals)
 
 
 def test_the_live_view_lets_the_end_of_a_recording_be_told(tmp_path: Path) -> None:
-    with terminal("--record", str(tmp_path / "walk.rec"), room=8000) as shell:
+    with terminal("--record", str(tmp_path / "walk.rec"), room=4000) as shell:
         shell.wait_for(b"recording ended early")
         shell.shown = b""
         shell.wait_for(b"link live")  # it goes on
@@ -108,10 +113,8 @@ def test_the_live_view_lets_the_end_of_a_recording_be_told(tmp_path: Path) -> No
 
 def test_a_log_gets_what_is_told_while_there_is_a_view(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with terminal("--record", str(tmp_path / "walk.rec"), room=8000, log=log) as shell:
-        ends = time.monotonic() + 20.0
+    with terminal("--record", str(tmp_path / "walk.rec"), room=4000, log=log) as shell:
         while b"recording ended early" not in log.read_bytes():
-            assert time.monotonic() < ends, shell.shown
             shell.read()
         shell.process.send_signal(signal.SIGINT)
         shell.finish()
@@ -126,7 +129,4 @@ def test_a_stopped_terminal_does_not_keep_the_end_from_a_log(tmp_path: Path) -> 
         shell.stop()
         time.sleep(1.0)  # the view is waiting for it by now
         shell.process.send_signal(signal.SIGINT)
-        ends = time.monotonic() + 20.0
-        while b"not written" not in log.read_bytes():
-            assert time.monotonic() < ends, log.read_text()
-            time.sleep(0.05)
+        until(lambda: b"not written" in log.read_bytes(), "the end is told in the log")

@@ -1,7 +1,6 @@
 """The live view: readable on any terminal, honest about the link, and never in the way."""
 
 import io
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from edgehip.sinks.hip_rows import FORCES_SHOWN
 from edgehip.sinks.recorder import Recorder
 from edgehip.sinks.sparkline import sparkline
 from edgehip.sinks.view import LiveView, View
+from tests.programs import until
 from tests.screen import Shown
 
 SIZES = [(80, 24), (100, 30), (130, 24), (60, 20), (40, 10), (200, 60), (36, 6), (20, 5), (1, 1)]
@@ -241,10 +241,7 @@ def test_a_view_that_cannot_be_drawn_ends_the_stream_and_says_why(
     source = open_source("synthetic:")
     with Stream(source, load_model()) as stream:
         shown = LiveView(stream, "synthetic:")
-        ends = time.monotonic() + 20.0
-        while not shown.reader_gone:
-            assert time.monotonic() < ends
-            time.sleep(0.01)
+        until(lambda: shown.reader_gone, "the view ends")
         shown.close()
     assert shown.trouble == "the live view: cannot be drawn: IndexError: no such row"
 
@@ -260,7 +257,7 @@ def test_on_a_terminal_it_neither_wraps_nor_scrolls(columns: int, rows: int) -> 
 
 
 def test_it_follows_the_size_of_its_window() -> None:
-    shown = Shown("--port", "synthetic:", columns=130, rows=24)
+    shown = Shown("--port", "synthetic:?stand_s=0.5", columns=130, rows=24)
     shown.until(lambda text: "iliopsoas" in text)
     for columns, rows in ((60, 20), (80, 24)):
         shown.resize(columns, rows)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgehip.whole_file import write_file
+from tests.programs import PATIENCE_S, running
 from tests.small_disk import room_for
 
 
@@ -46,16 +47,16 @@ def test_what_a_link_leads_to_is_written_and_a_device_stays_one(tmp_path: Path) 
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "there").read_bytes() == b"content"
     subprocess.run(["mkfifo", tmp_path / "pipe"], check=True)
-    with subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE) as reader:
+    with running(["cat", str(tmp_path / "pipe")], stdout=subprocess.PIPE) as reader:
         write_file(tmp_path / "pipe", b"content")
-        assert reader.stdout is not None
         assert reader.stdout.read() == b"content"
     assert (tmp_path / "pipe").is_fifo()
 
 
 def test_standard_output_is_written_into_a_pipe() -> None:
     code = "from edgehip.whole_file import write_file; write_file('/dev/stdout', b'content')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False)
     assert done.stderr == b""
     assert done.stdout == b"content"
 
