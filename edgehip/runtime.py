@@ -36,6 +36,9 @@ from edgehip.wire import FrameDecoder
 from edgehip.zero import Method, Profile
 
 TICK_S: Final = 0.05
+STOPPING_NS: Final = 1_000_000_000
+"""What waits when a stream is stopped is worked on for so long: a computer that is far behind would
+make somebody wait who pressed Ctrl-C."""
 DEFAULT_DEADLINE_MS: Final = 20.0
 
 Format = Literal["frames", "lines"]
@@ -148,7 +151,7 @@ class Stream:
         self.broken_cycles = 0
         self.cues_switched_on = 0
         self.recorder = recorder
-        self.stopped = False
+        self.stopped = self._closed = False
         self._running: Iterator[StreamEvent | None] | None = None
         self._newest: Event | None = None
         self._taken = 0
@@ -164,6 +167,7 @@ class Stream:
     def close(self) -> None:
         """Release the source; whoever iterates meanwhile, in another thread, is done."""
         self.stop()
+        self._closed = True
         self.source.close()
 
     def stop(self) -> None:
@@ -203,7 +207,19 @@ class Stream:
             elif self.source.live:
                 yield from self._changed(self._tick(time.monotonic_ns()))
             yield None
+        if self.stopped and self.source.live and not self._closed:
+            yield from self._received_before(time.monotonic_ns())
         self._diagnosis.check_end(ended=self.source.ended and not self.stopped)
+
+    def _received_before(self, stop_ns: int) -> Iterator[StreamEvent]:
+        """Follow what waits when a stream is stopped, for a while; record all that came before."""
+        while (item := self.source.read(0.0)) is not None:
+            if time.monotonic_ns() - stop_ns < STOPPING_NS:
+                yield from self._follow(item)
+            elif self.recorder is not None:
+                self.recorder(item)
+            if item.received_ns > stop_ns:
+                return
 
     def _follow(self, item: SourceItem) -> Iterator[StreamEvent]:
         """Yield what an item brings about."""

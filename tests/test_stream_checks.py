@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from edgehip import Stream, parse_cue
+from edgehip import Stream, load_model, parse_cue, runtime
 from edgehip.channels import ANGLES
 from edgehip.errors import ArgumentError, DeviceError
-from edgehip.events import Chunk, CueChange, Fault, LinkChange, SourceItem
+from edgehip.events import Chunk, CueChange, Fault, LinkChange, PortOpened, SourceItem
 from edgehip.messages import Angles, Description
 from edgehip.wire import encode
 from tests.listed_source import ListedSource
@@ -175,3 +175,44 @@ def test_no_cue_stays_on_when_something_that_is_not_edgehips_fails() -> None:
     with pytest.raises(OSError, match="the disk is gone"):
         switched.extend(event.on for event in events)
     assert switched == [True, False]
+
+
+class Filling(ListedSource):
+    """A live source that has more whenever it is asked, received at that moment."""
+
+    @property
+    def ended(self) -> bool:
+        return False
+
+    def read(self, timeout_s: float) -> SourceItem | None:
+        item = super().read(timeout_s)
+        return item or Chunk(b"", time.monotonic_ns())
+
+
+def test_what_was_received_before_a_stream_is_stopped_is_not_lost() -> None:
+    walk = synthetic_walk(1.0)
+    now_ns = time.monotonic_ns()
+    chunks = [replace(chunk, received_ns=now_ns) for chunk in walk.chunks()]
+    kept: list[SourceItem] = []
+    source = Filling([PortOpened(now_ns, "made"), *chunks], live=True)
+    stream = Stream(source, load_model(), recorder=kept.append)
+    for event in stream:
+        if isinstance(event, PortOpened):
+            stream.stop()
+    assert kept[: len(chunks) + 1] == [PortOpened(now_ns, "made"), *chunks]
+    assert len(kept) <= len(chunks) + 2  # and no more is waited for
+    assert stream.summary().samples == len(walk)
+
+
+def test_a_computer_that_is_far_behind_ends_soon_and_keeps_what_it_received(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runtime, "STOPPING_NS", 0)
+    now_ns = time.monotonic_ns()
+    chunks = [replace(chunk, received_ns=now_ns) for chunk in synthetic_walk(1.0).chunks()]
+    kept: list[SourceItem] = []
+    stream = Stream(Filling([*chunks], live=True), load_model(), recorder=kept.append)
+    for _ in stream:
+        stream.stop()
+    assert kept[: len(chunks)] == chunks
+    assert stream.summary().samples < len(chunks) / 2
