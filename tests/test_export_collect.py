@@ -1,5 +1,6 @@
 """Labelled strides out of what OpenSim's tools wrote of a walk."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -157,6 +158,22 @@ def test_what_is_no_walk_of_anybody_leaves_no_file(
     assert not [*(tmp_path / "out").glob("*.npz")]
     result = run(collect, "--angles", angles, *rest)
     assert "give --moments, --forces, or both" in result.output
+
+
+def test_what_is_refused_replaces_nothing_that_was_there(
+    tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    out, kept = tmp_path / "out", tmp_path / "out" / "moments.npz"
+    words = ("--angles", angles, "--moments", moments, *BODY, "-o", out)
+    assert run(collect, *words).exit_code == 0
+    before = kept.read_bytes()
+    holed = forces(tmp_path / "so.sto", 0)
+    holed.write_text(re.sub(r"\t\d\S*", "\tnan", holed.read_text()))
+    longer = ("--right-contacts", 3.25, 4.375)  # else moments would be written as they are
+    line = refused(collect, DatasetError, *words, "--forces", holed, *longer)
+    assert line.startswith(f"{out / 'forces.npz'}: Y has NaN")
+    assert kept.read_bytes() == before
+    assert [path.name for path in out.iterdir()] == ["moments.npz"]
 
 
 @pytest.mark.parametrize(

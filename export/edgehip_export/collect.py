@@ -5,11 +5,12 @@ forces of single muscles or of their parts, which are summed. Strides of either 
 ones of the mirrored body.
 """
 
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from edgehip.errors import DatasetError
 from edgehip.events import InitialContact, JointAngleSample
 from edgehip.segmentation import GaitSegmenter
 from edgehip.whole_file import write_file
-from edgehip_export.dataset import COLUMNS, Cohort, read_cohort
+from edgehip_export.dataset import COLUMNS, Cohort, cohort_of
 from edgehip_export.opensim_table import OpenSimTable
 from edgehip_export.strides import POINTS
 from edgehip_export.trained import Target
@@ -100,8 +101,7 @@ def collect(
             f"all tables are: there are {len(contacts_s['r'])} contacts of the right foot and "
             f"{len(contacts_s['l'])} of the left (--right-contacts and --left-contacts tell them)"
         )
-    cohorts = []
-    folder.mkdir(parents=True, exist_ok=True)
+    cohorts, contents = [], {}
     for target, table in labels.items():
         loads = {side: _loads(target, table, side) for side in SIDES}
         x, y = [], []
@@ -110,26 +110,26 @@ def collect(
             seen = angles_deg if side == "r" else angles_deg[:, MIRROR]
             x.append(_resampled(at, angles.time_s, seen))
             y.append(_resampled(at, table.time_s, loads[side]))
-        path, content = folder / f"{target}.npz", io.BytesIO()
         count = len(strides)
-        np.savez(
-            content,
-            X=np.array(x, np.float32),
-            Y=np.array(y, np.float32),
-            subject_id=np.array([person.subject] * count),
-            weight_kg=np.full(count, person.body_mass_kg),
-            height_m=np.full(count, person.body_height_m),
-            speed_label=np.array(["as walked"] * count),
-            stride_s=np.array([end - start for _, start, end in strides]),
-            in_cols=np.array(ANGLES),
-            out_cols=np.array(COLUMNS[target]),
-        )
-        write_file(path, content.getvalue())
-        try:
-            cohorts.append(read_cohort(path))
-        except DatasetError:
-            path.unlink()
-            raise
+        arrays: dict[str, NDArray[Any]] = {
+            "X": np.array(x, np.float32),
+            "Y": np.array(y, np.float32),
+            "subject_id": np.array([person.subject] * count),
+            "weight_kg": np.full(count, person.body_mass_kg),
+            "height_m": np.full(count, person.body_height_m),
+            "speed_label": np.array(["as walked"] * count),
+            "stride_s": np.array([end - start for _, start, end in strides]),
+            "in_cols": np.array(ANGLES),
+            "out_cols": np.array(COLUMNS[target]),
+        }
+        packed, path = io.BytesIO(), folder / f"{target}.npz"
+        np.savez(packed, **arrays)  # type: ignore[arg-type]
+        contents[path] = packed.getvalue()
+        sha256 = hashlib.sha256(contents[path]).hexdigest()
+        cohorts.append(cohort_of(arrays, path, sha256))
+    folder.mkdir(parents=True, exist_ok=True)  # only now: what is no walk replaces nothing
+    for path, content in contents.items():
+        write_file(path, content)
     return cohorts, mended
 
 

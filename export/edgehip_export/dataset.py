@@ -161,9 +161,19 @@ def read_cohort(path: str | Path) -> Cohort:
         raise DatasetError(
             f"{path}: no such file; Gait2Hip_JM60.npz and Gait2Hip_MF60.npz come from {DATA_SET}"
         )
-    arrays = read_npz(path, (*KEYS, "stride_s"))
+    return cohort_of(read_npz(path, (*KEYS, "stride_s")), path, file_sha256(path))
+
+
+def cohort_of(arrays: dict[str, NDArray[Any]], path: str | Path, sha256: str) -> Cohort:
+    """Return the labelled strides in the arrays of such a file.
+
+    Raises
+    ------
+    DatasetError
+        See :func:`read_cohort`.
+    """
     try:
-        return _cohort(arrays, str(path), file_sha256(path))
+        return _cohort(arrays, str(path), sha256)
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
 
