@@ -162,8 +162,9 @@ def test_walks_in_several_files_are_taken_together(
     tmp_path: Path, usual: Model, moments: Path
 ) -> None:
     other = session(tmp_path / "other.npz", usual, "moments", OWN, stride_s=0.9 * STRIDE_S)
-    assert run(adapt, "hip-cycle", moments, other, "-o", tmp_path / "me.onnx").exit_code == 0
-    personal = load_model(tmp_path / "me.onnx").card.personal
+    mine = tmp_path / "people" / "me.onnx"
+    assert run(adapt, "hip-cycle", moments, other, "-o", mine).exit_code == 0
+    personal = load_model(mine).card.personal
     assert personal is not None
     assert personal.strides == 8
 

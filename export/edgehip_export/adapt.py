@@ -124,6 +124,7 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
         for cohort in labelled
     }
     _, content, _ = read_model(path)
+    output.parent.mkdir(parents=True, exist_ok=True)
     write_model(
         output,
         without_card(content, str(path)),
