@@ -46,6 +46,21 @@ def build_cortex_m(folder: Path) -> Path:
     return compile_c("arm-none-eabi-gcc", sources, program, [*CORTEX_M4, "-O2"])
 
 
+def qemu(program: Path, serial: str) -> list[str]:
+    """Return the command that runs a Cortex-M4's program, its UART there where QEMU is told."""
+    machine = "qemu-system-arm -M mps2-an386 -display none -monitor none"
+    return [*machine.split(), "-serial", serial, "-kernel", str(program)]
+
+
+def qemu_without_waiting(program: Path) -> list[str]:
+    """Return the command that runs a Cortex-M4's program by a clock of its own, its UART on stdio.
+
+    An instruction takes 64 ns of that clock and waiting takes none of ours, so what happens is the
+    same each time, whatever else this machine does.
+    """
+    return [*qemu(program, "stdio"), "-icount", "shift=6,sleep=off"]
+
+
 def build_sketch(name: str, folder: Path) -> Path:
     """Build an example of the Arduino library for an Uno; return its ELF file."""
     require(*TOOLS["avr"])

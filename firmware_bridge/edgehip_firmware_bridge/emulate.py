@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType, TracebackType
 from typing import Final, Literal, Self, get_args
 
@@ -20,8 +21,8 @@ import click
 
 from edgehip.errors import MissingExtraError
 from edgehip.whole_file import write_file
-from edgehip_firmware_bridge.boards import TOOLS, build_avr_host, build_cortex_m, build_sketch
-from edgehip_firmware_bridge.toolchain import BUILD, ToolchainError, missing, require
+from edgehip_firmware_bridge.boards import TOOLS, build_avr_host, build_cortex_m, build_sketch, qemu
+from edgehip_firmware_bridge.toolchain import ToolchainError, missing, require
 
 Device = Literal["cortex-m", "avr", "ble"]
 DEVICES: Final[tuple[Device, ...]] = get_args(Device)
@@ -29,8 +30,8 @@ PATIENCE_S: Final = 5.0
 """How long an emulator may take to end."""
 
 
-def emulator_command(device: Device, folder: Path = BUILD) -> list[str | Path]:
-    """Build what a device needs; return the command for :class:`Emulator`.
+def emulator_command(device: Device, folder: Path) -> Sequence[str | Path]:
+    """Build what a device needs in this folder; return the command for :class:`Emulator`.
 
     Raises
     ------
@@ -42,8 +43,7 @@ def emulator_command(device: Device, folder: Path = BUILD) -> list[str | Path]:
     match device:
         case "cortex-m":
             require(*TOOLS[device])
-            qemu = "qemu-system-arm -M mps2-an386 -display none -monitor none -serial pty -kernel"
-            return [*qemu.split(), build_cortex_m(folder)]
+            return qemu(build_cortex_m(folder), "pty")
         case "avr":
             require(*TOOLS[device])
             return [build_avr_host(folder), build_sketch("Walker", folder)]
@@ -149,7 +149,9 @@ def emulate(
     """
     # A terminated program must not leave its emulator behind, nor one that is still starting.
     _when_ended(signal.default_int_handler)
-    with Emulator(emulator_command(device)) as emulator, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="edgehip-")))
+        emulator = stack.enter_context(Emulator(emulator_command(device, folder)))
         port, environment = emulator.port, emulator.environment
         variables = [f"{name}={value}" for name, value in environment.items()]
         if port_file is not None:

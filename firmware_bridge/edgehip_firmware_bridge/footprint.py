@@ -13,7 +13,7 @@ from typing import Final
 
 import serial
 
-from edgehip_firmware_bridge.boards import build_avr_host
+from edgehip_firmware_bridge.boards import build_avr_host, qemu_without_waiting
 from edgehip_firmware_bridge.emulate import Emulator
 from edgehip_firmware_bridge.toolchain import (
     CHECKS,
@@ -73,12 +73,9 @@ def cortex_m4_instructions(flags: tuple[str, ...], folder: Path) -> Counts:
         folder / "count.elf",
         [*CORTEX_M4, *flags],
     )
-    command = ["qemu-system-arm", "-M", "mps2-an386", "-kernel", str(program)]
-    command += ["-display", "none", "-monitor", "none", "-serial", "stdio"]
-    command += ["-icount", "shift=6,sleep=off"]
     # The program never ends by itself; it says when it has said everything.
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        qemu_without_waiting(program), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     ) as machine:
         assert machine.stdout is not None
         text = ""

@@ -9,18 +9,19 @@ import random
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from edgehip.events import Chunk, LinkFault
 from edgehip.messages import LAYOUTS
 from edgehip.wire import HEADER, MAX_PAYLOAD, VERSION, FrameDecoder, encode
-from edgehip_firmware_bridge.toolchain import BUILD, CHECKS, LIBRARY, SANITIZE, compile_c, run
+from edgehip_firmware_bridge.toolchain import CHECKS, LIBRARY, SANITIZE, compile_c, run
 from edgehip_firmware_bridge.vectors import seal
 
 BATCH: Final = 20_000
 
 
-def build(name: str, compiler: str, folder: Path = BUILD) -> Path:
+def build(name: str, compiler: str, folder: Path) -> Path:
     """Build a program of ``checks/`` with address and undefined-behaviour sanitizers."""
     sources = [LIBRARY / "edgehip_wire.c", CHECKS / f"{name}.c"]
     return compile_c(compiler, sources, folder / f"{name}-{compiler}", SANITIZE)
@@ -87,20 +88,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--compared", type=int, default=100_000, help="for both decoders")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
-    for compiler in ("gcc", "clang"):
-        program = build("fuzz", compiler)
-        print(f"C library alone, {compiler}, address and undefined-behaviour sanitizers:")
-        print(run([program, str(given.inputs), str(given.seed)]), end="")
-    program = build("events", "gcc")
-    source = streams(given.seed)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for compiler in ("gcc", "clang"):
+            program = build("fuzz", compiler, folder)
+            print(f"C library alone, {compiler}, address and undefined-behaviour sanitizers:")
+            print(run([program, str(given.inputs), str(given.seed)]), end="")
+        _compare(build("events", "gcc", folder), streams(given.seed), given.compared)
+
+
+def _compare(program: Path, source: Iterator[bytes], count: int) -> None:
+    """Give both decoders the same streams; end the program where they differ."""
     events = 0
-    for start in range(0, given.compared, BATCH):
-        batch = [next(source) for _ in range(min(BATCH, given.compared - start))]
+    for start in range(0, count, BATCH):
+        batch = [next(source) for _ in range(min(BATCH, count - start))]
         for stream, in_c in zip(batch, c_events(program, batch), strict=True):
             if in_c != (in_python := python_events(stream)):
                 raise SystemExit(f"{stream.hex()}\nC      {in_c}\nPython {in_python}")
             events += len(in_c)
-    print(f"C and Python agree on {given.compared} streams with {events} events")
+    print(f"C and Python agree on {count} streams with {events} events")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from typing import Final
 from edgehip.errors import EdgehipError
 from edgehip_firmware_bridge.generate import ROOT
 
-BUILD: Final = ROOT / "build"
 LIBRARY: Final = ROOT / "c"
 CHECKS: Final = ROOT / "checks"
 CORTEX_M: Final = ROOT / "firmware" / "cortex_m"
