@@ -12,6 +12,8 @@ import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -46,15 +48,16 @@ def measure(arguments: argparse.Namespace) -> Report:
     seconds = arguments.seconds or (1.0 if arguments.quick else 60.0)
     report = Report()
     rows: list[list[Cell]] = []
-    found, report.left_out = targets()
-    for target in found:
-        tally = _fuzz(target, seconds)
-        rows.append([target.name, tally.inputs, tally.refused, 1e3 * tally.slowest_s])
-        wrong = tally.crasher
-        if not wrong and tally.slowest_s > AT_MOST_S:
-            wrong = f"one input took {tally.slowest_s:.1f} s"
-        claim = f"{target.name}: {tally.inputs} hostile inputs are refused or used, quickly"
-        report.checks.append(Check(claim, not wrong, wrong or "none fell over"))
+    with TemporaryDirectory() as folder:
+        found, report.left_out = targets(Path(folder))
+        for target in found:
+            tally = _fuzz(target, seconds)
+            rows.append([target.name, tally.inputs, tally.refused, 1e3 * tally.slowest_s])
+            wrong = tally.crasher
+            if not wrong and tally.slowest_s > AT_MOST_S:
+                wrong = f"one input took {tally.slowest_s:.1f} s"
+            claim = f"{target.name}: {tally.inputs} hostile inputs are refused or used, quickly"
+            report.checks.append(Check(claim, not wrong, wrong or "none fell over"))
     columns = ("reader", "inputs", "refused", "slowest (ms)")
     note = "half of them good files with bytes changed, cut, doubled or joined; half made up"
     report.tables.append(Table("Hostile bytes", columns, rows, note))

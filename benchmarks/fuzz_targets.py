@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import io
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,9 +48,8 @@ class Target:
     may_refuse: bool = True
 
 
-def targets() -> tuple[list[Target], list[str]]:
-    """Return what can be fuzzed here, and why the rest cannot."""
-    folder = Path(tempfile.mkdtemp(prefix="edgehip-fuzz-"))
+def targets(folder: Path) -> tuple[list[Target], list[str]]:
+    """Return what can be fuzzed here, by files in this folder, and why the rest cannot."""
     found = [*_link(), *_files(folder), _snapshot()]
     try:
         found += _workstation(folder)
