@@ -534,14 +534,14 @@ def test_ctrl_c_is_quiet_at_any_moment(delay_s: float) -> None:
     """From the moment it is taken care of, packages still loading or not."""
     code = (
         "import sys\n"
-        "from edgehip import cli\n"
+        "from edgehip import cli, interrupts\n"
         "sys.argv = ['edgehip', 'stream', '--port', 'synthetic:']\n"
-        "take = cli.signal.signal\n"
+        "take = interrupts.signal.signal\n"
         "def take_first(number, handler):\n"
-        "    cli.signal.signal = take\n"
+        "    interrupts.signal.signal = take\n"
         "    take(number, handler)\n"
         "    sys.stderr.write('here\\n')\n"
-        "cli.signal.signal = take_first\n"
+        "interrupts.signal.signal = take_first\n"
         "cli.main()\n"
     )
     command = [sys.executable, "-c", code]

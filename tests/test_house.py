@@ -146,15 +146,17 @@ def test_the_public_names_are_these() -> None:
     assert not hasattr(edgehip, "Streem")
 
 
-@pytest.mark.parametrize("module", ["edgehip", "edgehip.cli"])
-def test_nothing_is_loaded_before_it_is_wanted(module: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "needed"), [("edgehip", set()), ("edgehip.cli", {"edgehip.interrupts"})]
+)
+def test_nothing_is_loaded_before_it_is_wanted(module: str, needed: set[str]) -> None:
     code = (
         f"import sys; before = {{*sys.modules}}; import {module}; print(*{{*sys.modules}} - before)"
     )
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     # Not even of Python's own: until the command line runs, Ctrl-C would show where that was.
-    assert {*done.stdout.split()} == {"edgehip", module}
+    assert {*done.stdout.split()} == {"edgehip", module, *needed}
 
 
 def test_mirroring_exchanges_the_legs_and_nothing_else() -> None:

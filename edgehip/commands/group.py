@@ -11,9 +11,9 @@ from typing import Final
 import click
 
 from edgehip import __version__
-from edgehip.cli import INTERRUPTED, heed_interrupts
 from edgehip.commands.complaint import complain
 from edgehip.errors import EdgehipError, MissingExtraError
+from edgehip.interrupts import INTERRUPTED, heed_interrupts
 
 COMMANDS: Final = {
     "stream": "edgehip.commands.stream:stream",

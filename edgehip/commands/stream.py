@@ -8,7 +8,6 @@ import click
 
 from edgehip import __version__
 from edgehip.body import heeds_height
-from edgehip.cli import heed_interrupts
 from edgehip.commands.complaint import complain
 from edgehip.commands.idle import refuse_idle
 from edgehip.commands.numbers import FiniteRange
@@ -18,6 +17,7 @@ from edgehip.commands.signals import stopped_by_signals
 from edgehip.commands.stream_options import StreamOptions, one_or_two, voices, wanted_outputs
 from edgehip.errors import EdgehipError
 from edgehip.given import HEIGHT_M, MASS_KG
+from edgehip.interrupts import heed_interrupts
 from edgehip.model import DEFAULT_CYCLE_MODEL, DEFAULT_SAMPLE_MODEL, load_model
 from edgehip.profiles import doubt, load_profile
 from edgehip.runtime import DEFAULT_DEADLINE_MS, Stream
