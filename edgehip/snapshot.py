@@ -18,7 +18,7 @@ from edgehip.errors import ProfileError, SnapshotError
 from edgehip.events import Flag
 from edgehip.pipeline import Pipeline
 
-FORMAT: Final = 7
+FORMAT: Final = 8
 _DTYPES: Final = {"float32": np.float32, "float64": np.float64}
 """Others (texts of any length, objects) have no place in a state, and could fill the memory."""
 _DAMAGE: Final = (
@@ -44,6 +44,7 @@ def save(pipeline: Pipeline) -> str:
         {
             "edgehip_snapshot": FORMAT,
             "models": _models(pipeline),
+            "bodies": _bodies(pipeline),
             "cues": _cues(pipeline),
             "sha256": _digest(rooms),
             "rooms": rooms,
@@ -55,16 +56,16 @@ def save(pipeline: Pipeline) -> str:
 def restore(pipeline: Pipeline, text: str) -> None:
     """Make a pipeline remember what a saved one did.
 
-    The pipeline must have been made with the same model, cues and options. The personal zero is
-    part of the state, and wrong once the sensors were taken off.
+    The pipeline must have been made with the same model, body, cues and options. The personal zero
+    is part of the state, and wrong once the sensors were taken off.
 
     Raises
     ------
     ArgumentError
         If one is no pipeline, or the other no text.
     SnapshotError
-        If the text is no snapshot or belongs to another model, other cues or another kind of
-        pipeline.
+        If the text is no snapshot or belongs to another model, another body, other cues or another
+        kind of pipeline.
     """
     rooms = _rooms(pipeline)
     try:
@@ -73,6 +74,10 @@ def restore(pipeline: Pipeline, text: str) -> None:
             raise SnapshotError("the saved state is of another edgehip version: start afresh")
         if plain["models"] != _models(pipeline):
             raise SnapshotError("the saved state belongs to other models: load those")
+        if plain["bodies"] != _bodies(pipeline):
+            raise SnapshotError(
+                "the saved state belongs to another body: give its height, or its own model"
+            )
         if plain["cues"] != _cues(pipeline):
             raise SnapshotError("the saved state belongs to other cues: give those, in their order")
         if plain["sha256"] != _digest(plain["rooms"]):
@@ -111,6 +116,21 @@ def _digest(rooms: dict[str, Any]) -> str:
 def _models(pipeline: Pipeline) -> list[str | None]:
     estimators = (pipeline.estimator, pipeline.sample_estimator)
     return [estimator.model.card.sha256 if estimator else None for estimator in estimators]
+
+
+def _bodies(pipeline: Pipeline) -> list[list[float | str | None] | None]:
+    """Return whom each estimator's memory is of: times and loads are those of one body.
+
+    What was learnt of the loads holds for one person only, though a model adapted to them has the
+    graph that everybody's has.
+    """
+    bodies = [
+        estimator.body if estimator else None
+        for estimator in (pipeline.estimator, pipeline.sample_estimator)
+    ]
+    return [
+        [body.height_m, _digest(_plain(dict(body.offsets)))] if body else None for body in bodies
+    ]
 
 
 def _cues(pipeline: Pipeline) -> list[list[str | float]]:

@@ -47,6 +47,7 @@ from edgehip.events import (
 )
 from edgehip.lines import LineDecoder, TimeUnit
 from edgehip.model import Model
+from edgehip.model_card import PersonalCard
 from edgehip.pipeline import Event
 from edgehip.runtime import StreamEvent
 from edgehip.sinks.recorder import Recorder
@@ -200,10 +201,14 @@ def test_a_saved_state_goes_on_only_where_it_belongs(model: Model) -> None:
     sample_model = leaky_model()
     saved = snapshot.save(Pipeline(model, sample_model=sample_model))
     other_version = json.dumps(json.loads(saved) | {"edgehip_snapshot": snapshot.FORMAT - 1})
+    personal = PersonalCard({"moments_nm_per_kg": ((0.1, 0.0, 0.0),) * 180}, strides=1)
+    somebodys = replace(model, card=replace(model.card, personal=personal))
     for pipeline, text, why in (
         (Pipeline(model, sample_model=sample_model), other_version, "another edgehip version"),
         (Pipeline(model), saved, "other models"),
         (Pipeline(model, sample_model=load_model("hip-sample")), saved, "other models"),
+        (Pipeline(somebodys, sample_model=sample_model), saved, "another body"),
+        (Pipeline(model, sample_model=sample_model, body_height_m=1.2), saved, "another body"),
         (Pipeline(model, sample_model=sample_model, correct=False), saved, "other options"),
         (Pipeline(model, sample_model=sample_model, devices=2), saved, "other options"),
         (Pipeline(model, sample_model=sample_model, decoder=LineDecoder), saved, "other options"),
