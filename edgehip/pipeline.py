@@ -195,7 +195,7 @@ class Pipeline:
         for card in cards:
             if calibrate and card.zero is None:
                 raise ProfileError(
-                    f"the model {card.name} takes no personal zero: leave out --calibrate"
+                    f"the model {card.name} takes no personal zero: give it no calibration"
                 )
         self._mark = mark
         self._waited_ns = waited_ns

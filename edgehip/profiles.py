@@ -29,7 +29,9 @@ def load_profile(path: str | os.PathLike[str]) -> Profile:
             content = file.read(MAX_BYTES)
     except (OSError, ValueError) as error:  # the name itself may be none
         reason = getattr(error, "strerror", error)
-        raise ProfileError(f"{path}: cannot be read: {reason}; --calibrate makes one") from error
+        raise ProfileError(
+            f"{path}: cannot be read: {reason}; 'edgehip stream --calibrate' makes one"
+        ) from error
     return Profile.from_json(content.decode(errors="replace"), str(path))
 
 

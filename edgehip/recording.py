@@ -84,7 +84,9 @@ class RecordingReader:
             raise self._unreadable(error) from error
         if magic != MAGIC:
             self.close()
-            raise RecordingError(f"{path}: is not an edgehip recording (stream --record makes one)")
+            raise RecordingError(
+                f"{path}: is not an edgehip recording ('edgehip stream --record' makes one)"
+            )
         try:
             self.about: dict[str, str] = dict(json.loads(about))
         except (ValueError, TypeError, RecursionError) as error:

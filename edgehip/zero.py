@@ -79,7 +79,7 @@ class Profile:
             If the text is something else, an angle is missing or absurd, or a text cannot be
             written; ``where`` names the text.
         """
-        mend = "mend it, or measure it again with --calibrate"
+        mend = "mend it, or measure it again"
         try:
             plain = json.loads(text)
             if plain.pop("edgehip_profile") != PROFILE_FORMAT:
@@ -118,7 +118,8 @@ class Profile:
         """
         if card.zero is None:
             raise ProfileError(
-                f"the model {card.name} takes no personal zero: leave out --profile and --calibrate"
+                f"the model {card.name} takes no personal zero: give it neither profile nor "
+                "calibration"
             )
         is_standing = self.method == "standing"
         known = card.zero.standing_deg if is_standing else card.zero.stride_mean_deg

@@ -83,7 +83,7 @@ def edgehip(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         (["stream", "--port", "synthetic:", "--model", "bent.tflite"], "do not match the card"),
         (["stream", "--port", "synthetic:", "--body-mass", "72kg"], "'72kg' is not a valid number"),
         (["stream", "--port", "synthetic:", "--body-mass", "-3"], "not in the range"),
-        (["stream", "--port", "synthetic:", "--profile", "none.json"], "--calibrate makes one"),
+        (["stream", "--port", "synthetic:", "--profile", "none.json"], "--calibrate' makes one"),
         (
             ["stream", "--port", "synthetic:", "--profile", "text.txt"],
             "not a personal-zero profile",

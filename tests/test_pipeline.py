@@ -774,7 +774,7 @@ def test_what_lies_outside_the_training_range_is_named(model: Model, walk: Walk)
 
 def test_a_sample_model_does_not_pass_for_a_cycle_model(model: Model) -> None:
     card = replace(model.card, kind="sample")
-    with pytest.raises(ModelInputError, match=r"--sample-model; .*kind 'cycle'"):
+    with pytest.raises(ModelInputError, match=r"--sample-model .*kind 'cycle'"):
         Pipeline(replace(model, card=card))
 
 

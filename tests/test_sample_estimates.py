@@ -197,7 +197,7 @@ def test_one_call_per_hip_and_sample_on_the_grid_two_off_it() -> None:
 
 
 def test_a_cycle_model_does_not_pass_for_a_sample_model() -> None:
-    with pytest.raises(ModelInputError, match=r"--model; .*kind 'sample'"):
+    with pytest.raises(ModelInputError, match=r"--model .*kind 'sample'"):
         SampleEstimator(load_model())
     model = leaky_model()
     card = dataclasses.replace(model.card, outputs=model.card.outputs[::-1])

@@ -46,11 +46,11 @@ class CycleEstimator:
     ) -> None:
         card = model.card
         if card.kind != "cycle":
-            what = "give it as --sample-model"
+            what = "give it as --sample-model (Python: sample_model)"
             if card.resets_at_contact:
                 what = (
                     "whose state must be reset at the very instant of initial contact, so no "
-                    "stream can run it: export its whole-cycle form (--form cycle)"
+                    "stream can run it: export its whole-cycle form (edgehip export --form cycle)"
                 )
             raise ModelInputError(
                 f"{model.path}: is a model of kind '{card.kind}', {what}; whole-cycle estimates "
@@ -58,7 +58,9 @@ class CycleEstimator:
             )
         self.body = Body.of(card, body_height_m)
         if card.input("body_height_m") is not None and self.body.height_m is None:
-            raise ModelInputError(f"{model.path}: wants the body's height: give --body-height")
+            raise ModelInputError(
+                f"{model.path}: wants the body's height: give --body-height (Python: body_height_m)"
+            )
         self.model = model
         self.body_mass_kg = body_mass_kg
         self.samples_per_cycle = card.samples_per_cycle or 0

@@ -79,8 +79,8 @@ class SampleEstimator:
         card = self.body.timed(model.card)
         if card.kind != "sample":
             raise ModelInputError(
-                f"{model.path}: is a model of kind '{card.kind}', give it as --model; per-sample "
-                "estimates need one of kind 'sample'"
+                f"{model.path}: is a model of kind '{card.kind}', give it as --model (Python: "
+                "model); per-sample estimates need one of kind 'sample'"
             )
         if card.resets_at_contact:
             raise ModelInputError(
