@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgehip.channels import MIRROR, MUSCLES
+from edgehip.channels import ANGLES, MIRROR, MUSCLES
 from edgehip.model_card import ZeroCard
 from edgehip_export import default_train
 from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
@@ -250,6 +250,36 @@ def test_the_kernel_member_finds_a_law_and_survives_a_wrong_zero() -> None:
             missed[name, counts, "wrong"] - missed[name, counts, "right"] for counts in (1.0, 0.1)
         )
         assert careful < 0.3 * careless
+
+
+def test_what_matters_less_to_a_hip_makes_two_strides_less_unlike() -> None:
+    """Ankles, rotations and the other leg; the same for what is wrong with an angle's zero."""
+    strides = made_up({"a": 12, "b": 12})
+    member = fit_kernel(strides, chances(strides), KernelProtocol(), MECHANICS, MUTE)
+    stride_s = torch.from_numpy(strides.stride_s)[:1, None]
+    usual = torch.from_numpy(strides.angles_deg.mean(0))[None]
+    bent = 2.0 * torch.sin(torch.linspace(0, 2 * np.pi, POINTS)) + 1.0
+    seen = member.see(usual, stride_s)
+
+    def unlike(angle: str) -> torch.Tensor:
+        """Return how far the stride is from itself with this angle bent, for moments and forces."""
+        channel = ANGLES.index(angle)
+        other = usual.clone()
+        other[..., channel] += bent * member.sd[channel]
+        apart = member.see(other, stride_s) - seen
+        return (member.counts * apart**2).sum(-1).sqrt()
+
+    knee = unlike("knee_angle_r")
+    for angle, counts in (
+        ("hip_flexion_r", 1.0),
+        ("hip_adduction_r", 1.0),
+        ("hip_rotation_r", 0.5),
+        ("ankle_angle_r", 0.5),
+        ("knee_angle_l", 0.6),
+        ("hip_rotation_l", 0.3),
+        ("ankle_angle_l", 0.3),
+    ):
+        torch.testing.assert_close(unlike(angle), counts * knee, rtol=1e-3, atol=1e-4)
 
 
 def test_a_stranger_is_answered_like_the_person_who_moves_alike_and_far_away_linearly() -> None:

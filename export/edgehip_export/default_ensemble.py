@@ -8,7 +8,7 @@ from edgehip_export.default_movement import Movement
 from edgehip_export.default_score import OutOfRangeScore
 from edgehip_export.default_spread import Answer, Spread
 
-KERNEL_SHARE = 0.7
+KERNEL_SHARE = 0.75
 """Of the kernel member in the mean; the two err in different places."""
 
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgehip.channels import ANGLES, MOMENTS, MUSCLES
+from edgehip.channels import ANGLES, MOMENTS, MUSCLES, angles_of
 from edgehip_export.default_cycle import GRID, grid_matrices
 from edgehip_export.default_features import PACE, pace
 from edgehip_export.default_mechanics import SIGNALS, Mechanics
@@ -44,6 +44,9 @@ class KernelProtocol:
         Of the Gaussian part, in SDs of a stride.
     noise, person
         Variance of a single stride, and of what all strides of a person share.
+    ankle, rotation, other_leg
+        What a difference of ankles, of hip rotations or of anything of the other leg counts beside
+        one of the hip and the knee whose loads these are.
     zero
         What a difference of two strides' mean angles counts beside one of their curves, for moments
         and for forces: the zero of an angle is a laboratory's habit or a sensor's error more often
@@ -61,10 +64,23 @@ class KernelProtocol:
     length: float = 0.8
     noise: float = 0.1
     person: float = 0.1
-    zero: tuple[float, float] = (0.3, 0.6)
+    ankle: float = 0.5
+    rotation: float = 0.5
+    other_leg: float = 0.6
+    zero: tuple[float, float] = (0.3, 0.5)
     pace: float = 0.2
     mechanics: float = 0.05
     student: float = 0.5
+
+    def relevance(self) -> Tensor:
+        """Return what a difference of each angle counts (10,)."""
+        counts = torch.ones(len(ANGLES))
+        _, _, rotation_r, _, ankle_r = angles_of("r")
+        _, _, rotation_l, _, ankle_l = other_leg = angles_of("l")
+        counts[[ankle_r, ankle_l]] *= self.ankle
+        counts[[rotation_r, rotation_l]] *= self.rotation
+        counts[list(other_leg)] *= self.other_leg
+        return counts
 
 
 class KernelCycle(nn.Module):
@@ -103,8 +119,11 @@ class KernelCycle(nn.Module):
             ("slope", (GRID, SIGNALS, OUTPUTS)),
         ):
             self.register_buffer(name, torch.zeros(shape))
+        relevance = protocol.relevance()
         counts = torch.ones(len(protocol.zero), SEEN)
-        counts[:, : len(ANGLES)] = torch.tensor(protocol.zero)[:, None] ** 2
+        counts[:, : len(ANGLES)] = torch.tensor(protocol.zero)[:, None] * relevance
+        counts[:, len(ANGLES) : -PACE] = relevance.repeat(POINTS // EVERY)
+        counts = counts**2
         self.register_buffer("counts", counts, persistent=False)
         self.register_buffer("ramp", torch.linspace(-0.5, 0.5, POINTS)[:, None], persistent=False)
         self.counts: Tensor
@@ -135,7 +154,7 @@ class KernelCycle(nn.Module):
     def see(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return means and curves (B, SEEN), so scaled that two strides differ by their distance.
 
-        What means count is not yet in it.
+        What each of them counts is not yet in it.
         """
         closed = angles_deg - (angles_deg[:, -1:] - angles_deg[:, :1]) * self.ramp
         off = (closed[:, ::EVERY] - self.centre) / self.sd
