@@ -138,6 +138,56 @@ def test_a_walk_too_short_for_a_stride_is_said_to_be(tmp_path: Path, moments: Pa
     assert not (tmp_path / "out" / "moments.npz").exists()
 
 
+def test_a_leg_that_nobody_labelled_is_not_asked_for(
+    tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    right = tmp_path / "right.sto"
+    rows = [line.split("\t") for line in moments.read_text().splitlines()]
+    right.write_text("\n".join("\t".join([*row[:1], *row[4:]]) for row in rows).strip("\t"))
+    words = ("--angles", angles, "--moments", right, *BODY, "-o", tmp_path / "out")
+    line = refused(collect, DatasetError, *words)
+    assert "right.sto: has no column hip_flexion_l_moment" in line
+    result = run(collect, *words, "--right-contacts", 3.25, 4.375)
+    assert result.exit_code == 0, result.output
+    assert len(read_cohort(tmp_path / "out" / "moments.npz")) == 1
+
+
+@pytest.mark.parametrize("cut", ["ik.mot", "id.sto"])
+def test_no_stride_goes_over_rows_that_are_missing(
+    cut: str, tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    told = ("--right-contacts", 2.2, 3.3, 4.4, 5.5)
+    words = ("--angles", angles, "--moments", moments, *BODY, "-o", tmp_path / "out")
+    whole = {}
+    for how in ((), told):
+        assert run(collect, *words, *how).exit_code == 0
+        whole[how] = len(read_cohort(tmp_path / "out" / "moments.npz"))
+    lines = (tmp_path / cut).read_text().splitlines(keepends=True)
+    (tmp_path / cut).write_text("".join(lines[:390] + lines[420:]))  # 0.3 s at 3.9 s
+    for how in ((), told):
+        result = run(collect, *words, *how)
+        assert result.exit_code == 0, result.output
+        found = read_cohort(tmp_path / "out" / "moments.npz")
+        hip, knee = found.angles_deg[..., 0], found.angles_deg[..., ANGLES.index("knee_angle_r")]
+        wanted = np.stack([-0.03 * (hip - 10.0), 0.01 * (knee - 40.0), 0.002 * hip], -1)
+        np.testing.assert_allclose(found.per_kg, wanted, atol=1e-3)
+        assert whole[how] - 4 <= len(found) < whole[how]
+        if how or cut == "id.sto":
+            assert "strides left out: not whole in all tables" in result.output
+
+
+def test_tables_of_other_times_are_said_to_be(tmp_path: Path, angles: Path) -> None:
+    names = [f"{name}_{side}_moment" for side in SIDES for name in MOMENTS]
+    loads = np.column_stack([hips(side) for side in SIDES])
+    later = table(tmp_path / "id.sto", names, loads, time_s=WALK.time_s + 20.0)
+    line = refused(
+        collect, DatasetError, "--angles", angles, "--moments", later, *BODY, "-o", tmp_path / "out"
+    )
+    assert "no time in common" in line
+    assert "ik.mot from 0.00 to 8.99 s" in line
+    assert "id.sto from 20.00 to 28.99 s" in line
+
+
 def test_what_is_no_walk_of_anybody_leaves_no_file(
     tmp_path: Path, angles: Path, moments: Path
 ) -> None:
@@ -171,7 +221,7 @@ def test_what_is_refused_replaces_nothing_that_was_there(
     holed.write_text(re.sub(r"\t\d\S*", "\tnan", holed.read_text()))
     longer = ("--right-contacts", 3.25, 4.375)  # else moments would be written as they are
     line = refused(collect, DatasetError, *words, "--forces", holed, *longer)
-    assert line.startswith(f"{out / 'forces.npz'}: Y has NaN")
+    assert line.startswith(f"{angles}, {holed}: Y has NaN")
     assert kept.read_bytes() == before
     assert [path.name for path in out.iterdir()] == ["moments.npz"]
 

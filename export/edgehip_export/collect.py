@@ -8,7 +8,8 @@ ones of the mirrored body.
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,15 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehip.channels import ANGLES, MIRROR, MOMENTS, MUSCLES, SIDES, Side
-from edgehip.cycles import MAX_STRIDE_S, MIN_STRIDE_S
+from edgehip.cycles import MAX_BRIDGED_GAP_S, MAX_STRIDE_S, MIN_STRIDE_S, CycleTracker
 from edgehip.errors import DatasetError
-from edgehip.events import InitialContact, JointAngleSample
+from edgehip.events import GaitCycle, JointAngleSample
 from edgehip.segmentation import GaitSegmenter
 from edgehip.whole_file import write_file
 from edgehip_export.dataset import COLUMNS, Cohort, cohort_of
 from edgehip_export.opensim_table import OpenSimTable
 from edgehip_export.strides import POINTS
 from edgehip_export.trained import Target
+
+Stride = tuple[Side, float, float]
+"""The leg, and when it came to the ground (s): once, and again."""
 
 KNEES: Final = ("knee_angle_r", "knee_angle_l")
 
@@ -67,7 +71,7 @@ def collect(
     folder: Path,
     contacts_s: Mapping[Side, Sequence[float]] | None = None,
 ) -> tuple[list[Cohort], list[str]]:
-    """Write ``moments.npz`` and ``forces.npz`` to a folder; return them, and what was mended.
+    """Write ``moments.npz`` and ``forces.npz`` to a folder; return them, and lines to show.
 
     Parameters
     ----------
@@ -84,26 +88,39 @@ def collect(
         If columns are missing, no whole stride lies in all tables, or what is found cannot be
         anybody's.
     """
-    angles_deg, mended = _angles_deg(angles)
+    angles_deg, told = _angles_deg(angles)
+    tables = (angles, *labels.values())
+    begin_s = max(table.time_s[0] for table in tables)
+    end_s = min(table.time_s[-1] for table in tables)
+    if begin_s >= end_s:
+        spans = ", ".join(
+            f"{t.path} from {t.time_s[0]:.2f} to {t.time_s[-1]:.2f} s" for t in tables
+        )
+        raise DatasetError(f"the tables have no time in common: {spans}")
     if contacts_s is None:
-        contacts_s = _contacts_s(angles.time_s, angles_deg)
-    begin_s = max(table.time_s[0] for table in (angles, *labels.values()))
-    end_s = min(table.time_s[-1] for table in (angles, *labels.values()))
+        walked = _found(angles.time_s, angles_deg)
+    else:
+        walked = [(side, *ends) for side in SIDES for ends in pairwise(contacts_s[side])]
     strides = [
         (side, start, end)
-        for side in SIDES
-        for start, end in zip(contacts_s[side], contacts_s[side][1:], strict=False)
-        if begin_s <= start and end <= end_s and MIN_STRIDE_S <= end - start <= MAX_STRIDE_S
+        for side, start, end in walked
+        if MIN_STRIDE_S <= end - start <= MAX_STRIDE_S
+        and all(table.holds(start, end, MAX_BRIDGED_GAP_S) for table in tables)
     ]
     if not strides:
+        right = sum(side == "r" for side, _, _ in walked)
         raise DatasetError(
             f"{angles.path}: no whole stride lies between {begin_s:.2f} and {end_s:.2f} s, where "
-            f"all tables are: there are {len(contacts_s['r'])} contacts of the right foot and "
-            f"{len(contacts_s['l'])} of the left (--right-contacts and --left-contacts tell them)"
+            f"all tables are: of {MIN_STRIDE_S} to {MAX_STRIDE_S} s, and without "
+            f"{MAX_BRIDGED_GAP_S * 1000:.0f} ms that lack rows; in all there are {right} strides "
+            f"of the right leg and {len(walked) - right} of the left (--right-contacts and "
+            "--left-contacts tell them)"
         )
+    if out := len(walked) - len(strides):
+        told.append(f"{out} of {len(walked)} strides left out: not whole in all tables")
     cohorts, contents = [], {}
     for target, table in labels.items():
-        loads = {side: _loads(target, table, side) for side in SIDES}
+        loads = {side: _loads(target, table, side) for side in dict.fromkeys(s[0] for s in strides)}
         x, y = [], []
         for side, start, end in strides:
             at = np.linspace(start, end, POINTS)
@@ -126,11 +143,12 @@ def collect(
         np.savez(packed, **arrays)  # type: ignore[arg-type]
         contents[path] = packed.getvalue()
         sha256 = hashlib.sha256(contents[path]).hexdigest()
-        cohorts.append(cohort_of(arrays, path, sha256))
+        read = cohort_of(arrays, f"{angles.path}, {table.path}", sha256)
+        cohorts.append(replace(read, path=str(path)))
     folder.mkdir(parents=True, exist_ok=True)  # only now: what is no walk replaces nothing
     for path, content in contents.items():
         write_file(path, content)
-    return cohorts, mended
+    return cohorts, told
 
 
 def _angles_deg(table: OpenSimTable) -> tuple[NDArray[np.float64], list[str]]:
@@ -147,17 +165,18 @@ def _angles_deg(table: OpenSimTable) -> tuple[NDArray[np.float64], list[str]]:
     return angles, mended
 
 
-def _contacts_s(
-    time_s: NDArray[np.float64], angles_deg: NDArray[np.float64]
-) -> dict[Side, list[float]]:
-    """Return when either foot came to the ground, as a stream finds it."""
-    segmenter = GaitSegmenter()
-    found: dict[Side, list[float]] = {side: [] for side in SIDES}
+def _found(time_s: NDArray[np.float64], angles_deg: NDArray[np.float64]) -> list[Stride]:
+    """Return the strides that a stream finds in the angles."""
+    segmenter, tracker = GaitSegmenter(), CycleTracker()
+    found: list[Stride] = []
     for at, angles in zip(time_s.tolist(), angles_deg.tolist(), strict=True):
-        for event in segmenter.feed(JointAngleSample(at, tuple(angles), received_ns=0)):
-            if isinstance(event, InitialContact):
-                found[event.side].append(event.time_s)
-    return found
+        sample = JointAngleSample(at, tuple(angles), received_ns=0)
+        tracker.add(sample)
+        for event in segmenter.feed(sample):
+            cycle = tracker.event(event, received_ns=0)
+            if isinstance(cycle, GaitCycle):
+                found.append((cycle.side, cycle.start_s, cycle.end_s))
+    return sorted(found)
 
 
 def _loads(target: Target, table: OpenSimTable, side: Side) -> NDArray[np.float64]:

@@ -43,6 +43,14 @@ class OpenSimTable:
         total = self.values[:, [self.names.index(name) for name in names]].sum(axis=1)
         return total
 
+    def holds(self, start_s: float, end_s: float, longest_gap_s: float) -> bool:
+        """Return whether rows reach from one time to another, none further from the next."""
+        first = int(np.searchsorted(self.time_s, start_s, "right")) - 1
+        last = int(np.searchsorted(self.time_s, end_s, "left"))
+        if first < 0 or last == len(self.time_s):
+            return False
+        return bool(np.diff(self.time_s[first : last + 1]).max() <= longest_gap_s)
+
 
 def read_opensim_table(path: str | Path) -> OpenSimTable:
     """Return the table in a file that an OpenSim tool wrote.
