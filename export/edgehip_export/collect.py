@@ -54,6 +54,16 @@ PARTS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
 """What each muscle is made of in the models of Rajagopal et al. (2016), and of Delp et al. (1990:
 gait2392). A model in which a muscle is whole may call it as it is called here."""
 
+HELD_UP: Final[dict[Target, str]] = {"moments": "pelvis_ty_force", "forces": "FY"}
+"""The force (N) that holds up what no ground does: inverse dynamics' residual, and the actuator
+that static optimization has instead."""
+MOST_HELD_UP: Final = 0.5
+"""Of body weight. It is nearly all of it where a foot came down beside the force plates, and little
+where it met one."""
+ON_ONE_LEG: Final = (0.30, 0.45)
+"""Of a stride: its leg stands alone then at any pace."""
+GRAVITY_M_PER_S2: Final = 9.81
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -118,6 +128,8 @@ def collect(
         )
     if out := len(walked) - len(strides):
         told.append(f"{out} of {len(walked)} strides left out: not whole in all tables")
+    for target, table in labels.items():
+        strides = _borne(target, table, strides, person.body_mass_kg, told)
     cohorts, contents = [], {}
     for target, table in labels.items():
         loads = {side: _loads(target, table, side) for side in dict.fromkeys(s[0] for s in strides)}
@@ -177,6 +189,34 @@ def _found(time_s: NDArray[np.float64], angles_deg: NDArray[np.float64]) -> list
             if isinstance(cycle, GaitCycle):
                 found.append((cycle.side, cycle.start_s, cycle.end_s))
     return sorted(found)
+
+
+def _borne(
+    target: Target,
+    table: OpenSimTable,
+    strides: list[Stride],
+    body_mass_kg: float,
+    told: list[str],
+) -> list[Stride]:
+    """Return the strides whose leg stands on ground that was measured, if the table shows that."""
+    name = HELD_UP[target]
+    if name not in table.names:
+        return strides
+    force_n, most_n = table.column(name), MOST_HELD_UP * GRAVITY_M_PER_S2 * body_mass_kg
+    borne = []
+    for side, start, end in strides:
+        at = start + (end - start) * np.linspace(*ON_ONE_LEG, POINTS)
+        if np.abs(np.interp(at, table.time_s, force_n)).mean() <= most_n:
+            borne.append((side, start, end))
+    if out := len(strides) - len(borne):
+        line = (
+            f"{table.path}: {out} of {len(strides)} strides left out: {name} bears more than half "
+            "of body weight while the leg stands alone, so no ground reaction force was applied"
+        )
+        if not borne:
+            raise DatasetError(line)
+        told.append(line)
+    return borne
 
 
 def _loads(target: Target, table: OpenSimTable, side: Side) -> NDArray[np.float64]:
