@@ -161,7 +161,8 @@ def test_one_stride_is_enough_and_is_believed_less(tmp_path: Path, usual: Model)
 def test_walks_in_several_files_are_taken_together(
     tmp_path: Path, usual: Model, moments: Path
 ) -> None:
-    other = session(tmp_path / "other.npz", usual, "moments", OWN, stride_s=0.9 * STRIDE_S)
+    quicker = {"X": STRIDES + np.float32(0.1), "stride_s": 0.9 * STRIDE_S}
+    other = session(tmp_path / "other.npz", usual, "moments", OWN, **quicker)
     mine = tmp_path / "people" / "me.onnx"
     assert run(adapt, "hip-cycle", moments, other, "-o", mine).exit_code == 0
     personal = load_model(mine).card.personal
@@ -192,6 +193,13 @@ def test_strides_that_disagree_of_the_person_change_nothing(tmp_path: Path, usua
     mine = tmp_path / "me.tflite"
     line = refused(DatasetError, "hip-cycle", torn, "-o", mine)
     assert "does not hold from one to the next" in line
+    assert not mine.exists()
+
+
+def test_no_stride_judges_itself(tmp_path: Path, moments: Path, forces: Path) -> None:
+    mine = tmp_path / "me.tflite"
+    line = refused(DatasetError, "hip-cycle", moments, forces, moments, "-o", mine)
+    assert "4 of 8 strides are there a second time" in line
     assert not mine.exists()
 
 

@@ -16,7 +16,7 @@ from edgehip.body import Body
 from edgehip.errors import DatasetError, ModelFileError, ModelInputError
 from edgehip.model import Model, bundled_models, is_bundled, load_model
 from edgehip.model_card import PersonalCard, read_model, without_card, write_model
-from edgehip_export.acquaintance import remember
+from edgehip_export.acquaintance import digests, remember
 from edgehip_export.answers import Floats, answers, require_duration
 from edgehip_export.dataset import Cohort
 from edgehip_export.export_file import is_model_file
@@ -73,8 +73,8 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
     Raises
     ------
     DatasetError
-        If the strides are not one person's, of one height, or do not agree in what the model
-        misses.
+        If the strides are not one person's, of one height and each there once, or do not agree in
+        what the model misses.
     ModelFileError
         If there is no such model, or it does not estimate what the strides are labelled with.
     ModelInputError
@@ -156,6 +156,12 @@ def _by_target(cohorts: Sequence[Cohort]) -> dict[Target, Cohort]:
     for cohort in cohorts:
         before = joined.get(cohort.target)
         joined[cohort.target] = cohort if before is None else before.joined(cohort)
+    for cohort in joined.values():
+        if twice := len(cohort) - len(set(digests(cohort.angles_deg))):
+            raise DatasetError(
+                f"{cohort.path}: {twice} of {len(cohort)} strides are there a second time, and "
+                "would be judged by themselves: give each once"
+            )
     return joined
 
 
