@@ -8,15 +8,15 @@ is what it will miss in others, and a share of it is added from then on.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from edgehip.body import Body
 from edgehip.errors import DatasetError, ModelFileError, ModelInputError
 from edgehip.model import Model, bundled_models, is_bundled, load_model
-from edgehip.model_card import PersonalCard, read_model, without_card, write_model
-from edgehip_export.acquaintance import digests, remember
+from edgehip.model_card import ModelCard, PersonalCard, read_model, without_card, write_model
+from edgehip_export.acquaintance import digests
 from edgehip_export.answers import Floats, answers, require_duration
 from edgehip_export.dataset import Cohort
 from edgehip_export.export_file import is_model_file
@@ -116,13 +116,7 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
         max(map(len, labelled)),
         Body.of(card, height_m).height_m,
     )
-    known = {
-        cohort.target: {
-            "training_subjects": list(cohort.people()),
-            "training_strides": remember(cohort, cohort.people()),
-        }
-        for cohort in labelled
-    }
+    training = card.training | {c.target: _remembering(card, c) for c in labelled}
     _, content, _ = read_model(path)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_model(
@@ -133,7 +127,7 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
             name=output.stem,
             description=f"{card.description}; adapted to one person",
             personal=personal,
-            training=card.training | known,
+            training=training,
         ),
     )
     return found
@@ -202,6 +196,15 @@ def _by_the_others(cohort: Cohort, model: Model, said: Floats, missed: Floats) -
         usual = own.unload(name, said[place])
         adapted[place] = replace(own, offsets=offsets).load(name, usual)
     return Errors.between(cohort.per_kg, adapted)
+
+
+def _remembering(card: ModelCard, cohort: Cohort) -> dict[str, Any]:
+    """Return what a model says of its training on a target, and whom it was adapted by."""
+    own = card.training.get(cohort.target)
+    return (own if isinstance(own, dict) else {}) | {
+        "adapted_subjects": list(cohort.people()),
+        "adapted_strides": "".join(digests(cohort.angles_deg)),
+    }
 
 
 def _plain(offset: Floats) -> tuple[tuple[float, ...], ...]:
