@@ -270,18 +270,23 @@ def test_what_cannot_be_adapted_is_said_in_a_line(
         tmp_path / "two.npz", usual, "moments", OWN, subject_id=np.array(["P1", "P1", "P2", "P2"])
     )
     line = refused(DatasetError, "hip-cycle", two, "-o", mine)
-    assert "holds 2 people (P1, P2 ...)" in line
+    assert line.startswith(f"{two}: strides of 2 people (P1, P2), and a model is adapted to one")
+    other = session(tmp_path / "other.npz", usual, "moments", OWN, subject_id=np.full(4, "P2"))
+    line = refused(DatasetError, "hip-cycle", moments, other, "-o", mine)
+    assert line.startswith(f"{moments}, {other}: strides of 2 people (P1, P2)")
     line = refused(DatasetError, "hip-cycle", two, "-o", mine, "--subject", "P3")
     assert "nobody is called 'P3'; there are: P1, P2" in line
     line = refused(DatasetError, "hip-cycle", moments, two, "-o", mine, "--subject", "P2")
     assert "nobody is called 'P2'; there are: P1" in line
     tall = session(tmp_path / "tall.npz", usual, "moments", OWN, height_m=np.full(4, 1.8))
     line = refused(DatasetError, "hip-cycle", moments, tall, "-o", mine)
-    assert "height_m is 1.36, 1.8 of one person" in line
+    assert line == f"{moments}, {tall}: height_m is 1.36, 1.8 of one person"
     line = refused(DatasetError, "hip-cycle", moments, moments.parent / "none.npz", "-o", mine)
     assert "no such file" in line
     line = refused(ModelInputError, "hip-sample", moments, "-o", mine)
     assert "adapt a whole-cycle model" in line
+    line = refused(ModelFileError, "hip-cicle", moments, "-o", mine)
+    assert "hip-cicle: no such file, and no bundled model of that name" in line
     line = refused(ModelFileError, "hip-cycle", moments, "-o", tmp_path / "me.pt")
     assert "must end in .onnx or .tflite" in line
     arrays = dict(np.load(moments))

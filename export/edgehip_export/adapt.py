@@ -135,16 +135,18 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
 
 def _by_target(cohorts: Sequence[Cohort]) -> dict[Target, Cohort]:
     """Return all strides of a target as one cohort."""
+    paths = ", ".join(cohort.path for cohort in cohorts)
     people = dict.fromkeys(person for cohort in cohorts for person in cohort.people())
     if len(people) > 1:
+        whom = ", ".join([*people][:3]) + (" ..." if len(people) > 3 else "")
         raise DatasetError(
-            f"{cohorts[0].path}: holds {len(people)} people ({', '.join([*people][:3])} ...), and "
-            "a model is adapted to one: say which with --subject"
+            f"{paths}: strides of {len(people)} people ({whom}), and a model is adapted to one: "
+            "say which with --subject, of files that hold them"
         )
     heights_m = {round(float(height), 2) for cohort in cohorts for height in cohort.body_height_m}
     if len(heights_m) > 1:
         raise DatasetError(
-            f"{cohorts[0].path}: height_m is {', '.join(map(str, sorted(heights_m)))} of one person"
+            f"{paths}: height_m is {', '.join(map(str, sorted(heights_m)))} of one person"
         )
     joined: dict[Target, Cohort] = {}
     for cohort in cohorts:
@@ -170,8 +172,9 @@ def _file_of(source: str, output: Path) -> Path:
         if suffix not in named:
             raise ModelFileError(f"{output}: must end in {' or '.join(sorted(named))}")
         return named[suffix]
-    if suffix != Path(path).suffix.lower():
-        raise ModelFileError(f"{output}: must end in {Path(path).suffix}, as {path} does")
+    named_as = Path(path).suffix  # without one it is no file, and loading says what there is
+    if named_as and suffix != named_as.lower():
+        raise ModelFileError(f"{output}: must end in {named_as}, as {path} does")
     return Path(path)
 
 
