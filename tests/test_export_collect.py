@@ -211,6 +211,27 @@ def test_strides_beside_the_force_plates_are_left_out(tmp_path: Path, angles: Pa
     assert "\n" not in line
 
 
+@pytest.mark.parametrize("blank", ["ik.mot", "id.sto"])
+def test_strides_that_a_laboratory_blanked_are_left_out(
+    blank: str, tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    words = ("--angles", angles, "--moments", moments, *BODY, "-o", tmp_path / "out")
+    assert run(collect, *words).exit_code == 0
+    whole = len(read_cohort(tmp_path / "out" / "moments.npz"))
+    lines = (tmp_path / blank).read_text().splitlines()
+    first = lines.index("endheader") + 2
+    for row in (*range(first, first + 50), *range(first + 600, len(lines))):
+        lines[row] = re.sub(r"\t\S+", "\tNaN", lines[row])
+    (tmp_path / blank).write_text("\n".join(lines))
+    for how in ((), ("--right-contacts", 2.2, 3.3, 4.4, 5.5, 6.6)):
+        result = run(collect, *words, *how)
+        assert result.exit_code == 0, result.output
+        found = read_cohort(tmp_path / "out" / "moments.npz")
+        assert 3 <= len(found) < whole
+        if how or blank == "id.sto":
+            assert "strides left out: NaN in them" in result.output
+
+
 def test_what_is_no_walk_of_anybody_leaves_no_file(
     tmp_path: Path, angles: Path, moments: Path
 ) -> None:

@@ -24,7 +24,7 @@ from edgehip.segmentation import GaitSegmenter
 from edgehip.whole_file import write_file
 from edgehip_export.dataset import COLUMNS, Cohort, cohort_of
 from edgehip_export.opensim_table import OpenSimTable
-from edgehip_export.strides import POINTS
+from edgehip_export.strides import POINTS, resample
 from edgehip_export.trained import Target
 
 Stride = tuple[Side, float, float]
@@ -130,19 +130,23 @@ def collect(
         told.append(f"{out} of {len(walked)} strides left out: not whole in all tables")
     for target, table in labels.items():
         strides = _borne(target, table, strides, person.body_mass_kg, told)
+    x = _cut(strides, angles.time_s, {"r": angles_deg, "l": angles_deg[:, MIRROR]})
+    legs = dict.fromkeys(side for side, _, _ in strides)
+    y = {
+        target: _cut(strides, table.time_s, {side: _loads(target, table, side) for side in legs})
+        for target, table in labels.items()
+    }
+    known = np.all([np.isfinite(curves).all(axis=(1, 2)) for curves in (x, *y.values())], axis=0)
+    if known.any() and not known.all():  # of none, what is read of it below says what is wrong
+        told.append(f"{np.sum(~known)} of {len(strides)} strides left out: NaN in them")
+        strides = [stride for stride, whole in zip(strides, known, strict=True) if whole]
+        x, y = x[known], {target: curves[known] for target, curves in y.items()}
     cohorts, contents = [], {}
     for target, table in labels.items():
-        loads = {side: _loads(target, table, side) for side in dict.fromkeys(s[0] for s in strides)}
-        x, y = [], []
-        for side, start, end in strides:
-            at = np.linspace(start, end, POINTS)
-            seen = angles_deg if side == "r" else angles_deg[:, MIRROR]
-            x.append(_resampled(at, angles.time_s, seen))
-            y.append(_resampled(at, table.time_s, loads[side]))
         count = len(strides)
         arrays: dict[str, NDArray[Any]] = {
-            "X": np.array(x, np.float32),
-            "Y": np.array(y, np.float32),
+            "X": x,
+            "Y": y[target],
             "subject_id": np.array([person.subject] * count),
             "weight_kg": np.full(count, person.body_mass_kg),
             "height_m": np.full(count, person.body_height_m),
@@ -171,7 +175,7 @@ def _angles_deg(table: OpenSimTable) -> tuple[NDArray[np.float64], list[str]]:
         angles = np.degrees(angles)
         mended.append(f"{table.path}: radians turned into degrees")
     knees = [ANGLES.index(name) for name in KNEES]
-    if np.all(angles[:, knees].mean(axis=0) < 0.0):
+    if np.all(np.nansum(angles[:, knees], axis=0) < 0.0):
         angles[:, knees] *= -1.0
         mended.append(f"{table.path}: knees bend by negative angles there; turned round")
     return angles, mended
@@ -181,7 +185,8 @@ def _found(time_s: NDArray[np.float64], angles_deg: NDArray[np.float64]) -> list
     """Return the strides that a stream finds in the angles."""
     segmenter, tracker = GaitSegmenter(), CycleTracker()
     found: list[Stride] = []
-    for at, angles in zip(time_s.tolist(), angles_deg.tolist(), strict=True):
+    known = np.isfinite(angles_deg).all(axis=1)  # rows that are not are missing to a stream
+    for at, angles in zip(time_s[known].tolist(), angles_deg[known].tolist(), strict=True):
         sample = JointAngleSample(at, tuple(angles), received_ns=0)
         tracker.add(sample)
         for event in segmenter.feed(sample):
@@ -206,7 +211,7 @@ def _borne(
     borne = []
     for side, start, end in strides:
         at = start + (end - start) * np.linspace(*ON_ONE_LEG, POINTS)
-        if np.abs(np.interp(at, table.time_s, force_n)).mean() <= most_n:
+        if not np.abs(np.interp(at, table.time_s, force_n)).mean() > most_n:  # NaN is told later
             borne.append((side, start, end))
     if out := len(strides) - len(borne):
         line = (
@@ -238,7 +243,13 @@ def _force(table: OpenSimTable, muscle: str, side: Side) -> NDArray[np.float64]:
     )
 
 
-def _resampled(
-    at: NDArray[np.float64], time_s: NDArray[np.float64], curves: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return np.column_stack([np.interp(at, time_s, curve) for curve in curves.T])
+def _cut(
+    strides: list[Stride], time_s: NDArray[np.float64], of_leg: Mapping[Side, NDArray[np.float64]]
+) -> NDArray[np.float32]:
+    """Return each stride's curves (N, 180, D) of its own leg's (T, D)."""
+    return np.array(
+        [
+            resample(np.linspace(start, end, POINTS), time_s, of_leg[side])
+            for side, start, end in strides
+        ]
+    )
