@@ -142,6 +142,8 @@ def meet(provenance: Mapping[str, Any], cohort: Cohort) -> Acquaintance:
         strides' digests, ``adapted_subjects`` the id.
     """
     own = set().union(*(_digests_in(word) for word in _words(provenance.get("adapted_strides"))))
+    if not own:
+        return _meet(provenance, cohort)
     adapted = tuple(
         person
         for person in cohort.people()
