@@ -189,20 +189,23 @@ def test_tables_of_other_times_are_said_to_be(tmp_path: Path, angles: Path) -> N
     assert "id.sto from 20.00 to 28.99 s" in line
 
 
-def test_strides_beside_the_force_plates_are_left_out(tmp_path: Path, angles: Path) -> None:
-    names = ["pelvis_ty_force", *(f"{name}_{side}_moment" for side in SIDES for name in MOMENTS)]
-    loads = np.column_stack([hips(side) for side in SIDES])
+@pytest.mark.parametrize(("target", "residual"), [("moments", "pelvis_ty_force"), ("forces", "FY")])
+def test_strides_beside_the_force_plates_are_left_out(
+    target: str, residual: str, tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    written = moments if target == "moments" else forces(tmp_path / "so.sto", 0)
+    loads = read_opensim_table(written)
 
     def collected(on_plates: np.ndarray) -> Result:
         weight = np.where(on_plates, 12.0, 9.81 * KG)  # what no plate measured, the pelvis bears
-        id_ = table(tmp_path / "id.sto", names, np.column_stack([weight, loads]))
-        words = ("--angles", angles, "--moments", id_, *BODY, "-o", tmp_path / "out")
+        table(written, [residual, *loads.names], np.column_stack([weight, loads.values]))
+        words = ("--angles", angles, f"--{target}", written, *BODY, "-o", tmp_path / "out")
         return run(collect, *words, "--right-contacts", 2.2, 3.3, 4.4, 5.5)
 
     assert "left out" not in collected(WALK.time_s >= 0.0).output
     result = collected((WALK.time_s > 3.2) & (WALK.time_s < 4.0))
-    assert "2 of 3 strides left out: pelvis_ty_force bears more than half" in result.output
-    found = read_cohort(tmp_path / "out" / "moments.npz")
+    assert f"2 of 3 strides left out: {residual} bears more than half" in result.output
+    found = read_cohort(tmp_path / "out" / f"{target}.npz")
     at = np.linspace(3.3, 4.4, 180)
     hip = np.interp(at, WALK.time_s, WALK.angles_deg[:, 0])
     np.testing.assert_allclose(found.angles_deg[..., 0], hip[None], atol=1e-4)
