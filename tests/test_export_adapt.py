@@ -1,5 +1,7 @@
 """A model adapted to one person: by labelled strides, in a file that everything else can use."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,12 @@ from edgehip.channels import MOMENTS, MUSCLES
 from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ModelInputError
 from edgehip.events import HipEstimate
 from edgehip.model import Model
+from edgehip.model_card import read_model, without_card, write_model
+from edgehip_export.acquaintance import meet, remember
 from edgehip_export.adapt import share
 from edgehip_export.answers import answers
 from edgehip_export.commands import adapt, evaluate, export
+from edgehip_export.dataset import read_cohort
 from edgehip_export.parity import normal_strides
 from tests.export_cohort import cohort_arrays, write_cohort
 from tests.streams import synthetic_walk
@@ -161,7 +166,8 @@ def test_one_stride_is_enough_and_is_believed_less(tmp_path: Path, usual: Model)
 def test_walks_in_several_files_are_taken_together(
     tmp_path: Path, usual: Model, moments: Path
 ) -> None:
-    other = session(tmp_path / "other.npz", usual, "moments", OWN, stride_s=0.9 * STRIDE_S)
+    quicker = {"X": STRIDES + np.float32(0.1), "stride_s": 0.9 * STRIDE_S}
+    other = session(tmp_path / "other.npz", usual, "moments", OWN, **quicker)
     mine = tmp_path / "people" / "me.onnx"
     assert run(adapt, "hip-cycle", moments, other, "-o", mine).exit_code == 0
     personal = load_model(mine).card.personal
@@ -174,6 +180,60 @@ def test_who_adapted_a_model_does_not_judge_it(tmp_path: Path, moments: Path) ->
     assert run(adapt, "hip-cycle", moments, "-o", mine).exit_code == 0
     line = one_line(evaluate, DatasetError, mine, moments, "-o", tmp_path / "out")
     assert "the model was trained on every one of its 1 people" in line
+
+
+@pytest.mark.parametrize("kept", ["strides", "ids"])
+def test_an_adapted_model_still_knows_who_trained_it(
+    kept: str, tmp_path: Path, usual: Model, moments: Path
+) -> None:
+    them = session(
+        tmp_path / "them.npz",
+        usual,
+        "moments",
+        OWN,
+        X=STRIDES + np.float32(0.1),
+        subject_id=np.array(["P2", "P2", "P3", "P4"]),
+    )
+    cohort = read_cohort(them)
+    trained, tested = (
+        {"strides": remember(cohort, [who]), "ids": [who]}[kept] for who in ("P2", "P3")
+    )
+    word = {"strides": "strides", "ids": "subjects"}[kept]
+    card, content, _ = read_model(Path(usual.path))
+    own = {f"training_{word}": trained, f"test_{word}": tested}
+    base, mine = tmp_path / "base.tflite", tmp_path / "me.tflite"
+    write_model(
+        base,
+        without_card(content, usual.path),
+        replace(card, training=card.training | {"moments": own}),
+    )
+    assert run(adapt, base, moments, "-o", mine).exit_code == 0
+    both: dict[str, Any] = {}
+    with np.load(moments) as one, np.load(them) as other:
+        for key in one:
+            whole = key in ("in_cols", "out_cols")
+            both[key] = one[key] if whole else np.concatenate([one[key], other[key]])
+    np.savez(tmp_path / "both.npz", **both)
+    result = run(evaluate, mine, tmp_path / "both.npz", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "me: 1 strides of 1 held-out people" in result.output
+    assert "left out: 3 others, 2 of them trained the model" in result.output
+    assert "adapted to one person, and meant for nobody else" in result.output
+    about = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert about["cohort"]["people"] == ["P3"]
+    assert sorted(about["trained_the_model"]) == ["P1", "P2"]
+
+
+def test_no_stride_of_a_long_walk_is_forgotten(tmp_path: Path, usual: Model) -> None:
+    parts = []
+    for place in range(20):  # more than are kept of those who train a network
+        turned = STRIDES + np.float32(0.01 * place)
+        parts.append(session(tmp_path / f"{place}.npz", usual, "moments", OWN, X=turned))
+    mine = tmp_path / "me.tflite"
+    assert run(adapt, "hip-cycle", *parts, "-o", mine).exit_code == 0
+    known = load_model(mine).card.training["moments"]
+    strides = [read_cohort(part).of(np.array([place])) for part in parts for place in range(4)]
+    assert not any(meet(known, stride).judged for stride in strides)
 
 
 def test_another_precision_stays_the_persons(tmp_path: Path, moments: Path) -> None:
@@ -195,6 +255,13 @@ def test_strides_that_disagree_of_the_person_change_nothing(tmp_path: Path, usua
     assert not mine.exists()
 
 
+def test_no_stride_judges_itself(tmp_path: Path, moments: Path, forces: Path) -> None:
+    mine = tmp_path / "me.tflite"
+    line = refused(DatasetError, "hip-cycle", moments, forces, moments, "-o", mine)
+    assert "4 of 8 strides are there a second time" in line
+    assert not mine.exists()
+
+
 def test_what_cannot_be_adapted_is_said_in_a_line(
     tmp_path: Path, usual: Model, moments: Path, forces: Path
 ) -> None:
@@ -203,18 +270,23 @@ def test_what_cannot_be_adapted_is_said_in_a_line(
         tmp_path / "two.npz", usual, "moments", OWN, subject_id=np.array(["P1", "P1", "P2", "P2"])
     )
     line = refused(DatasetError, "hip-cycle", two, "-o", mine)
-    assert "holds 2 people (P1, P2 ...)" in line
+    assert line.startswith(f"{two}: strides of 2 people (P1, P2), and a model is adapted to one")
+    other = session(tmp_path / "other.npz", usual, "moments", OWN, subject_id=np.full(4, "P2"))
+    line = refused(DatasetError, "hip-cycle", moments, other, "-o", mine)
+    assert line.startswith(f"{moments}, {other}: strides of 2 people (P1, P2)")
     line = refused(DatasetError, "hip-cycle", two, "-o", mine, "--subject", "P3")
     assert "nobody is called 'P3'; there are: P1, P2" in line
     line = refused(DatasetError, "hip-cycle", moments, two, "-o", mine, "--subject", "P2")
     assert "nobody is called 'P2'; there are: P1" in line
     tall = session(tmp_path / "tall.npz", usual, "moments", OWN, height_m=np.full(4, 1.8))
     line = refused(DatasetError, "hip-cycle", moments, tall, "-o", mine)
-    assert "height_m is 1.36, 1.8 of one person" in line
+    assert line == f"{moments}, {tall}: height_m is 1.36, 1.8 of one person"
     line = refused(DatasetError, "hip-cycle", moments, moments.parent / "none.npz", "-o", mine)
     assert "no such file" in line
     line = refused(ModelInputError, "hip-sample", moments, "-o", mine)
     assert "adapt a whole-cycle model" in line
+    line = refused(ModelFileError, "hip-cicle", moments, "-o", mine)
+    assert "hip-cicle: no such file, and no bundled model of that name" in line
     line = refused(ModelFileError, "hip-cycle", moments, "-o", tmp_path / "me.pt")
     assert "must end in .onnx or .tflite" in line
     arrays = dict(np.load(moments))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -138,6 +139,102 @@ def test_a_walk_too_short_for_a_stride_is_said_to_be(tmp_path: Path, moments: Pa
     assert not (tmp_path / "out" / "moments.npz").exists()
 
 
+def test_a_leg_that_nobody_labelled_is_not_asked_for(
+    tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    right = tmp_path / "right.sto"
+    rows = [line.split("\t") for line in moments.read_text().splitlines()]
+    right.write_text("\n".join("\t".join([*row[:1], *row[4:]]) for row in rows).strip("\t"))
+    words = ("--angles", angles, "--moments", right, *BODY, "-o", tmp_path / "out")
+    line = refused(collect, DatasetError, *words)
+    assert "right.sto: has no column hip_flexion_l_moment" in line
+    result = run(collect, *words, "--right-contacts", 3.25, 4.375)
+    assert result.exit_code == 0, result.output
+    assert len(read_cohort(tmp_path / "out" / "moments.npz")) == 1
+
+
+@pytest.mark.parametrize("cut", ["ik.mot", "id.sto"])
+def test_no_stride_goes_over_rows_that_are_missing(
+    cut: str, tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    told = ("--right-contacts", 2.2, 3.3, 4.4, 5.5)
+    words = ("--angles", angles, "--moments", moments, *BODY, "-o", tmp_path / "out")
+    whole = {}
+    for how in ((), told):
+        assert run(collect, *words, *how).exit_code == 0
+        whole[how] = len(read_cohort(tmp_path / "out" / "moments.npz"))
+    lines = (tmp_path / cut).read_text().splitlines(keepends=True)
+    (tmp_path / cut).write_text("".join(lines[:390] + lines[420:]))  # 0.3 s at 3.9 s
+    for how in ((), told):
+        result = run(collect, *words, *how)
+        assert result.exit_code == 0, result.output
+        found = read_cohort(tmp_path / "out" / "moments.npz")
+        hip, knee = found.angles_deg[..., 0], found.angles_deg[..., ANGLES.index("knee_angle_r")]
+        wanted = np.stack([-0.03 * (hip - 10.0), 0.01 * (knee - 40.0), 0.002 * hip], -1)
+        np.testing.assert_allclose(found.per_kg, wanted, atol=1e-3)
+        assert whole[how] - 4 <= len(found) < whole[how]
+        if how or cut == "id.sto":
+            assert "strides left out: not whole in all tables" in result.output
+
+
+def test_tables_of_other_times_are_said_to_be(tmp_path: Path, angles: Path) -> None:
+    names = [f"{name}_{side}_moment" for side in SIDES for name in MOMENTS]
+    loads = np.column_stack([hips(side) for side in SIDES])
+    later = table(tmp_path / "id.sto", names, loads, time_s=WALK.time_s + 20.0)
+    line = refused(
+        collect, DatasetError, "--angles", angles, "--moments", later, *BODY, "-o", tmp_path / "out"
+    )
+    assert "no time in common" in line
+    assert "ik.mot from 0.00 to 8.99 s" in line
+    assert "id.sto from 20.00 to 28.99 s" in line
+
+
+@pytest.mark.parametrize(("target", "residual"), [("moments", "pelvis_ty_force"), ("forces", "FY")])
+def test_strides_beside_the_force_plates_are_left_out(
+    target: str, residual: str, tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    written = moments if target == "moments" else forces(tmp_path / "so.sto", 0)
+    loads = read_opensim_table(written)
+
+    def collected(on_plates: np.ndarray) -> Result:
+        weight = np.where(on_plates, 12.0, 9.81 * KG)  # what no plate measured, the pelvis bears
+        table(written, [residual, *loads.names], np.column_stack([weight, loads.values]))
+        words = ("--angles", angles, f"--{target}", written, *BODY, "-o", tmp_path / "out")
+        return run(collect, *words, "--right-contacts", 2.2, 3.3, 4.4, 5.5)
+
+    assert "left out" not in collected(WALK.time_s >= 0.0).output
+    result = collected((WALK.time_s > 3.2) & (WALK.time_s < 4.0))
+    assert f"2 of 3 strides left out: {residual} bears more than half" in result.output
+    found = read_cohort(tmp_path / "out" / f"{target}.npz")
+    at = np.linspace(3.3, 4.4, 180)
+    hip = np.interp(at, WALK.time_s, WALK.angles_deg[:, 0])
+    np.testing.assert_allclose(found.angles_deg[..., 0], hip[None], atol=1e-4)
+    line = str(collected(WALK.time_s < 0.0).exception)
+    assert "3 of 3 strides left out" in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("blank", ["ik.mot", "id.sto"])
+def test_strides_that_a_laboratory_blanked_are_left_out(
+    blank: str, tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    words = ("--angles", angles, "--moments", moments, *BODY, "-o", tmp_path / "out")
+    assert run(collect, *words).exit_code == 0
+    whole = len(read_cohort(tmp_path / "out" / "moments.npz"))
+    lines = (tmp_path / blank).read_text().splitlines()
+    first = lines.index("endheader") + 2
+    for row in (*range(first, first + 50), *range(first + 600, len(lines))):
+        lines[row] = re.sub(r"\t\S+", "\tNaN", lines[row])
+    (tmp_path / blank).write_text("\n".join(lines))
+    for how in ((), ("--right-contacts", 2.2, 3.3, 4.4, 5.5, 6.6)):
+        result = run(collect, *words, *how)
+        assert result.exit_code == 0, result.output
+        found = read_cohort(tmp_path / "out" / "moments.npz")
+        assert 3 <= len(found) < whole
+        if how or blank == "id.sto":
+            assert "strides left out: NaN in them" in result.output
+
+
 def test_what_is_no_walk_of_anybody_leaves_no_file(
     tmp_path: Path, angles: Path, moments: Path
 ) -> None:
@@ -171,7 +268,7 @@ def test_what_is_refused_replaces_nothing_that_was_there(
     holed.write_text(re.sub(r"\t\d\S*", "\tnan", holed.read_text()))
     longer = ("--right-contacts", 3.25, 4.375)  # else moments would be written as they are
     line = refused(collect, DatasetError, *words, "--forces", holed, *longer)
-    assert line.startswith(f"{out / 'forces.npz'}: Y has NaN")
+    assert line.startswith(f"{angles}, {holed}: Y has NaN")
     assert kept.read_bytes() == before
     assert [path.name for path in out.iterdir()] == ["moments.npz"]
 
@@ -184,7 +281,9 @@ def test_what_is_refused_replaces_nothing_that_was_there(
         ("a\nendheader\n", "its first column is not called time"),
         ("a\nendheader\ntime\tx\n", "holds 0 rows"),
         ("a\nendheader\ntime\tx\n0 1\n0.1 two\n", "something other than numbers"),
-        ("a\nendheader\ntime\tx\n0 1\n0.1 2 3\n", "something other than numbers"),
+        ("a\nendheader\ntime\tx\n0 1\n0,1 2\n", "row 2, column time: write decimal points"),
+        ("a\nendheader\ntime\tx\ty\n0 1 2\n0.1 2\n", "row 2 of 2 has 2 numbers, and 3 columns"),
+        ("a\nendheader\ntime\tx\n0 1\n0.1 2 3\n", "row 2 of 2 has 3 numbers, and 2 columns"),
         ("a\nendheader\ntime\tx\n0 1 2\n0.1 2 3\n", "names 2 columns, and has 3"),
         ("a\nendheader\ntime\tx\n0.1 1\n0.1 2\n", "do not increase"),
         ("a\nendheader\ntime\tx\n0.1 1\nnan 2\n", "do not increase"),

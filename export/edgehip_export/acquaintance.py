@@ -7,7 +7,7 @@ So a trained model keeps digests of the angles of its people's strides.
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -39,6 +39,8 @@ class Acquaintance:
         So many of the new people have ids of people the model met, and other strides.
     told_by
         ``strides`` or ``ids``, or ``nothing`` where the model keeps neither.
+    adapted
+        Whoever the model was adapted by afterwards, in none of the above.
     """
 
     held_out: tuple[str, ...]
@@ -47,6 +49,12 @@ class Acquaintance:
     missing: int
     namesakes: int
     told_by: Literal["strides", "ids", "nothing"]
+    adapted: tuple[str, ...] = ()
+
+    @property
+    def taught(self) -> tuple[str, ...]:
+        """Who trained the model or adapted it."""
+        return self.trained + self.adapted
 
     @property
     def judged(self) -> tuple[str, ...]:
@@ -73,7 +81,7 @@ class Acquaintance:
         """
         if not self.judged:
             raise DatasetError(
-                f"{cohort.path}: the model was trained on every one of its {len(self.trained)} "
+                f"{cohort.path}: the model was trained on every one of its {len(self.taught)} "
                 "people: give others"
             )
         return cohort.of_people(self.judged)
@@ -84,9 +92,9 @@ class Acquaintance:
         if self.held_out and self.missing:
             of = len(self.held_out) + self.missing
             lines.append(f"missing: {self.missing} of the {of} people held out from training")
-        aside = len(self.held_out + self.trained + self.new) - len(self.judged)
+        aside = len(self.held_out + self.taught + self.new) - len(self.judged)
         if aside:
-            of_them = f", {len(self.trained)} of them trained the model" if self.trained else ""
+            of_them = f", {len(self.taught)} of them trained the model" if self.taught else ""
             lines.append(f"left out: {aside} others{of_them}")
         if self.namesakes and not self.held_out:
             lines.append(
@@ -130,12 +138,28 @@ def meet(provenance: Mapping[str, Any], cohort: Cohort) -> Acquaintance:
     provenance
         The model's, see :class:`edgehip_export.trained.TrainedNetwork`; ``test_strides`` and
         ``training_strides`` hold what :func:`remember` returned, ``test_subjects`` and
-        ``training_subjects`` ids.
+        ``training_subjects`` ids. Of a model that was adapted, ``adapted_strides`` holds all
+        strides' digests, ``adapted_subjects`` the id.
     """
+    own = set().union(*(_digests_in(word) for word in _words(provenance.get("adapted_strides"))))
+    if not own:
+        return _meet(provenance, cohort)
+    adapted = tuple(
+        person
+        for person in cohort.people()
+        if own & set(digests(cohort.of_people([person]).angles_deg))
+    )
+    others = cohort.of(~np.isin(cohort.subjects, adapted))
+    return replace(_meet(provenance, others), adapted=adapted)
+
+
+def _meet(provenance: Mapping[str, Any], cohort: Cohort) -> Acquaintance:
     tested = [_digests_in(word) for word in _words(provenance.get("test_strides"))]
     trained_on = [_digests_in(word) for word in _words(provenance.get("training_strides"))]
     people = cohort.people()
-    ids, training_ids = (set(_words(provenance.get(f"{w}_subjects"))) for w in ("test", "training"))
+    ids, training_ids, adapted_ids = (
+        set(_words(provenance.get(f"{w}_subjects"))) for w in ("test", "training", "adapted")
+    )
     if tested or trained_on:
         of_person = {p: set(digests(cohort.of_people([p]).angles_deg)) for p in people}
         everybody = set().union(*trained_on)
@@ -144,12 +168,11 @@ def meet(provenance: Mapping[str, Any], cohort: Cohort) -> Acquaintance:
         missing = sum(not (one & shown) for one in tested)
         all_tested = set().union(*tested)
         held_out = {p for p in people if of_person[p] & all_tested} - trained
-        new = set(people) - held_out - trained
-        namesakes = len(new & (ids | training_ids))
-        return _sorted(people, held_out, trained, missing, namesakes, "strides")
+        met = ids | training_ids | adapted_ids
+        return _sorted(people, held_out, trained, missing, met, "strides")
     held_out, trained = ids & set(people), training_ids & set(people)
     told_by: Literal["ids", "nothing"] = "ids" if ids or training_ids else "nothing"
-    return _sorted(people, held_out, trained - held_out, len(ids - held_out), 0, told_by)
+    return _sorted(people, held_out, trained - held_out, len(ids - held_out), adapted_ids, told_by)
 
 
 def _sorted(
@@ -157,7 +180,7 @@ def _sorted(
     held_out: set[str],
     trained: set[str],
     missing: int,
-    namesakes: int,
+    met: set[str],
     told_by: Literal["strides", "ids", "nothing"],
 ) -> Acquaintance:
     def in_order(some: set[str]) -> tuple[str, ...]:
@@ -165,7 +188,7 @@ def _sorted(
 
     new = set(people) - held_out - trained
     parts = in_order(held_out), in_order(trained), in_order(new)
-    return Acquaintance(*parts, missing, namesakes, told_by)
+    return Acquaintance(*parts, missing, len(new & met), told_by)
 
 
 def _words(plain: object) -> list[str]:

@@ -8,15 +8,15 @@ is what it will miss in others, and a share of it is added from then on.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from edgehip.body import Body
 from edgehip.errors import DatasetError, ModelFileError, ModelInputError
 from edgehip.model import Model, bundled_models, is_bundled, load_model
-from edgehip.model_card import PersonalCard, read_model, without_card, write_model
-from edgehip_export.acquaintance import remember
+from edgehip.model_card import ModelCard, PersonalCard, read_model, without_card, write_model
+from edgehip_export.acquaintance import digests
 from edgehip_export.answers import Floats, answers, require_duration
 from edgehip_export.dataset import Cohort
 from edgehip_export.export_file import is_model_file
@@ -73,8 +73,8 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
     Raises
     ------
     DatasetError
-        If the strides are not one person's, of one height, or do not agree in what the model
-        misses.
+        If the strides are not one person's, of one height and each there once, or do not agree in
+        what the model misses.
     ModelFileError
         If there is no such model, or it does not estimate what the strides are labelled with.
     ModelInputError
@@ -116,13 +116,7 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
         max(map(len, labelled)),
         Body.of(card, height_m).height_m,
     )
-    known = {
-        cohort.target: {
-            "training_subjects": list(cohort.people()),
-            "training_strides": remember(cohort, cohort.people()),
-        }
-        for cohort in labelled
-    }
+    training = card.training | {c.target: _remembering(card, c) for c in labelled}
     _, content, _ = read_model(path)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_model(
@@ -133,7 +127,7 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
             name=output.stem,
             description=f"{card.description}; adapted to one person",
             personal=personal,
-            training=card.training | known,
+            training=training,
         ),
     )
     return found
@@ -141,21 +135,29 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
 
 def _by_target(cohorts: Sequence[Cohort]) -> dict[Target, Cohort]:
     """Return all strides of a target as one cohort."""
+    paths = ", ".join(cohort.path for cohort in cohorts)
     people = dict.fromkeys(person for cohort in cohorts for person in cohort.people())
     if len(people) > 1:
+        whom = ", ".join([*people][:3]) + (" ..." if len(people) > 3 else "")
         raise DatasetError(
-            f"{cohorts[0].path}: holds {len(people)} people ({', '.join([*people][:3])} ...), and "
-            "a model is adapted to one: say which with --subject"
+            f"{paths}: strides of {len(people)} people ({whom}), and a model is adapted to one: "
+            "say which with --subject, of files that hold them"
         )
     heights_m = {round(float(height), 2) for cohort in cohorts for height in cohort.body_height_m}
     if len(heights_m) > 1:
         raise DatasetError(
-            f"{cohorts[0].path}: height_m is {', '.join(map(str, sorted(heights_m)))} of one person"
+            f"{paths}: height_m is {', '.join(map(str, sorted(heights_m)))} of one person"
         )
     joined: dict[Target, Cohort] = {}
     for cohort in cohorts:
         before = joined.get(cohort.target)
         joined[cohort.target] = cohort if before is None else before.joined(cohort)
+    for cohort in joined.values():
+        if twice := len(cohort) - len(set(digests(cohort.angles_deg))):
+            raise DatasetError(
+                f"{cohort.path}: {twice} of {len(cohort)} strides are there a second time, and "
+                "would be judged by themselves: give each once"
+            )
     return joined
 
 
@@ -170,8 +172,9 @@ def _file_of(source: str, output: Path) -> Path:
         if suffix not in named:
             raise ModelFileError(f"{output}: must end in {' or '.join(sorted(named))}")
         return named[suffix]
-    if suffix != Path(path).suffix.lower():
-        raise ModelFileError(f"{output}: must end in {Path(path).suffix}, as {path} does")
+    named_as = Path(path).suffix  # without one it is no file, and loading says what there is
+    if named_as and suffix != named_as.lower():
+        raise ModelFileError(f"{output}: must end in {named_as}, as {path} does")
     return Path(path)
 
 
@@ -196,6 +199,15 @@ def _by_the_others(cohort: Cohort, model: Model, said: Floats, missed: Floats) -
         usual = own.unload(name, said[place])
         adapted[place] = replace(own, offsets=offsets).load(name, usual)
     return Errors.between(cohort.per_kg, adapted)
+
+
+def _remembering(card: ModelCard, cohort: Cohort) -> dict[str, Any]:
+    """Return what a model says of its training on a target, and whom it was adapted by."""
+    own = card.training.get(cohort.target)
+    return (own if isinstance(own, dict) else {}) | {
+        "adapted_subjects": list(cohort.people()),
+        "adapted_strides": "".join(digests(cohort.angles_deg)),
+    }
 
 
 def _plain(offset: Floats) -> tuple[tuple[float, ...], ...]:

@@ -8,7 +8,8 @@ ones of the mirrored body.
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,15 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehip.channels import ANGLES, MIRROR, MOMENTS, MUSCLES, SIDES, Side
-from edgehip.cycles import MAX_STRIDE_S, MIN_STRIDE_S
+from edgehip.cycles import MAX_BRIDGED_GAP_S, MAX_STRIDE_S, MIN_STRIDE_S, CycleTracker
 from edgehip.errors import DatasetError
-from edgehip.events import InitialContact, JointAngleSample
+from edgehip.events import GaitCycle, JointAngleSample
 from edgehip.segmentation import GaitSegmenter
 from edgehip.whole_file import write_file
 from edgehip_export.dataset import COLUMNS, Cohort, cohort_of
 from edgehip_export.opensim_table import OpenSimTable
-from edgehip_export.strides import POINTS
+from edgehip_export.strides import POINTS, resample
 from edgehip_export.trained import Target
+
+Stride = tuple[Side, float, float]
+"""The leg, and when it came to the ground (s): once, and again."""
 
 KNEES: Final = ("knee_angle_r", "knee_angle_l")
 
@@ -50,6 +54,16 @@ PARTS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
 """What each muscle is made of in the models of Rajagopal et al. (2016), and of Delp et al. (1990:
 gait2392). A model in which a muscle is whole may call it as it is called here."""
 
+HELD_UP: Final[dict[Target, str]] = {"moments": "pelvis_ty_force", "forces": "FY"}
+"""The force (N) that holds up what no ground does: inverse dynamics' residual, and the actuator
+that static optimization has instead."""
+MOST_HELD_UP: Final = 0.5
+"""Of body weight. It is nearly all of it where a foot came down beside the force plates, and little
+where it met one."""
+ON_ONE_LEG: Final = (0.30, 0.45)
+"""Of a stride: its leg stands alone then at any pace."""
+GRAVITY_M_PER_S2: Final = 9.81
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -67,7 +81,7 @@ def collect(
     folder: Path,
     contacts_s: Mapping[Side, Sequence[float]] | None = None,
 ) -> tuple[list[Cohort], list[str]]:
-    """Write ``moments.npz`` and ``forces.npz`` to a folder; return them, and what was mended.
+    """Write ``moments.npz`` and ``forces.npz`` to a folder; return them, and lines to show.
 
     Parameters
     ----------
@@ -84,36 +98,55 @@ def collect(
         If columns are missing, no whole stride lies in all tables, or what is found cannot be
         anybody's.
     """
-    angles_deg, mended = _angles_deg(angles)
+    angles_deg, told = _angles_deg(angles)
+    tables = (angles, *labels.values())
+    begin_s = max(table.time_s[0] for table in tables)
+    end_s = min(table.time_s[-1] for table in tables)
+    if begin_s >= end_s:
+        spans = ", ".join(
+            f"{t.path} from {t.time_s[0]:.2f} to {t.time_s[-1]:.2f} s" for t in tables
+        )
+        raise DatasetError(f"the tables have no time in common: {spans}")
     if contacts_s is None:
-        contacts_s = _contacts_s(angles.time_s, angles_deg)
-    begin_s = max(table.time_s[0] for table in (angles, *labels.values()))
-    end_s = min(table.time_s[-1] for table in (angles, *labels.values()))
+        walked = _found(angles.time_s, angles_deg)
+    else:
+        walked = [(side, *ends) for side in SIDES for ends in pairwise(contacts_s[side])]
     strides = [
         (side, start, end)
-        for side in SIDES
-        for start, end in zip(contacts_s[side], contacts_s[side][1:], strict=False)
-        if begin_s <= start and end <= end_s and MIN_STRIDE_S <= end - start <= MAX_STRIDE_S
+        for side, start, end in walked
+        if MIN_STRIDE_S <= end - start <= MAX_STRIDE_S
+        and all(table.holds(start, end, MAX_BRIDGED_GAP_S) for table in tables)
     ]
     if not strides:
+        right = sum(side == "r" for side, _, _ in walked)
         raise DatasetError(
             f"{angles.path}: no whole stride lies between {begin_s:.2f} and {end_s:.2f} s, where "
-            f"all tables are: there are {len(contacts_s['r'])} contacts of the right foot and "
-            f"{len(contacts_s['l'])} of the left (--right-contacts and --left-contacts tell them)"
+            f"all tables are: of {MIN_STRIDE_S} to {MAX_STRIDE_S} s, and without "
+            f"{MAX_BRIDGED_GAP_S * 1000:.0f} ms that lack rows; in all there are {right} strides "
+            f"of the right leg and {len(walked) - right} of the left (--right-contacts and "
+            "--left-contacts tell them)"
         )
+    if out := len(walked) - len(strides):
+        told.append(f"{out} of {len(walked)} strides left out: not whole in all tables")
+    for target, table in labels.items():
+        strides = _borne(target, table, strides, person.body_mass_kg, told)
+    x = _cut(strides, angles.time_s, {"r": angles_deg, "l": angles_deg[:, MIRROR]})
+    legs = dict.fromkeys(side for side, _, _ in strides)
+    y = {
+        target: _cut(strides, table.time_s, {side: _loads(target, table, side) for side in legs})
+        for target, table in labels.items()
+    }
+    known = np.all([np.isfinite(curves).all(axis=(1, 2)) for curves in (x, *y.values())], axis=0)
+    if known.any() and not known.all():  # of none, what is read of it below says what is wrong
+        told.append(f"{np.sum(~known)} of {len(strides)} strides left out: NaN in them")
+        strides = [stride for stride, whole in zip(strides, known, strict=True) if whole]
+        x, y = x[known], {target: curves[known] for target, curves in y.items()}
     cohorts, contents = [], {}
     for target, table in labels.items():
-        loads = {side: _loads(target, table, side) for side in SIDES}
-        x, y = [], []
-        for side, start, end in strides:
-            at = np.linspace(start, end, POINTS)
-            seen = angles_deg if side == "r" else angles_deg[:, MIRROR]
-            x.append(_resampled(at, angles.time_s, seen))
-            y.append(_resampled(at, table.time_s, loads[side]))
         count = len(strides)
         arrays: dict[str, NDArray[Any]] = {
-            "X": np.array(x, np.float32),
-            "Y": np.array(y, np.float32),
+            "X": x,
+            "Y": y[target],
             "subject_id": np.array([person.subject] * count),
             "weight_kg": np.full(count, person.body_mass_kg),
             "height_m": np.full(count, person.body_height_m),
@@ -126,11 +159,12 @@ def collect(
         np.savez(packed, **arrays)  # type: ignore[arg-type]
         contents[path] = packed.getvalue()
         sha256 = hashlib.sha256(contents[path]).hexdigest()
-        cohorts.append(cohort_of(arrays, path, sha256))
+        read = cohort_of(arrays, f"{angles.path}, {table.path}", sha256)
+        cohorts.append(replace(read, path=str(path)))
     folder.mkdir(parents=True, exist_ok=True)  # only now: what is no walk replaces nothing
     for path, content in contents.items():
         write_file(path, content)
-    return cohorts, mended
+    return cohorts, told
 
 
 def _angles_deg(table: OpenSimTable) -> tuple[NDArray[np.float64], list[str]]:
@@ -141,23 +175,53 @@ def _angles_deg(table: OpenSimTable) -> tuple[NDArray[np.float64], list[str]]:
         angles = np.degrees(angles)
         mended.append(f"{table.path}: radians turned into degrees")
     knees = [ANGLES.index(name) for name in KNEES]
-    if np.all(angles[:, knees].mean(axis=0) < 0.0):
+    if np.all(np.nansum(angles[:, knees], axis=0) < 0.0):
         angles[:, knees] *= -1.0
         mended.append(f"{table.path}: knees bend by negative angles there; turned round")
     return angles, mended
 
 
-def _contacts_s(
-    time_s: NDArray[np.float64], angles_deg: NDArray[np.float64]
-) -> dict[Side, list[float]]:
-    """Return when either foot came to the ground, as a stream finds it."""
-    segmenter = GaitSegmenter()
-    found: dict[Side, list[float]] = {side: [] for side in SIDES}
-    for at, angles in zip(time_s.tolist(), angles_deg.tolist(), strict=True):
-        for event in segmenter.feed(JointAngleSample(at, tuple(angles), received_ns=0)):
-            if isinstance(event, InitialContact):
-                found[event.side].append(event.time_s)
-    return found
+def _found(time_s: NDArray[np.float64], angles_deg: NDArray[np.float64]) -> list[Stride]:
+    """Return the strides that a stream finds in the angles."""
+    segmenter, tracker = GaitSegmenter(), CycleTracker()
+    found: list[Stride] = []
+    known = np.isfinite(angles_deg).all(axis=1)  # rows that are not are missing to a stream
+    for at, angles in zip(time_s[known].tolist(), angles_deg[known].tolist(), strict=True):
+        sample = JointAngleSample(at, tuple(angles), received_ns=0)
+        tracker.add(sample)
+        for event in segmenter.feed(sample):
+            cycle = tracker.event(event, received_ns=0)
+            if isinstance(cycle, GaitCycle):
+                found.append((cycle.side, cycle.start_s, cycle.end_s))
+    return sorted(found)
+
+
+def _borne(
+    target: Target,
+    table: OpenSimTable,
+    strides: list[Stride],
+    body_mass_kg: float,
+    told: list[str],
+) -> list[Stride]:
+    """Return the strides whose leg stands on ground that was measured, if the table shows that."""
+    name = HELD_UP[target]
+    if name not in table.names:
+        return strides
+    force_n, most_n = table.column(name), MOST_HELD_UP * GRAVITY_M_PER_S2 * body_mass_kg
+    borne = []
+    for side, start, end in strides:
+        at = start + (end - start) * np.linspace(*ON_ONE_LEG, POINTS)
+        if not np.abs(np.interp(at, table.time_s, force_n)).mean() > most_n:  # NaN is told later
+            borne.append((side, start, end))
+    if out := len(strides) - len(borne):
+        line = (
+            f"{table.path}: {out} of {len(strides)} strides left out: {name} bears more than half "
+            "of body weight while the leg stands alone, so no ground reaction force was applied"
+        )
+        if not borne:
+            raise DatasetError(line)
+        told.append(line)
+    return borne
 
 
 def _loads(target: Target, table: OpenSimTable, side: Side) -> NDArray[np.float64]:
@@ -179,7 +243,13 @@ def _force(table: OpenSimTable, muscle: str, side: Side) -> NDArray[np.float64]:
     )
 
 
-def _resampled(
-    at: NDArray[np.float64], time_s: NDArray[np.float64], curves: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return np.column_stack([np.interp(at, time_s, curve) for curve in curves.T])
+def _cut(
+    strides: list[Stride], time_s: NDArray[np.float64], of_leg: Mapping[Side, NDArray[np.float64]]
+) -> NDArray[np.float32]:
+    """Return each stride's curves (N, 180, D) of its own leg's (T, D)."""
+    return np.array(
+        [
+            resample(np.linspace(start, end, POINTS), time_s, of_leg[side])
+            for side, start, end in strides
+        ]
+    )

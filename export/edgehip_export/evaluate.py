@@ -51,6 +51,8 @@ class Evaluation:
     stored
         What the model says of itself on its own test: pooled and subject-mean figures, if it was
         evaluated on all of the same people.
+    personal
+        Whether the model was adapted to one person.
     """
 
     name: str
@@ -65,20 +67,27 @@ class Evaluation:
     outputs: list[Row]
     left_out: dict[str, Errors]
     stored: dict[str, Errors]
+    personal: bool
 
     def notes(self) -> list[str]:
         """Return what somebody who reads the figures must know, a line each."""
         return [*self.doubts, *self._of_people()]
 
     def _of_people(self) -> list[str]:
+        lines = []
         if self.left_out:
-            return [
+            lines.append(
                 f"trained on people of {', '.join(self.left_out)}: the figures are not of new "
                 "people if yours are among them; 'left out' is how it did on people of each before"
-            ]
-        if self.known.told_by == "nothing":
-            return ["this model does not say whom it was trained on"]
-        return self.known.notes()
+            )
+        elif self.known.told_by == "nothing":
+            lines.append("this model does not say whom it was trained on")
+        if self.personal:
+            lines.append(
+                "adapted to one person, and meant for nobody else; what is 'stored' or 'left out' "
+                "is from before"
+            )
+        return lines + self.known.notes()
 
     def rows(self) -> list[tuple[str, Errors]]:
         """Return the errors by what they are of."""
@@ -127,6 +136,7 @@ def evaluate(path: str | Path, cohort: Cohort, folder: Path) -> Evaluation:
         outputs=per_output(truth, found, subjects),
         left_out=answer.left_out,
         stored=stored_errors(answer.provenance) if known.complete else {},
+        personal=answer.personal,
     )
     folder.mkdir(parents=True, exist_ok=True)
     write_table(folder / "metrics_by_cadence.csv", evaluation.cadences)
@@ -172,7 +182,7 @@ def _about(evaluation: Evaluation, answer: Estimate, cohort: Cohort) -> dict[str
         },
         "held_out_only": bool(known.held_out),
         "held_out_missing": known.missing if known.held_out else None,
-        "trained_the_model": list(known.trained),
+        "trained_the_model": list(known.taught),
         "told_by": known.told_by,
         "notes": evaluation.notes(),
         "errors": {name: _plain(errors) for name, errors in evaluation.rows()},

@@ -43,6 +43,14 @@ class OpenSimTable:
         total = self.values[:, [self.names.index(name) for name in names]].sum(axis=1)
         return total
 
+    def holds(self, start_s: float, end_s: float, longest_gap_s: float) -> bool:
+        """Return whether rows reach from one time to another, none further from the next."""
+        first = int(np.searchsorted(self.time_s, start_s, "right")) - 1
+        last = int(np.searchsorted(self.time_s, end_s, "left"))
+        if first < 0 or last == len(self.time_s):
+            return False
+        return bool(np.diff(self.time_s[first : last + 1]).max() <= longest_gap_s)
+
 
 def read_opensim_table(path: str | Path) -> OpenSimTable:
     """Return the table in a file that an OpenSim tool wrote.
@@ -80,7 +88,7 @@ def read_opensim_table(path: str | Path) -> OpenSimTable:
     try:
         table = np.loadtxt(rows, comments=None, ndmin=2)
     except ValueError as error:
-        raise DatasetError(f"{path}: holds something other than numbers ({error})") from error
+        raise DatasetError(f"{path}: {_first_wrong(rows, names) or error}") from error
     if table.shape[1] != len(names):
         raise DatasetError(f"{path}: names {len(names)} columns, and has {table.shape[1]}")
     time_s = table[:, 0]
@@ -94,6 +102,27 @@ def read_opensim_table(path: str | Path) -> OpenSimTable:
         table[:, 1:],
         None if degrees is None else degrees == "yes",
     )
+
+
+def _first_wrong(rows: list[str], names: list[str]) -> str | None:
+    """Return what is wrong with the first row that is no row of numbers, one for each column."""
+    for number, row in enumerate(rows, 1):
+        cells = row.split()
+        for name, cell in zip(names, cells, strict=False):
+            try:
+                float(cell)
+            except ValueError:
+                advice = ": write decimal points, not commas" if "," in cell else ""
+                return (
+                    f"holds something other than numbers: {cell[:20]!r} in row {number}, column "
+                    f"{name}{advice}"
+                )
+        if len(cells) != len(names):
+            return (
+                f"row {number} of {len(rows)} has {len(cells)} numbers, and {len(names)} columns "
+                "are named: was the file cut off there?"
+            )
+    return None
 
 
 def _plain(name: str) -> str:

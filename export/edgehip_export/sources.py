@@ -44,6 +44,7 @@ class Estimate:
     per_kg: Floats
     provenance: dict[str, Any]
     left_out: dict[str, Errors] = field(default_factory=dict)
+    personal: bool = False
 
 
 def open_trained(paths: Sequence[str | Path]) -> TrainedModel:
@@ -92,6 +93,7 @@ def estimate(path: str | Path, cohort: Cohort) -> Estimate:
             per_kg,
             own if isinstance(own, dict) else {},
             _left_out(model.card, target),
+            model.card.personal is not None,
         )
     trained = open_trained([path])
     network = next((n for n in trained.networks if n.target == target), None)
