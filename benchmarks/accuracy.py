@@ -41,7 +41,7 @@ from benchmarks.accuracy_claims import (
 from benchmarks.adapted import adapted_rows, variance_rows
 from benchmarks.bodies import children_rows, heights_m, in_model_time, of_bodies, taller
 from benchmarks.corrected import after_others, as_walked_on
-from benchmarks.machine import ROOT, cores
+from benchmarks.machine import DATA, cores
 from benchmarks.report import Report, Table, run_program
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip_export.default_evaluate import (
@@ -59,7 +59,6 @@ from edgehip_export.default_teacher import released_answers
 from edgehip_export.default_train import SAMPLE_NETWORKS, Workshop
 from edgehip_export.strides import Strides
 
-DATA: Final = ROOT.parent / "shared" / "data"
 UNITS: Final = (
     "RMSE in Nm/kg and N/kg; released: the six networks as published, and their mean; walking on: "
     "corrected as in a stream with both voices (edgehip/estimators/correction.py), but with "

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from benchmarks.machine import ROOT
+from benchmarks.machine import DATA
 from benchmarks.released import forms_of, networks
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from edgehip_export.answers import Floats, inputs_of
@@ -37,7 +37,6 @@ from edgehip_export.quantize import PRECISIONS, Precision
 from edgehip_export.strides import load_strides
 from edgehip_export.trained import Target, TrainedModel
 
-DATA: Final = ROOT.parent / "shared" / "data"
 COLUMNS: Final = (
     "network",
     "form",

@@ -34,10 +34,10 @@ from benchmarks.gait_scores import (
     score_recording,
     summarise,
 )
+from benchmarks.machine import DATA
 from edgehip.events import JointAngleSample
 from edgehip.segmentation import GaitSegmenter
 
-DATA: Final = Path(__file__).resolve().parents[2] / "shared" / "data"
 QUICK: Final = ("Sub02_EMGBaseline", "Sub02_EMGStiffKnee", "treadmill_angles_events_20s")
 HEADING: Final = (
     f"{'':<34}{'| initial contact':<50}| foot off\n{'':<34}"
