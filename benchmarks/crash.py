@@ -14,6 +14,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from benchmarks.device import timed
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from edgehip.events import JointAngleSample
 from edgehip.model import load_model
@@ -89,7 +91,7 @@ def _kill(walk: Walk, life_s: float, path: Path) -> Remains:
     written_s: list[float] = []
     with _recording(path) as (process, device):
         began_s = time.monotonic()
-        for at_s, frame in zip(walk.time_s.tolist(), walk.frames(), strict=True):
+        for at_s, frame in timed(walk):
             time.sleep(max(0.0, began_s + at_s - time.monotonic()))
             if time.monotonic() - began_s > life_s:
                 break
@@ -186,9 +188,9 @@ def _live(
     with _recording(path, limit_bytes) as (process, device):
         if delete:
             path.unlink()
-        device.play(zip(walk.time_s.tolist(), walk.frames(), strict=True), speed=4.0)
+        device.play(timed(walk), speed=4.0)
         time.sleep(0.5)
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20.0)
     return process.returncode, said
 
