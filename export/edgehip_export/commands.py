@@ -21,6 +21,7 @@ from edgehip_export.adapt import adapt as adapt_model
 from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.collect import Person
 from edgehip_export.collect import collect as collect_strides
+from edgehip_export.comparison_strides import Labelled
 from edgehip_export.dataset import DATA_SET, Cohort, read_cohort
 from edgehip_export.error_report import print_errors
 from edgehip_export.evaluate import evaluate as evaluate_model
@@ -30,7 +31,6 @@ from edgehip_export.export_model import (
     FORMATS,
     FORMS,
     Form,
-    Labelled,
     Limits,
     export_model,
 )
