@@ -22,12 +22,13 @@ from edgehip_export.comparison_strides import Labelled, normal_strides
 from edgehip_export.export import onnx_graph, run_module
 from edgehip_export.export_model import Limits, export_graphs, export_model
 from edgehip_export.forms import cycle_form, step_form
-from edgehip_export.networks import CausalNetwork, unroll
+from edgehip_export.networks import CausalNetwork
 from edgehip_export.parity import Accuracy, Parity, normalised_error
 from edgehip_export.quantize import PRECISIONS, Inputs, Precision
 from edgehip_export.strides import close_cycles, resample
 from edgehip_export.trained import TrainedModel
 from tests.test_export_checkpoint import synthetic
+from tests.test_export_networks import unroll
 
 STRIDES = normal_strides(3)
 FEW = Labelled(STRIDES)
