@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgehip.channels import ANGLES, MIRROR, MOMENTS, MUSCLES
 from edgehip.model_card import Kind, ModelCard, RangeCard, TensorCard, ZeroCard
 from edgehip_export.default_mechanics import HEIGHT_M
 from edgehip_export.default_sample import RATE_HZ
+from edgehip_export.default_zero import rounded
 from edgehip_export.strides import POINTS, Strides
 
 LICENCE: Final = "MIT"
@@ -166,8 +166,4 @@ def training_range(strides: Strides) -> tuple[tuple[float, ...], tuple[float, ..
     both_sides = np.concatenate([angles, angles[:, MIRROR]])
     low, high = np.percentile(both_sides, [0.1, 99.9], axis=0)
     margin = 0.1 * (high - low)
-    return _plain(low - margin), _plain(high + margin)
-
-
-def _plain(values: NDArray[np.floating]) -> tuple[float, ...]:
-    return tuple(round(float(value), 2) for value in values)
+    return rounded(low - margin), rounded(high + margin)

@@ -27,7 +27,7 @@ def zero_card(data: Path, strides: Strides, strength: float) -> ZeroCard:
     for side in ("r", "l"):
         standing[list(angles_of(side))] -= above
     assert len(standing) == len(ANGLES)
-    return ZeroCard(_plain(standing), _plain(mean), strength)
+    return ZeroCard(rounded(standing), rounded(mean), strength)
 
 
 def walking_above_standing(data: Path) -> NDArray[np.float64]:
@@ -48,5 +48,6 @@ def walking_above_standing(data: Path) -> NDArray[np.float64]:
     return np.asarray(np.nanmedian(above, axis=0))
 
 
-def _plain(values: NDArray[np.floating]) -> tuple[float, ...]:
+def rounded(values: NDArray[np.floating]) -> tuple[float, ...]:
+    """Return angles as a card states them."""
     return tuple(round(float(value), 2) for value in values)
