@@ -8,7 +8,8 @@ from edgehip.channels import ANGLES, SIDES, angles_of
 from edgehip.normal_gait import excursion_at, normal_angles_deg
 from edgehip_export.answers import Floats
 from edgehip_export.forms import OUTPUTS, TYPICAL_STRIDE_S
-from edgehip_export.trained import SAMPLES_PER_CYCLE, Target
+from edgehip_export.strides import POINTS
+from edgehip_export.trained import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class Labelled:
 def normal_strides(count: int = 12, seed: int = 0) -> Floats:
     """Return right strides (N, 180, 10) of made-up people who walk at various cadences."""
     rng = np.random.default_rng(seed)
-    percent = np.linspace(0, 100, SAMPLES_PER_CYCLE)
-    strides = np.empty((count, SAMPLES_PER_CYCLE, len(ANGLES)), np.float32)
+    percent = np.linspace(0, 100, POINTS)
+    strides = np.empty((count, POINTS, len(ANGLES)), np.float32)
     for stride in strides:
         growth = excursion_at(rng.uniform(80, 135))
         for side in SIDES:

@@ -19,7 +19,8 @@ from edgehip.given import HEIGHT_M, MASS_KG
 from edgehip_export.file_digest import file_sha256
 from edgehip_export.npz import read_npz, texts
 from edgehip_export.plausibility import doubts_of
-from edgehip_export.trained import SAMPLES_PER_CYCLE, Target
+from edgehip_export.strides import POINTS
+from edgehip_export.trained import Target
 
 Floats = NDArray[np.float32]
 
@@ -255,9 +256,9 @@ def _numbers(array: NDArray[Any], key: str) -> Floats:
 
 def _table(array: NDArray[Any], key: str, names: tuple[str, ...], names_key: str) -> Floats:
     """Return an array of numbers (N, 180, columns)."""
-    if array.ndim != 3 or 0 in array.shape or array.shape[1] != SAMPLES_PER_CYCLE:
+    if array.ndim != 3 or 0 in array.shape or array.shape[1] != POINTS:
         raise DatasetError(
-            f"{key} is of shape {array.shape}, it must be (strides, {SAMPLES_PER_CYCLE}, columns): "
+            f"{key} is of shape {array.shape}, it must be (strides, {POINTS}, columns): "
             "gait cycles from right heel strike to the next, resampled to 180 points"
         )
     if array.shape[2] != len(names):

@@ -21,7 +21,8 @@ from edgehip_export.forms import TYPICAL_STRIDE_S, CycleForm, cycle_form, step_f
 from edgehip_export.networks import Mamba
 from edgehip_export.parity import Parity, measure
 from edgehip_export.quantize import PRECISIONS, Inputs, Precision, quantize_onnx, quantize_tflite
-from edgehip_export.trained import SAMPLES_PER_CYCLE, TrainedModel
+from edgehip_export.strides import POINTS
+from edgehip_export.trained import TrainedModel
 from edgehip_export.while_graph import loop_over_samples
 
 Form = Literal["cycle", "step"]
@@ -262,7 +263,7 @@ def _tflite(module: nn.Module, card: ModelCard) -> GraphIn:
         return partial(quantize_tflite, tflite_graph(module, card))
     step = tflite_graph(*module.loop)
     return lambda precision, calibration: loop_over_samples(
-        quantize_tflite(step, precision, calibration), SAMPLES_PER_CYCLE
+        quantize_tflite(step, precision, calibration), POINTS
     )
 
 
