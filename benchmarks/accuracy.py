@@ -88,19 +88,14 @@ PERSONAL_ZERO: Final = 0.5
 LOOK_AHEADS_S: Final = (0.02, 0.05, 0.1)
 
 
-def conditions(
-    draws: int, data: Path | None = None
-) -> dict[str, Callable[[Strides, Tensor], Strides]]:
+def conditions(draws: int, data: Path) -> dict[str, Callable[[Strides, Tensor], Strides]]:
     """Return how people left out are presented; ``data`` says how tall they are."""
     shown: dict[str, Callable[[Strides, Tensor], Strides]] = {
         MEASURED: lambda held, mean: held,
         "personal zero": lambda held, mean: zeroed(held, mean, PERSONAL_ZERO),
+        TOLD: lambda held, mean: in_model_time(held, taller(heights_m(data, held))),
     }
-    if data is not None:
-        shown[TOLD] = lambda held, mean: in_model_time(held, taller(heights_m(data, held)))
-    for draw in range(draws):
-        shown[f"offsets {draw}"] = _offset(draw)
-    return shown
+    return shown | {f"offsets {draw}": _offset(draw) for draw in range(draws)}
 
 
 def _offset(seed: int) -> Callable[[Strides, Tensor], Strides]:
@@ -227,28 +222,22 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--look-ahead", action="store_true", help="what a small delay would buy")
 
 
-def measure(arguments: argparse.Namespace) -> Report:
-    """Train and judge."""
-    if not (arguments.data / "walking").is_dir():
-        sys.exit(f"{arguments.data}: holds no walking/ with labelled strides")
-    torch.set_num_threads(1)
-    quick = arguments.quick
-    networks = 1 if quick else SAMPLE_NETWORKS
-    draws = 1 if quick else OFFSET_DRAWS
-    workshop = Workshop.load(arguments.data, arguments.seed)
+def of_people_left_out(
+    arguments: argparse.Namespace, workshop: Workshop, draws: int
+) -> dict[str, dict[str, Curves]]:
+    """Train edgehip's models without each group; return the loads of each, per condition."""
     strides = workshop.strides
-    every = list(folds(strides, people_at_once=4 if quick else 1))
+    every = list(folds(strides, people_at_once=4 if arguments.quick else 1))
+    networks = 1 if arguments.quick else SAMPLE_NETWORKS
     estimators = {}
     if arguments.kind != "sample":
         estimators[CYCLE] = (workshop.cycle_estimator(), draws)
     if arguments.kind != "cycle":
         estimators[SAMPLE] = (workshop.sample_estimator(networks), draws)
-    own = list(estimators)
     for ahead in LOOK_AHEADS_S if arguments.look_ahead else ():
         train = workshop.sample_estimator(networks, ahead)
         estimators[f"{SAMPLE}, {1000 * ahead:.0f} ms late"] = (train, 0)
-    height_m = heights_m(arguments.data, strides)
-    by = taller(height_m)
+    by = taller(heights_m(arguments.data, strides))
     loads: dict[str, dict[str, Curves]] = {}
     for name, (train, times) in estimators.items():
         began_s = time.monotonic()
@@ -260,10 +249,23 @@ def measure(arguments: argparse.Namespace) -> Report:
                 flush=True,
             )
 
-        loads[name] = left_out(
-            strides, every, train, conditions(times, arguments.data), note, len(cores())
-        )
+        shown = conditions(times, arguments.data)
+        loads[name] = left_out(strides, every, train, shown, note, len(cores()))
         loads[name][TOLD] = of_bodies(loads[name][TOLD], by)
+    return loads
+
+
+def measure(arguments: argparse.Namespace) -> Report:
+    """Train and judge."""
+    if not (arguments.data / "walking").is_dir():
+        sys.exit(f"{arguments.data}: holds no walking/ with labelled strides")
+    torch.set_num_threads(1)
+    quick = arguments.quick
+    draws = 1 if quick else OFFSET_DRAWS
+    workshop = Workshop.load(arguments.data, arguments.seed)
+    strides = workshop.strides
+    loads = of_people_left_out(arguments, workshop, draws)
+    own: list[str] = [name for name in (CYCLE, SAMPLE) if name in loads]
     # An interval is around what is told, whatever it is that corrected it.
     widths = {name: half_widths(strides, loads[name][MEASURED]) for name in own}
     if len(own) == 2:
@@ -275,7 +277,7 @@ def measure(arguments: argparse.Namespace) -> Report:
                 for condition, samples in loads[SAMPLE].items()
             }
     loads |= released(arguments.data, strides, draws)
-    figures = rows(strides, loads, np.isfinite(height_m))
+    figures = rows(strides, loads, np.isfinite(heights_m(arguments.data, strides)))
     coverage = [
         row
         for name, width in widths.items()
