@@ -49,7 +49,6 @@ from edgehip_export.default_evaluate import (
     errors,
     folds,
     left_out,
-    loads_of,
     moments_and_forces,
     offsets,
     zeroed,
@@ -131,7 +130,7 @@ def rows(
     strides: Strides, table: dict[str, dict[str, Curves]], has_height: NDArray[np.bool_]
 ) -> list[Row]:
     """Return the errors of every model and condition, by laboratory and by person."""
-    reference = loads_of(strides)
+    reference = strides.loads
     found: list[Row] = []
     groups = [(LABORATORY, lab, strides.lab == lab) for lab in strides.labs]
     groups += [(LABORATORY, EVERYBODY, np.ones(len(strides), bool))]
@@ -154,9 +153,9 @@ def rows(
 def _figures(reference: Curves, estimates: list[Curves]) -> Row:
     """Return the errors' mean over several draws of the same condition."""
     figures: Row = {}
-    for place, target in enumerate(("moments", "forces")):
-        drawn = [moments_and_forces(reference, estimate)[place] for estimate in estimates]
-        known = [e for e in drawn if e is not None]
+    drawn = [moments_and_forces(reference, estimate) for estimate in estimates]
+    for target in ("moments", "forces"):
+        known = [e for one in drawn if (e := one[target]) is not None]
         figures[f"{target}_r2"] = float(np.mean([e.r2 for e in known])) if known else None
         figures[f"{target}_rmse"] = float(np.mean([e.rmse for e in known])) if known else None
     return figures
@@ -164,7 +163,7 @@ def _figures(reference: Curves, estimates: list[Curves]) -> Row:
 
 def output_rows(strides: Strides, table: dict[str, dict[str, Curves]]) -> list[Row]:
     """Return every output's errors over all people, angles as measured."""
-    reference = loads_of(strides)
+    reference = strides.loads
     found: list[Row] = []
     for place, name in enumerate(MOMENTS + MUSCLES):
         one = slice(place, place + 1)
@@ -177,7 +176,7 @@ def output_rows(strides: Strides, table: dict[str, dict[str, Curves]]) -> list[R
 
 def half_widths(strides: Strides, estimates: Curves) -> Curves:
     """Return the half-width of each estimate's interval, fitted to other people."""
-    reference = loads_of(strides)
+    reference = strides.loads
     width = np.empty_like(estimates)
     for fold in folds(strides):
         spread = fit_spread(estimates[~fold.held], reference[~fold.held], strides.take(~fold.held))
@@ -187,7 +186,7 @@ def half_widths(strides: Strides, estimates: Curves) -> Curves:
 
 def coverage_rows(strides: Strides, estimates: Curves, width: Curves, model: str) -> list[Row]:
     """Return the share of references inside the stated interval, by laboratory."""
-    missed = np.abs(estimates - loads_of(strides))
+    missed = np.abs(estimates - strides.loads)
     is_inside = np.where(np.isfinite(missed), missed <= width, np.nan)
     found: list[Row] = []
     for lab in strides.labs:

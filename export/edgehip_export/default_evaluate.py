@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgehip.channels import MOMENTS, MUSCLES
-from edgehip_export.default_fit import common_mean
 from edgehip_export.default_sample import RATE_HZ, SampleNetwork
 from edgehip_export.default_walks import at_phase
 from edgehip_export.in_processes import in_processes
@@ -152,7 +151,7 @@ def left_out(
     def one(fold: Fold) -> dict[str, Curves]:
         rest, held = strides.take(~fold.held), strides.take(fold.held)
         estimate = train(rest, set(held.people))
-        mean = common_mean(rest)
+        mean = torch.from_numpy(rest.mean_angles_deg)
         return {name: estimate(shown(held, mean)) for name, shown in conditions.items()}
 
     for fold, found in zip(every, in_processes(one, every, at_once), strict=True):
@@ -162,21 +161,16 @@ def left_out(
     return answers
 
 
-def loads_of(strides: Strides) -> Curves:
-    """Return the references (N, 180, 17), NaN where a laboratory has none."""
-    return np.concatenate([strides.moments, strides.forces], axis=-1)
-
-
 def errors(reference: Curves, estimate: Curves) -> Errors | None:
     """Return the pooled errors where there is a reference, None if there is none anywhere."""
     known = np.isfinite(reference).all(axis=(1, 2)) & np.isfinite(estimate).all(axis=(1, 2))
     return Errors.between(reference[known], estimate[known]) if known.any() else None
 
 
-def moments_and_forces(reference: Curves, estimate: Curves) -> tuple[Errors | None, Errors | None]:
+def moments_and_forces(reference: Curves, estimate: Curves) -> dict[str, Errors | None]:
     """Return the pooled errors of moments (Nm/kg) and of forces (N/kg)."""
     split = len(MOMENTS)
-    return (
-        errors(reference[..., :split], estimate[..., :split]),
-        errors(reference[..., split:], estimate[..., split:]),
-    )
+    return {
+        "moments": errors(reference[..., :split], estimate[..., :split]),
+        "forces": errors(reference[..., split:], estimate[..., split:]),
+    }

@@ -26,7 +26,6 @@ from edgehip_export.default_evaluate import (
     estimate_samples,
     folds,
     left_out,
-    loads_of,
     moments_and_forces,
     warm_up_s,
 )
@@ -37,7 +36,6 @@ from edgehip_export.default_fit import (
     Material,
     Pose,
     chances,
-    common_mean,
     fit_cycle,
     fit_sample,
     fit_student,
@@ -105,7 +103,7 @@ class Workshop:
     def cycle_ensemble(self, strides: Strides, hidden: set[str]) -> CycleEnsemble:
         """Return a whole-cycle ensemble trained without the hidden people."""
         teacher = self.teacher.without(hidden)
-        mean_deg = common_mean(strides)
+        mean_deg = torch.from_numpy(strides.mean_angles_deg)
         student = fit_student(teacher, mean_deg, STUDENT, self.seed)
         mechanics = Mechanics(mean_deg)
         material = Material(strides, teacher.lend)
@@ -152,14 +150,12 @@ class Workshop:
 
 def card_metrics(strides: Strides, estimates: Curves) -> dict[str, Any]:
     """Return the left-out results a card states: per laboratory and per output."""
-    reference = loads_of(strides)
+    reference = strides.loads
     labs = {}
     for lab in strides.labs:
         here = strides.lab == lab
-        pair = zip(
-            ("moments", "forces"), moments_and_forces(reference[here], estimates[here]), strict=True
-        )
-        labs[lab] = {name: _plain(e) for name, e in pair if e is not None}
+        found_there = moments_and_forces(reference[here], estimates[here])
+        labs[lab] = {name: _plain(e) for name, e in found_there.items() if e is not None}
     outputs = {}
     for place, name in enumerate(MOMENTS + MUSCLES):
         one = slice(place, place + 1)
@@ -191,7 +187,7 @@ def build(workshop: Workshop, kind: str) -> tuple[nn.Module, ModelCard]:
         strides, every, train, raw, lambda fold: print(f"  left out: {fold}", flush=True), cores()
     )["raw"]
     metrics = card_metrics(strides, estimates)
-    spread = fit_spread(estimates, loads_of(strides), strides)
+    spread = fit_spread(estimates, strides.loads, strides)
     metrics["spread"] = spread.plain()
     facts = Facts(VERSION, strides, workshop.zero, COVERAGE, metrics)
     held = [fold.held for fold in every]

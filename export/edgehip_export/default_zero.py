@@ -19,9 +19,8 @@ def zero_card(data: Path, strides: Strides, strength: float) -> ZeroCard:
     None of them was recorded standing. They are taken to stand as far below their mean walking
     angles as the people of ``data/imu_walking`` do, whose angles are zero in quiet standing.
     """
-    means = [strides.angles_deg[strides.person == p].mean((0, 1)) for p in strides.people]
-    mean = np.mean(means, axis=0)
-    mean = (mean + mean[list(MIRROR)]) / 2
+    own = strides.mean_angles_deg
+    mean = (own + own[list(MIRROR)]) / 2
     above = walking_above_standing(data)
     standing = mean.copy()
     for side in ("r", "l"):
