@@ -41,7 +41,7 @@ from benchmarks.accuracy_claims import (
 from benchmarks.adapted import adapted_rows, variance_rows
 from benchmarks.bodies import children_rows, heights_m, in_model_time, of_bodies, taller
 from benchmarks.corrected import after_others, as_walked_on
-from benchmarks.machine import DATA, cores
+from benchmarks.machine import DATA
 from benchmarks.report import Report, Table, run_program
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip_export.default_evaluate import (
@@ -249,7 +249,7 @@ def of_people_left_out(
             )
 
         shown = conditions(times, arguments.data)
-        loads[name] = left_out(strides, every, train, shown, note, len(cores()))
+        loads[name] = left_out(strides, every, train, shown, note)
         loads[name][TOLD] = of_bodies(loads[name][TOLD], by)
     return loads
 

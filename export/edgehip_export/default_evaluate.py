@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip_export.default_sample import RATE_HZ, SampleNetwork
 from edgehip_export.default_walks import at_phase
-from edgehip_export.in_processes import in_processes
+from edgehip_export.in_processes import cores, in_processes
 from edgehip_export.metrics import Errors
 from edgehip_export.strides import POINTS, Strides, close_cycles
 
@@ -131,8 +131,7 @@ def left_out(
     every: list[Fold],
     train: Callable[[Strides, set[str]], Callable[[Strides], Curves]],
     conditions: dict[str, Callable[[Strides, Tensor], Strides]],
-    report: Callable[[str], None] = lambda _: None,
-    at_once: int = 1,
+    report: Callable[[str], None],
 ) -> dict[str, Curves]:
     """Return, per condition, loads (N, 180, 17) that no network in training ever saw.
 
@@ -140,8 +139,8 @@ def left_out(
 
     ``train`` gets the remaining strides and the names of the people left out, and returns what
     estimates loads for strides. A condition makes of strides, and of the training people's mean
-    angles, what is shown of them. ``report`` hears of each fold that is done; so many are worked on
-    at once.
+    angles, what is shown of them. ``report`` hears of each fold that is done; as many are worked on
+    at once as there are cores.
     """
     answers = {
         name: np.full((len(strides), POINTS, len(MOMENTS) + len(MUSCLES)), np.nan, np.float32)
@@ -154,7 +153,7 @@ def left_out(
         mean = torch.from_numpy(rest.mean_angles_deg)
         return {name: estimate(shown(held, mean)) for name, shown in conditions.items()}
 
-    for fold, found in zip(every, in_processes(one, every, at_once), strict=True):
+    for fold, found in zip(every, in_processes(one, every, cores()), strict=True):
         for name, loads in found.items():
             answers[name][fold.held] = loads
         report(fold.name)
