@@ -60,7 +60,6 @@ def measure(arguments: argparse.Namespace) -> Report:
 class Remains:
     """What one killed recording held, of what was sent."""
 
-    lived_s: float
     sent: int
     safe: int
     held: int
@@ -111,7 +110,7 @@ def _kill(walk: Walk, life_s: float, path: Path) -> Remains:
     sent = [tuple(angles) for angles in walk.angles_deg.tolist()]
     safe = sum(killed_s - at_s > SAFE_AFTER_S for at_s in written_s)
     in_order = held == sent[: len(held)] and pipeline.state.samples == len(held)
-    return Remains(life_s, len(written_s), safe, len(held), in_order, reader.torn_bytes)
+    return Remains(len(written_s), safe, len(held), in_order, reader.torn_bytes)
 
 
 @contextlib.contextmanager
