@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 from benchmarks.device import Program, sample_model_option, streaming, timed, voices_with
@@ -38,6 +39,7 @@ REFINED: Final = 2
 """How often the step in which samples become late is halved."""
 DEADLINE_MS: Final = 20
 """A sample is late if its estimate is written later than this after its last byte came in."""
+DEADLINE: Final = ("--deadline", str(DEADLINE_MS))
 SENT_SHARE: Final = 0.95
 """A device that is held up to less of its rate has filled the terminal."""
 LATE_SHARE: Final = 0.005
@@ -102,32 +104,29 @@ def _rates(
     """Raise the rate of one device on one core."""
     rows: list[list[Cell]] = []
     for name, chosen in voices.items():
-
-        def try_it(
-            rate_hz: int, name: str = name, chosen: tuple[str, ...] = chosen
-        ) -> tuple[list[Cell], bool]:
-            # The walk is a walk of 500 Hz at most, told faster: as many samples, more strides.
-            walk = synthetic_walk(max(duration_s * rate_hz / 500, 5.0), stand_s=0.5, rate_hz=500.0)
-            options = ["--output", "jsonl", "--no-curves"]
-            options += ["--outputs", "hip_flexion_r"] if "sample" in name else []
-            for _ in range(2):
-                with only_core(cores()[0]), streaming(*chosen, *options, *_deadline()) as program:
-                    sent_hz = _send(program, walk, rate_hz / 500)
-                    said = program.finish()
-                late, p99_ms = _late(said, name)
-                if late is None or not 0 < late < LATE_SHARE * len(walk):
-                    break  # else something else may have had the core: once more
-            good = late == 0 and "overrun" not in said and sent_hz > SENT_SHARE * rate_hz
-            return _verdict([name, rate_hz, sent_hz, p99_ms, late], good)
-
-        rows += grown(try_it, rates_hz, refined)
+        rows += grown(partial(_at_rate, name, chosen, duration_s), rates_hz, refined)
     columns = ("estimates", "samples/s", "really sent", "p99 in to out (ms)", "late", "sustained")
     note = f"on one core together with the device; late: an estimate after {DEADLINE_MS} ms"
     return Table("How many samples a second one core sustains", columns, rows, note)
 
 
-def _deadline() -> tuple[str, str]:
-    return "--deadline", str(DEADLINE_MS)
+def _at_rate(
+    name: str, chosen: Sequence[str], duration_s: float, rate_hz: int
+) -> tuple[list[Cell], bool]:
+    """Try one rate."""
+    # The walk is a walk of 500 Hz at most, told faster: as many samples, more strides.
+    walk = synthetic_walk(max(duration_s * rate_hz / 500, 5.0), stand_s=0.5, rate_hz=500.0)
+    options = ["--output", "jsonl", "--no-curves", *DEADLINE]
+    options += ["--outputs", "hip_flexion_r"] if "sample" in name else []
+    for _ in range(2):
+        with only_core(cores()[0]), streaming(*chosen, *options) as program:
+            sent_hz = _send(program, walk, rate_hz / 500)
+            said = program.finish()
+        late, p99_ms = _late(said, name)
+        if late is None or not 0 < late < LATE_SHARE * len(walk):
+            break  # else something else may have had the core: once more
+    good = late == 0 and "overrun" not in said and sent_hz > SENT_SHARE * rate_hz
+    return _verdict([name, rate_hz, sent_hz, p99_ms, late], good)
 
 
 def _send(program: Program, walk: Walk, speed: float) -> float:
@@ -217,7 +216,7 @@ def _streams(chosen: Sequence[str], most: Sequence[int], refined: int, duration_
 
     def try_it(streams: int) -> tuple[list[Cell], bool]:
         with contextlib.ExitStack() as stack:
-            opened = (streaming(*chosen, "--no-curves", *_deadline()) for _ in range(streams))
+            opened = (streaming(*chosen, "--no-curves", *DEADLINE) for _ in range(streams))
             programs = [stack.enter_context(program) for program in opened]
             pids = [program.process.pid for program in programs]
             began_cpu_s, began_s = sum(map(cpu_s, pids)), time.monotonic()
