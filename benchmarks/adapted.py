@@ -63,8 +63,7 @@ def adapted(
     later = estimates if later is None else later
     missed = np.nan_to_num(strides.loads - estimates)  # unlabelled forces stay as they are
     places: list[int] = []
-    loads = np.empty((0, *estimates.shape[1:]), np.float32)
-    found = [loads]
+    found = [np.empty((0, *estimates.shape[1:]), np.float32)]
     for place, person in enumerate(strides.person):
         same = np.flatnonzero(strides.person == person)
         for teachers in choose(strides, place, same[same != place]):

@@ -14,7 +14,7 @@ from edgehip_export.default_sample import RATE_HZ, SampleNetwork
 from edgehip_export.default_walks import at_phase
 from edgehip_export.in_processes import cores, in_processes
 from edgehip_export.metrics import Errors
-from edgehip_export.strides import POINTS, Strides, close_cycles
+from edgehip_export.strides import POINTS, Strides, close_cycles, resample
 
 Curves = NDArray[np.float32]
 LARGE_LAB = 3
@@ -92,12 +92,11 @@ def estimate_samples(network: SampleNetwork, strides: Strides, look_ahead_s: flo
         loads = network(at_phase(closed, phase)).numpy()
     time_s = np.arange(samples) / RATE_HZ - look_ahead_s
     wanted = np.linspace(2.0, 3.0, POINTS)
-    answers = np.empty((len(loads), POINTS, loads.shape[-1]), np.float32)
-    for row, curves in enumerate(loads):
-        for column in range(loads.shape[-1]):
-            at = wanted * float(strides.stride_s[row])
-            answers[row, :, column] = np.interp(at, time_s, curves[:, column])
-    return _pulling(answers)
+    answers = [
+        resample(wanted * stride_s, time_s, curves)
+        for stride_s, curves in zip(strides.stride_s.tolist(), loads, strict=True)
+    ]
+    return _pulling(np.stack(answers))
 
 
 def warm_up_s(network: SampleNetwork, strides: Strides) -> float:

@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -79,7 +79,7 @@ class Exported:
             "precision": self.precision,
             "written": self.refusal is None,
             "refusal": self.refusal,
-            "parity": None if self.parity is None else self.parity.plain(),
+            "parity": None if self.parity is None else asdict(self.parity),
         }
 
 
@@ -211,7 +211,7 @@ def export_graphs(
         parity = measure(engine, card, graph, float_size, labelled, source)
         refusal = None if limits is None else limits.refusal(precision, parity)
         if refusal is None:
-            metrics = card.metrics | {"parity": parity.plain()}
+            metrics = card.metrics | {"parity": asdict(parity)}
             write_model(path, graph, replace(card, precision=precision, metrics=metrics))
         return Exported(path, precision, parity, refusal)
 

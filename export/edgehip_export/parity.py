@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -61,10 +61,6 @@ class Parity:
     accuracy: dict[str, Accuracy]
     latency_us_p50: float
     latency_us_p99: float
-
-    def plain(self) -> dict[str, Any]:
-        """Return it as plain values, for JSON."""
-        return asdict(self)
 
 
 def measure(
