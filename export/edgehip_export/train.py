@@ -277,13 +277,11 @@ class _Run:
         )
         people = f"{len(self.pool)} strides of {len(self.pool.people())} people"
         published = "Zhang et al., Gait2Hip-60, arXiv 2605.30374"
+        about = {"data": f"{people} of {Path(self.pool.path).name}"}
         if self.is_release:
-            network.provenance.update(
-                data=f"{people} of Gait2Hip-60 ({DATA_SET})", citation=published
-            )
-        else:
-            network.provenance.update(data=f"{people} of {Path(self.pool.path).name}")
+            about = {"data": f"{people} of Gait2Hip-60 ({DATA_SET})", "citation": published}
         network.provenance.update(
+            about,
             cohort={"file": Path(self.pool.path).name, "sha256": self.pool.sha256},
             protocol={"as_in": published} | asdict(self.protocol),
             epochs=len(fit.history),
