@@ -22,10 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.machine import ROOT, cores, environment
+from benchmarks.machine import DATA, ROOT, cores, environment
 from benchmarks.page import write_page
 
-DATA: Final = ROOT.parent / "shared" / "data"
 RESULTS: Final = ROOT / "benchmarks" / "results"
 
 

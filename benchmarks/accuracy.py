@@ -41,7 +41,7 @@ from benchmarks.accuracy_claims import (
 from benchmarks.adapted import adapted_rows, variance_rows
 from benchmarks.bodies import children_rows, heights_m, in_model_time, of_bodies, taller
 from benchmarks.corrected import after_others, as_walked_on
-from benchmarks.machine import ROOT, cores
+from benchmarks.machine import DATA
 from benchmarks.report import Report, Table, run_program
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip_export.default_evaluate import (
@@ -49,7 +49,6 @@ from edgehip_export.default_evaluate import (
     errors,
     folds,
     left_out,
-    loads_of,
     moments_and_forces,
     offsets,
     zeroed,
@@ -59,7 +58,6 @@ from edgehip_export.default_teacher import released_answers
 from edgehip_export.default_train import SAMPLE_NETWORKS, Workshop
 from edgehip_export.strides import Strides
 
-DATA: Final = ROOT.parent / "shared" / "data"
 UNITS: Final = (
     "RMSE in Nm/kg and N/kg; released: the six networks as published, and their mean; walking on: "
     "corrected as in a stream with both voices (edgehip/estimators/correction.py), but with "
@@ -89,19 +87,14 @@ PERSONAL_ZERO: Final = 0.5
 LOOK_AHEADS_S: Final = (0.02, 0.05, 0.1)
 
 
-def conditions(
-    draws: int, data: Path | None = None
-) -> dict[str, Callable[[Strides, Tensor], Strides]]:
+def conditions(draws: int, data: Path) -> dict[str, Callable[[Strides, Tensor], Strides]]:
     """Return how people left out are presented; ``data`` says how tall they are."""
     shown: dict[str, Callable[[Strides, Tensor], Strides]] = {
         MEASURED: lambda held, mean: held,
         "personal zero": lambda held, mean: zeroed(held, mean, PERSONAL_ZERO),
+        TOLD: lambda held, mean: in_model_time(held, taller(heights_m(data, held))),
     }
-    if data is not None:
-        shown[TOLD] = lambda held, mean: in_model_time(held, taller(heights_m(data, held)))
-    for draw in range(draws):
-        shown[f"offsets {draw}"] = _offset(draw)
-    return shown
+    return shown | {f"offsets {draw}": _offset(draw) for draw in range(draws)}
 
 
 def _offset(seed: int) -> Callable[[Strides, Tensor], Strides]:
@@ -137,7 +130,7 @@ def rows(
     strides: Strides, table: dict[str, dict[str, Curves]], has_height: NDArray[np.bool_]
 ) -> list[Row]:
     """Return the errors of every model and condition, by laboratory and by person."""
-    reference = loads_of(strides)
+    reference = strides.loads
     found: list[Row] = []
     groups = [(LABORATORY, lab, strides.lab == lab) for lab in strides.labs]
     groups += [(LABORATORY, EVERYBODY, np.ones(len(strides), bool))]
@@ -160,9 +153,9 @@ def rows(
 def _figures(reference: Curves, estimates: list[Curves]) -> Row:
     """Return the errors' mean over several draws of the same condition."""
     figures: Row = {}
-    for place, target in enumerate(("moments", "forces")):
-        drawn = [moments_and_forces(reference, estimate)[place] for estimate in estimates]
-        known = [e for e in drawn if e is not None]
+    drawn = [moments_and_forces(reference, estimate) for estimate in estimates]
+    for target in ("moments", "forces"):
+        known = [e for one in drawn if (e := one[target]) is not None]
         figures[f"{target}_r2"] = float(np.mean([e.r2 for e in known])) if known else None
         figures[f"{target}_rmse"] = float(np.mean([e.rmse for e in known])) if known else None
     return figures
@@ -170,7 +163,7 @@ def _figures(reference: Curves, estimates: list[Curves]) -> Row:
 
 def output_rows(strides: Strides, table: dict[str, dict[str, Curves]]) -> list[Row]:
     """Return every output's errors over all people, angles as measured."""
-    reference = loads_of(strides)
+    reference = strides.loads
     found: list[Row] = []
     for place, name in enumerate(MOMENTS + MUSCLES):
         one = slice(place, place + 1)
@@ -183,7 +176,7 @@ def output_rows(strides: Strides, table: dict[str, dict[str, Curves]]) -> list[R
 
 def half_widths(strides: Strides, estimates: Curves) -> Curves:
     """Return the half-width of each estimate's interval, fitted to other people."""
-    reference = loads_of(strides)
+    reference = strides.loads
     width = np.empty_like(estimates)
     for fold in folds(strides):
         spread = fit_spread(estimates[~fold.held], reference[~fold.held], strides.take(~fold.held))
@@ -193,7 +186,7 @@ def half_widths(strides: Strides, estimates: Curves) -> Curves:
 
 def coverage_rows(strides: Strides, estimates: Curves, width: Curves, model: str) -> list[Row]:
     """Return the share of references inside the stated interval, by laboratory."""
-    missed = np.abs(estimates - loads_of(strides))
+    missed = np.abs(estimates - strides.loads)
     is_inside = np.where(np.isfinite(missed), missed <= width, np.nan)
     found: list[Row] = []
     for lab in strides.labs:
@@ -228,28 +221,22 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--look-ahead", action="store_true", help="what a small delay would buy")
 
 
-def measure(arguments: argparse.Namespace) -> Report:
-    """Train and judge."""
-    if not (arguments.data / "walking").is_dir():
-        sys.exit(f"{arguments.data}: holds no walking/ with labelled strides")
-    torch.set_num_threads(1)
-    quick = arguments.quick
-    networks = 1 if quick else SAMPLE_NETWORKS
-    draws = 1 if quick else OFFSET_DRAWS
-    workshop = Workshop.load(arguments.data, arguments.seed)
+def of_people_left_out(
+    arguments: argparse.Namespace, workshop: Workshop, draws: int
+) -> dict[str, dict[str, Curves]]:
+    """Train edgehip's models without each group; return the loads of each, per condition."""
     strides = workshop.strides
-    every = list(folds(strides, people_at_once=4 if quick else 1))
+    every = list(folds(strides, people_at_once=4 if arguments.quick else 1))
+    networks = 1 if arguments.quick else SAMPLE_NETWORKS
     estimators = {}
     if arguments.kind != "sample":
         estimators[CYCLE] = (workshop.cycle_estimator(), draws)
     if arguments.kind != "cycle":
         estimators[SAMPLE] = (workshop.sample_estimator(networks), draws)
-    own = list(estimators)
     for ahead in LOOK_AHEADS_S if arguments.look_ahead else ():
         train = workshop.sample_estimator(networks, ahead)
         estimators[f"{SAMPLE}, {1000 * ahead:.0f} ms late"] = (train, 0)
-    height_m = heights_m(arguments.data, strides)
-    by = taller(height_m)
+    by = taller(heights_m(arguments.data, strides))
     loads: dict[str, dict[str, Curves]] = {}
     for name, (train, times) in estimators.items():
         began_s = time.monotonic()
@@ -261,10 +248,23 @@ def measure(arguments: argparse.Namespace) -> Report:
                 flush=True,
             )
 
-        loads[name] = left_out(
-            strides, every, train, conditions(times, arguments.data), note, len(cores())
-        )
+        shown = conditions(times, arguments.data)
+        loads[name] = left_out(strides, every, train, shown, note)
         loads[name][TOLD] = of_bodies(loads[name][TOLD], by)
+    return loads
+
+
+def measure(arguments: argparse.Namespace) -> Report:
+    """Train and judge."""
+    if not (arguments.data / "walking").is_dir():
+        sys.exit(f"{arguments.data}: holds no walking/ with labelled strides")
+    torch.set_num_threads(1)
+    quick = arguments.quick
+    draws = 1 if quick else OFFSET_DRAWS
+    workshop = Workshop.load(arguments.data, arguments.seed)
+    strides = workshop.strides
+    loads = of_people_left_out(arguments, workshop, draws)
+    own: list[str] = [name for name in (CYCLE, SAMPLE) if name in loads]
     # An interval is around what is told, whatever it is that corrected it.
     widths = {name: half_widths(strides, loads[name][MEASURED]) for name in own}
     if len(own) == 2:
@@ -276,7 +276,7 @@ def measure(arguments: argparse.Namespace) -> Report:
                 for condition, samples in loads[SAMPLE].items()
             }
     loads |= released(arguments.data, strides, draws)
-    figures = rows(strides, loads, np.isfinite(height_m))
+    figures = rows(strides, loads, np.isfinite(heights_m(arguments.data, strides)))
     coverage = [
         row
         for name, width in widths.items()

@@ -13,7 +13,7 @@ from benchmarks.accuracy_claims import ANOTHER_WALK, CYCLE, EVERYBODY, OFFSETS, 
 from benchmarks.corrected import as_walked_on
 from edgehip.channels import MOMENTS
 from edgehip_export.adapt import offset_of
-from edgehip_export.default_evaluate import Curves, loads_of, moments_and_forces
+from edgehip_export.default_evaluate import Curves, moments_and_forces
 from edgehip_export.strides import Strides
 
 WRONG: Final = f"{CYCLE}, {OFFSETS} later"
@@ -61,10 +61,9 @@ def adapted(
     other estimates of the same strides.
     """
     later = estimates if later is None else later
-    missed = np.nan_to_num(loads_of(strides) - estimates)  # unlabelled forces stay as they are
+    missed = np.nan_to_num(strides.loads - estimates)  # unlabelled forces stay as they are
     places: list[int] = []
-    loads = np.empty((0, *estimates.shape[1:]), np.float32)
-    found = [loads]
+    found = [np.empty((0, *estimates.shape[1:]), np.float32)]
     for place, person in enumerate(strides.person):
         same = np.flatnonzero(strides.person == person)
         for teachers in choose(strides, place, same[same != place]):
@@ -115,7 +114,7 @@ def variance_rows(strides: Strides, cycles: Curves) -> list[Row]:
     A nested analysis of variance (Searle, Casella and McCulloch, Variance Components, 1992, ch. 3)
     of the people who walked twice, two strides each time.
     """
-    missed = loads_of(strides) - cycles
+    missed = strides.loads - cycles
     walks: dict[str, list[Curves]] = {}
     for person in strides.people:
         own = strides.person == person
@@ -141,16 +140,13 @@ def variance_rows(strides: Strides, cycles: Curves) -> list[Row]:
 
 
 def _rows(model: str, by: str, strides: Strides, before: Curves, after: Curves) -> Iterator[Row]:
-    reference = loads_of(strides)
+    reference = strides.loads
     for of in (*strides.labs, EVERYBODY):
         here = (strides.lab == of) | (of == EVERYBODY)
         row: Row = {"of": of, "model": model, "adapted by": by, "estimates": int(here.sum())}
-        for name, one, other in zip(
-            ("moments", "forces"),
-            moments_and_forces(reference[here], before[here]),
-            moments_and_forces(reference[here], after[here]),
-            strict=True,
-        ):
+        was, now = (moments_and_forces(reference[here], each[here]) for each in (before, after))
+        for name, one in was.items():
+            other = now[name]
             row[f"{name}_r2_before"] = one.r2 if one else None
             row[f"{name}_r2"] = other.r2 if other else None
         yield row

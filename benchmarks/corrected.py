@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgehip.channels import MOMENTS, MUSCLES, SIDES
 from edgehip.cycles import is_same_pace
@@ -34,17 +35,9 @@ def after_others(strides: Strides, cycles: Curves, samples: Curves, width: Curve
 
     A stride that is the only one of its leg is not corrected.
     """
-    others = [
-        [
-            other
-            for other in range(len(strides))
-            if other != place
-            and strides.person[other] == strides.person[place]
-            and strides.leg[other] == strides.leg[place]
-        ]
-        for place in range(len(strides))
-    ]
-    return _corrected(strides, cycles, samples, width, others)
+    same = (strides.person[:, None] == strides.person) & (strides.leg[:, None] == strides.leg)
+    np.fill_diagonal(same, False)
+    return _corrected(strides, cycles, samples, width, [np.flatnonzero(row) for row in same])
 
 
 def _corrected(
@@ -52,7 +45,7 @@ def _corrected(
     cycles: Curves,
     samples: Curves,
     width: Curves,
-    before: Sequence[Sequence[int]],
+    before: Sequence[Sequence[int] | NDArray[np.intp]],
 ) -> Curves:
     told = np.empty_like(samples)
     for place in range(len(strides)):

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks.device import streaming, timed, voices_with
+from benchmarks.device import sample_model_option, streaming, timed, voices_with
 from benchmarks.machine import ROOT, cpu_s, memory_mib
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from benchmarks.timing import distribution
@@ -26,17 +26,10 @@ PACKED: Final = ("edgehip", "export/edgehip_export", "firmware_bridge/edgehip_fi
 """What goes into the wheel."""
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """Add what this program alone takes."""
-    parser.add_argument("--sample-model", type=Path, action="append", default=[])
-
-
 def measure(arguments: argparse.Namespace) -> Report:
     """Measure everything."""
     report = Report()
     voices = voices_with(arguments.sample_model)
-    if len(voices) < 2:
-        report.left_out.append("per-sample estimates: no per-sample model is bundled")
     report.left_out.append("estimates per joule: nothing here measures energy")
     report.tables.append(_start_up(voices, 3 if arguments.quick else 15))
     report.add(_at_100_hz(voices, 5.0 if arguments.quick else 60.0))
@@ -82,7 +75,7 @@ def _at_100_hz(voices: Mapping[str, Sequence[str]], duration_s: float) -> Report
         with streaming(*chosen, "--output", "jsonl") as program:
             pid = program.process.pid
             began_cpu_s, began_s = cpu_s(pid), time.monotonic()
-            program.play(timed(walk), lambda *_: None, lambda *_: None)
+            program.play(timed(walk))
             share = (cpu_s(pid) - began_cpu_s) / (time.monotonic() - began_s)
             resident, most = memory_mib(pid), memory_mib(pid, "VmHWM")
             loaded = "torch" in Path(f"/proc/{pid}/maps").read_text()
@@ -131,4 +124,4 @@ def _installed(name: str) -> bool:
 
 
 if __name__ == "__main__":
-    run_program(__name__, measure, options=options)
+    run_program(__name__, measure, options=sample_model_option)

@@ -14,6 +14,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from benchmarks.device import timed
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from edgehip.events import JointAngleSample
 from edgehip.model import load_model
@@ -58,7 +60,6 @@ def measure(arguments: argparse.Namespace) -> Report:
 class Remains:
     """What one killed recording held, of what was sent."""
 
-    lived_s: float
     sent: int
     safe: int
     held: int
@@ -89,7 +90,7 @@ def _kill(walk: Walk, life_s: float, path: Path) -> Remains:
     written_s: list[float] = []
     with _recording(path) as (process, device):
         began_s = time.monotonic()
-        for at_s, frame in zip(walk.time_s.tolist(), walk.frames(), strict=True):
+        for at_s, frame in timed(walk):
             time.sleep(max(0.0, began_s + at_s - time.monotonic()))
             if time.monotonic() - began_s > life_s:
                 break
@@ -109,7 +110,7 @@ def _kill(walk: Walk, life_s: float, path: Path) -> Remains:
     sent = [tuple(angles) for angles in walk.angles_deg.tolist()]
     safe = sum(killed_s - at_s > SAFE_AFTER_S for at_s in written_s)
     in_order = held == sent[: len(held)] and pipeline.state.samples == len(held)
-    return Remains(life_s, len(written_s), safe, len(held), in_order, reader.torn_bytes)
+    return Remains(len(written_s), safe, len(held), in_order, reader.torn_bytes)
 
 
 @contextlib.contextmanager
@@ -186,9 +187,9 @@ def _live(
     with _recording(path, limit_bytes) as (process, device):
         if delete:
             path.unlink()
-        device.play(zip(walk.time_s.tolist(), walk.frames(), strict=True), speed=4.0)
+        device.play(timed(walk), speed=4.0)
         time.sleep(0.5)
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20.0)
     return process.returncode, said
 

@@ -1,17 +1,19 @@
 """The real ``edgehip stream`` on a pseudo-terminal, with a device at the far end."""
 
+import argparse
 import os
 import selectors
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.machine import ROOT
+from edgehip.model import DEFAULT_SAMPLE_MODEL
 from tests.pty_device import PtyDevice
 from tests.streams import Walk
 
@@ -80,24 +82,24 @@ class Program:
     def play(
         self,
         pieces: Iterable[tuple[float, bytes]],
-        on_write: Callable[[int, int], object],
-        on_line: Callable[[bytes, int], object],
+        on_write: Callable[[int], object] = lambda ns: None,
+        on_line: Callable[[bytes, int], object] = lambda line, ns: None,
     ) -> None:
         """Send each piece at its time (s), and read all the while.
 
         Parameters
         ----------
         on_write
-            Told each piece's number and when (ns) its last byte was written.
+            Told when (ns) each piece's last byte was written.
         on_line
             Told each line and when (ns) it could be read.
         """
         began_s = time.perf_counter() + 0.02
-        for number, (at_s, data) in enumerate(pieces):
+        for at_s, data in pieces:
             for line, read_ns in self.lines(began_s + at_s):
                 on_line(line, read_ns)
             self.device.write(data)
-            on_write(number, time.perf_counter_ns())
+            on_write(time.perf_counter_ns())
         for line, read_ns in self.lines(time.perf_counter() + 0.5):
             on_line(line, read_ns)
 
@@ -132,20 +134,17 @@ def streaming(*options: str) -> Iterator[Program]:
             device.close()
 
 
-def sample_models(given: Sequence[Path]) -> list[Path]:
-    """Return the per-sample models to use: those given, or the bundled one, if any."""
-    from edgehip.model import DEFAULT_SAMPLE_MODEL, bundled_models
-
-    bundled = [p for p in bundled_models() if p.name == f"{DEFAULT_SAMPLE_MODEL}.tflite"]
-    return list(given) or bundled
+def sample_model_option(parser: argparse.ArgumentParser) -> None:
+    """Add the per-sample model to use."""
+    parser.add_argument("--sample-model", default=DEFAULT_SAMPLE_MODEL, help="default %(default)s")
 
 
-def voices_with(given: Sequence[Path]) -> dict[str, tuple[str, ...]]:
-    """Return the options for whole-cycle estimates, and for both kinds if there is a model."""
-    voices: dict[str, tuple[str, ...]] = {"cycle": ("--estimates", "cycle")}
-    for model in sample_models(given)[:1]:
-        voices["cycle,sample"] = ("--estimates", "cycle,sample", "--sample-model", str(model))
-    return voices
+def voices_with(sample_model: str) -> dict[str, tuple[str, ...]]:
+    """Return the options for whole-cycle estimates, and for both kinds."""
+    return {
+        "cycle": ("--estimates", "cycle"),
+        "cycle,sample": ("--estimates", "cycle,sample", "--sample-model", sample_model),
+    }
 
 
 def timed(walk: Walk, speed: float = 1.0) -> list[tuple[float, bytes]]:

@@ -8,9 +8,9 @@ stride's from the end of the frame that made the stride certain.
 
 import argparse
 import json
-from pathlib import Path
+from collections.abc import Sequence
 
-from benchmarks.device import Program, sample_models, streaming
+from benchmarks.device import sample_model_option, streaming, timed, voices_with
 from benchmarks.machine import cores, neighbour
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from benchmarks.timing import COLUMNS, distribution
@@ -21,17 +21,10 @@ KINDS = {"estimate": "confirmed_s", "sample": "time_s"}
 PERIOD_MS = 10.0
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """Add what this program alone takes."""
-    parser.add_argument("--sample-model", type=Path, action="append", default=[])
-
-
 def measure(arguments: argparse.Namespace) -> Report:
     """Time records beside an idle and a busy core."""
     report = Report()
-    models = sample_models(arguments.sample_model)
-    if not models:
-        report.left_out.append("per-sample records: no per-sample model is bundled")
+    chosen = voices_with(arguments.sample_model)["cycle,sample"]
     walk = synthetic_walk(8.0 if arguments.quick else 60.0, stand_s=0.5, noise_deg=0.2)
     rows: list[list[Cell]] = []
     for busy in (False, True):
@@ -39,23 +32,21 @@ def measure(arguments: argparse.Namespace) -> Report:
             report.left_out.append("the other core busy: there is one core only")
             continue
         with neighbour(busy):
-            found, said = _latencies_ms(walk, models[:1])
+            found, said = _latencies_ms(walk, chosen)
         for kind, latencies_ms in found.items():
             if latencies_ms:
                 late = sum(ms > PERIOD_MS for ms in latencies_ms)
                 row = [kind, "busy" if busy else "idle", len(latencies_ms)]
                 rows.append([*row, *distribution(latencies_ms), late])
-        report.checks.append(_complete(walk, found, said, busy, bool(models)))
+        report.checks.append(_complete(walk, found, said, busy))
     columns = ("record", "other core", "records", *COLUMNS, "over 10 ms")
     note = "milliseconds, from the last byte written to the terminal to the record read"
     report.tables.append(Table("Through a terminal, at a true 100 Hz", columns, rows, note))
     return report
 
 
-def _latencies_ms(walk: Walk, models: list[Path]) -> tuple[dict[str, list[float]], str]:
+def _latencies_ms(walk: Walk, chosen: Sequence[str]) -> tuple[dict[str, list[float]], str]:
     """Return how long each record took, by kind, and what the program said at its end."""
-    kinds = ["cycle", *(["sample"] if models else [])]
-    chosen = [text for model in models for text in ("--sample-model", str(model))]
     written_ns: list[int] = []
     found: dict[str, list[float]] = {kind: [] for kind in KINDS}
     number_of = {round(t, 6): i for i, t in enumerate(walk.time_s.tolist())}
@@ -66,29 +57,19 @@ def _latencies_ms(walk: Walk, models: list[Path]) -> tuple[dict[str, list[float]
             number = number_of[round(record[KINDS[record["record"]]], 6)]
             found[record["record"]].append((read_ns - written_ns[number]) / 1e6)
 
-    with streaming("--estimates", ",".join(kinds), "--output", "jsonl", *chosen) as program:
-        _play(program, walk, written_ns, on_line)
+    with streaming(*chosen, "--output", "jsonl") as program:
+        program.play(timed(walk), written_ns.append, on_line)
         return found, program.finish()
 
 
-def _play(program: Program, walk: Walk, written_ns: list[int], on_line: object) -> None:
-    timed = zip(walk.time_s.tolist(), walk.frames(), strict=True)
-    program.play(timed, lambda _, ns: written_ns.append(ns), on_line)  # type: ignore[arg-type]
-
-
-def _complete(
-    walk: Walk, found: dict[str, list[float]], said: str, busy: bool, by_sample: bool
-) -> Check:
+def _complete(walk: Walk, found: dict[str, list[float]], said: str, busy: bool) -> Check:
     """Check that nothing was lost on the way."""
     claim = f"other core {'busy' if busy else 'idle'}: every sample taken, every record read"
     held = f"samples    {len(walk)}; frames lost 0 " in said and bool(found["estimate"])
-    held &= len(found["sample"]) == len(walk) if by_sample else not found["sample"]
-    return Check(claim, held, f"{len(walk)} frames, " + _counts(found))
-
-
-def _counts(found: dict[str, list[float]]) -> str:
-    return ", ".join(f"{len(ms)} {kind} records" for kind, ms in found.items())
+    held &= len(found["sample"]) == len(walk)
+    counts = ", ".join(f"{len(ms)} {kind} records" for kind, ms in found.items())
+    return Check(claim, held, f"{len(walk)} frames, {counts}")
 
 
 if __name__ == "__main__":
-    run_program(__name__, measure, options=options)
+    run_program(__name__, measure, options=sample_model_option)

@@ -187,12 +187,7 @@ def _unplugged(seconds: float) -> Callable[[Walk], Plan]:
         device_s = np.where(before, walk.time_s, walk.time_s + missed / rate_hz)
         first = int(before.sum())
         whole = _frames(walk, device_s)[:first]
-        rest = [
-            encode(Angles(tuple(angles)), i + missed, round(t * 1e6))
-            for i, (t, angles) in enumerate(
-                zip(device_s.tolist(), walk.angles_deg.tolist(), strict=True)
-            )
-        ][first:]
+        rest = _frames(walk, device_s, missed)[first:]
         timed: Timed = list(zip(device_s.tolist(), whole + rest, strict=True))
         timed[first:first] = [(cut_s + 0.2, "unplug"), (cut_s + 0.2 + seconds, "plug in")]
         return Plan(timed, _known(walk, device_s), len(walk), Delivery(lost=missed))

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -99,23 +100,25 @@ def _link() -> list[Target]:
     ]
 
 
+def _from_file(
+    folder: Path, name: str, read: Callable[[Path], object]
+) -> Callable[[bytes], object]:
+    """Return what reads bytes by way of a file."""
+
+    def write_and_read(data: bytes) -> object:
+        (folder / name).write_bytes(data)
+        return read(folder / name)
+
+    return write_and_read
+
+
 def _files(folder: Path) -> list[Target]:
-    def from_file(name: str, read: Callable[[Path], object]) -> Callable[[bytes], object]:
-        path = folder / name
-
-        def write_and_read(data: bytes) -> object:
-            path.write_bytes(data)
-            return read(path)
-
-        return write_and_read
+    from_file = partial(_from_file, folder)
 
     def read_recording(path: Path) -> None:
-        reader = RecordingReader(path)
-        try:
+        with contextlib.closing(RecordingReader(path)) as reader:
             for _ in reader:
                 pass
-        finally:
-            reader.close()
 
     chunk = Chunk(b"abc", 5, 1)
     recording = header({"port": "x"}) + record(PortOpened(1, "x")) + record(chunk)
@@ -173,15 +176,7 @@ def _workstation(folder: Path) -> list[Target]:
     tensors = io.BytesIO()
     torch.save({"weights": torch.zeros(2), "mean": np.zeros(2, np.float32)}, tensors)
 
-    def from_file(name: str, read: Callable[[Path], object]) -> Callable[[bytes], object]:
-        path = folder / name
-
-        def write_and_read(data: bytes) -> object:
-            path.write_bytes(data)
-            return read(path)
-
-        return write_and_read
-
+    from_file = partial(_from_file, folder)
     return [
         Target("OpenSim table", from_file("a.sto", read_opensim_table), (OPENSIM,)),
         Target("NPZ data set", from_file("a.npz", read_npz), (arrays.getvalue(), texts.getvalue())),

@@ -11,6 +11,8 @@ from benchmarks.gait_recordings import Recording
 from benchmarks.gait_scores import FEWEST, KINDS, Kind, Scores, score_recording
 from edgehip.segmentation import SegmentationParameters
 
+Scored = tuple[Recording, Scores]
+
 GRID: Final = {
     "hip_weight": (1.5, 1.8, 2.1),
     "contact_horizon_s": (0.008, 0.016, 0.024),
@@ -39,57 +41,46 @@ def leave_one_out(
         replace(SegmentationParameters(), **dict(zip(GRID, values, strict=True)))
         for values in product(*GRID.values())
     ]
-    table = [[score_recording(one, parameters) for one in recordings] for parameters in grid]
-    folds = [one.laboratory if one.optical else one.person for one in recordings]
+    tables = [[(one, score_recording(one, tried)) for one in recordings] for tried in grid]
     chosen: list[dict[str, Any]] = []
     left_out: dict[str, list[Scores]] = {}
     offsets_ms: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
-    for fold in dict.fromkeys(folds):
-        others = [index for index, own in enumerate(folds) if own != fold]
-        costs = [
-            _cost([recordings[i] for i in others], [scores[i] for i in others]) for scores in table
-        ]
-        best = int(np.argmin(costs))
+    for fold in dict.fromkeys(map(_fold, recordings)):
+        others = [[pair for pair in table if _fold(pair[0]) != fold] for table in tables]
+        best = int(np.argmin([_cost(scored) for scored in others]))
         chosen.append({"left out": fold} | {name: getattr(grid[best], name) for name in GRID})
-        scores = table[best]
-        bias_ms = {
-            kind: float(
-                np.nanmedian(
-                    _offsets_ms([recordings[i] for i in others], [scores[i] for i in others], kind)
-                )
-            )
-            for kind in KINDS
-        }
-        own_recordings = [one for one, own in zip(recordings, folds, strict=True) if own == fold]
-        own_scores = [one for one, own in zip(scores, folds, strict=True) if own == fold]
-        for one, its in zip(own_recordings, own_scores, strict=True):
-            left_out.setdefault(one.group, []).append(its)
+        own = [pair for pair in tables[best] if _fold(pair[0]) == fold]
+        for recording, scores in own:
+            left_out.setdefault(recording.group, []).append(scores)
         for kind in KINDS:
-            own_ms = _offsets_ms(own_recordings, own_scores, kind)
-            offsets_ms[kind] += [offset - bias_ms[kind] for offset in own_ms]
+            bias_ms = float(np.nanmedian(_offsets_ms(others[best], kind)))
+            offsets_ms[kind] += [offset - bias_ms for offset in _offsets_ms(own, kind)]
     return chosen, left_out, offsets_ms
 
 
-def _offsets_ms(
-    recordings: Sequence[Recording], scores: Sequence[Scores], kind: Kind
-) -> list[float]:
+def _fold(recording: Recording) -> str:
+    """Return who is left out together."""
+    return recording.laboratory if recording.optical else recording.person
+
+
+def _offsets_ms(scored: Sequence[Scored], kind: Kind) -> list[float]:
     """Return the offsets of one kind of event on the optical recordings, side by side."""
     return [
         1e3 * one.offset_s
-        for recording, each in zip(recordings, scores, strict=True)
-        for (what, _), one in each.items()
+        for recording, scores in scored
+        for (what, _), one in scores.items()
         if what == kind and recording.optical
     ]
 
 
-def _cost(recordings: Sequence[Recording], scores: Sequence[Scores]) -> float:
+def _cost(scored: Sequence[Scored]) -> float:
     """Return mean scatter, plus half the spread of optical offsets, plus 1 ms for each error."""
     cost = 0.0
     for kind in KINDS:
-        own = [one for each in scores for (what, _), one in each.items() if what == kind]
+        own = [one for _, scores in scored for (what, _), one in scores.items() if what == kind]
         cost += float(
             np.mean([1e3 * np.std(one.residual_s) for one in own if one.matched >= FEWEST])
         )
         cost += sum(one.missed + one.extra for one in own)
-        cost += 0.5 * float(np.nanstd(_offsets_ms(recordings, scores, kind)))
+        cost += 0.5 * float(np.nanstd(_offsets_ms(scored, kind)))
     return cost

@@ -14,10 +14,9 @@ import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count, cycle
-from pathlib import Path
 from typing import Any
 
-from benchmarks.device import sample_models
+from benchmarks.device import sample_model_option
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from edgehip.events import Chunk
 from edgehip.messages import Angles
@@ -32,21 +31,13 @@ LEAKS_BLOCKS = 0.01
 """So many blocks a sample that stay would be a leak: a block an hour at 100 Hz is far less."""
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """Add what this program alone takes."""
-    parser.add_argument("--sample-model", type=Path, action="append", default=[])
-
-
 def measure(arguments: argparse.Namespace) -> Report:
     """Feed pipelines, and watch."""
     report = Report()
-    models = sample_models(arguments.sample_model)[:1]
-    if not models:
-        report.left_out.append("per-sample estimates: no per-sample model is bundled")
     samples = 20_000 if arguments.quick else 200_000
     rows: list[list[Cell]] = []
     for frozen in (False, True):
-        pipeline = Pipeline(load_model(), sample_model=load_model(models[0]) if models else None)
+        pipeline = Pipeline(load_model(), sample_model=load_model(arguments.sample_model))
         feed = _feeder(pipeline)
         for _ in range(SETTLED):
             next(feed)
@@ -130,4 +121,4 @@ def _allocated(feed: Iterator[None], samples: int) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    run_program(__name__, measure, options=options)
+    run_program(__name__, measure, options=sample_model_option)

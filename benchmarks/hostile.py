@@ -146,24 +146,24 @@ def _cases(folder: Path, quick: bool) -> Iterator[tuple[str, list[str]]]:
 
     card, content, _ = read_model(next(p for p in bundled_models() if p.suffix == ".tflite"))
     for what, changed in _cards(card):
-        write = _write_unchecked(folder / f"{what.replace(' ', '-')}.tflite", content, changed)
-        yield f"model with {what}", stream("--model", write)
+        written = _write_unchecked(folder / f"{what.replace(' ', '-')}.tflite", content, changed)
+        yield f"model with {what}", stream("--model", written)
     yield "model cut short", stream("--model", file("cut.tflite", content[: len(content) // 2]))
     yield "model of 3 bytes", stream("--model", file("tiny.onnx", b"abc"))
-    yield "model that is a folder", stream("--model", folder_at(folder / "folder.onnx"))
-    yield "model that never ends", stream("--model", link_at(folder / "zero.onnx", "/dev/zero"))
+    yield "model that is a folder", stream("--model", _folder_at(folder / "folder.onnx"))
+    yield "model that never ends", stream("--model", _link_at(folder / "zero.onnx", "/dev/zero"))
     for what, graph in graphs(card, content, quick):
         path = folder / f"graph.{what.partition(' ')[0].lower()}"
         write_model(path, graph, card)
         yield what, stream("--model", str(path))
     sample = next(p for p in bundled_models() if p.name == f"{DEFAULT_SAMPLE_MODEL}.tflite")
     for what, changed in _rates(sample):
-        write = _write_unchecked(folder / f"{what}.tflite", sample.read_bytes(), changed)
-        yield f"model with {what}", stream("--estimates", "sample", "--sample-model", write)
+        written = _write_unchecked(folder / f"{what}.tflite", sample.read_bytes(), changed)
+        yield f"model with {what}", stream("--estimates", "sample", "--sample-model", written)
     profile = Profile("standing", (0.0,) * 10, 300)
     for what, text in _profiles(profile):
         yield f"profile with {what}", stream("--profile", file("p.json", text.encode()))
-    yield "profile that never ends", stream("--profile", link_at(folder / "p2.json", "/dev/zero"))
+    yield "profile that never ends", stream("--profile", _link_at(folder / "p2.json", "/dev/zero"))
     yield "profile at ../../etc/passwd", stream("--profile", f"{folder}/../../etc/passwd")
     yield "profile over /etc/passwd", stream("--calibrate", "standing", "--profile", "/etc/passwd")
     yield "profile that is a folder", stream("--profile", str(folder))
@@ -174,7 +174,7 @@ def _cases(folder: Path, quick: bool) -> Iterator[tuple[str, list[str]]]:
     }
     for what, held in recordings.items():
         yield what, stream(port=f"replay:{file('r.rec', held)}?speed=max")
-    yield "recording that never ends", stream(port=f"replay:{link_at(folder / 'z', '/dev/zero')}")
+    yield "recording that never ends", stream(port=f"replay:{_link_at(folder / 'z', '/dev/zero')}")
     yield (
         "angles that are not numbers",
         stream("--format", "lines", port=f"replay:{file('nan.csv', HOSTILE_LINES)}?speed=max"),
@@ -192,13 +192,13 @@ def _cases(folder: Path, quick: bool) -> Iterator[tuple[str, list[str]]]:
             yield f"{option} {value}", stream(option, value)
 
 
-def folder_at(path: Path) -> str:
+def _folder_at(path: Path) -> str:
     """Make a folder where a file should be."""
     path.mkdir()
     return str(path)
 
 
-def link_at(path: Path, target: str) -> str:
+def _link_at(path: Path, target: str) -> str:
     """Make a link to a device that is no file."""
     path.symlink_to(target)
     return str(path)

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+DATA: Final = ROOT.parent / "shared" / "data"
+"""Recordings, which only some programs need."""
+
 PACKAGES: Final = ("edgehip", "numpy", "ai-edge-litert", "onnxruntime", "torch", "opensim")
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 

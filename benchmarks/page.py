@@ -38,8 +38,8 @@ def _overview(found: dict[str, dict[str, Any]]) -> str:
         held = sum(check["held"] for check in checks)
         claims = f"{held} of {len(checks)} held" if checks else ""
         form = "quick" if result["quick"] else "full"
-        rows.append([f"[{title}](#{title})", result["question"], claims])
-        rows[-1] += [form, f"{result['took_s']:.0f}"]
+        took_s = f"{result['took_s']:.0f}"
+        rows.append([f"[{title}](#{title})", result["question"], claims, form, took_s])
     return _markdown(("program", "question", "claims", "form", "took (s)"), rows)
 
 

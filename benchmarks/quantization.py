@@ -17,17 +17,17 @@ from typing import Final
 import numpy as np
 import torch
 
-from benchmarks.machine import ROOT
+from benchmarks.machine import DATA
 from benchmarks.released import forms_of, networks
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from edgehip_export.answers import Floats, inputs_of
+from edgehip_export.comparison_strides import Labelled
 from edgehip_export.export import run_module
 from edgehip_export.export_file import export_file
 from edgehip_export.export_model import (
     FORMATS,
     Exported,
     Form,
-    Labelled,
     Limits,
     export_module,
 )
@@ -37,7 +37,6 @@ from edgehip_export.quantize import PRECISIONS, Precision
 from edgehip_export.strides import load_strides
 from edgehip_export.trained import Target, TrainedModel
 
-DATA: Final = ROOT.parent / "shared" / "data"
 COLUMNS: Final = (
     "network",
     "form",
@@ -168,10 +167,7 @@ def _export(
     module, card = cycle_form(model) if form == "cycle" else step_form(model, TYPICAL_STRIDE_S)
     first = inputs_of(card, labelled.strides_deg[:1, : card.samples_per_cycle or 1])
     torch_us = latency_us(lambda *inputs: run_module(module, *inputs), first)[0]
-    made = export_module(
-        module, card, folder, precisions=PRECISIONS, labelled=labelled, limits=Limits()
-    )
-    return torch_us, list(made)
+    return torch_us, export_module(module, card, folder, FORMATS, PRECISIONS, labelled, Limits())
 
 
 def _row(network: str, form: Form, exported: Exported, torch_us: float | None) -> list[Cell]:

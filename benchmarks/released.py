@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.machine import ROOT
+from benchmarks.machine import DATA, ROOT
 
 if TYPE_CHECKING:
     from edgehip_export.export_model import Form
     from edgehip_export.trained import TrainedModel
 
-CHECKPOINTS: Final = ROOT.parent / "shared" / "data" / "gait2hip60"
+CHECKPOINTS: Final = DATA / "gait2hip60"
 CACHE: Final = ROOT / "benchmarks" / "results" / "released"
 FAMILIES: Final = ("Transformer", "LSTM", "Mamba")
 TASKS: Final = ("JM60", "MF60")

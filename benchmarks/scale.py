@@ -16,10 +16,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
-from benchmarks.device import Program, sample_models, streaming, timed, voices_with
+from benchmarks.device import Program, sample_model_option, streaming, timed, voices_with
 from benchmarks.machine import ROOT, cores, cpu_s, memory_mib, only_core
 from benchmarks.report import Cell, Report, Table, run_program
 from benchmarks.timing import distribution, ticks
@@ -39,6 +39,7 @@ REFINED: Final = 2
 """How often the step in which samples become late is halved."""
 DEADLINE_MS: Final = 20
 """A sample is late if its estimate is written later than this after its last byte came in."""
+DEADLINE: Final = ("--deadline", str(DEADLINE_MS))
 SENT_SHARE: Final = 0.95
 """A device that is held up to less of its rate has filled the terminal."""
 LATE_SHARE: Final = 0.005
@@ -50,28 +51,26 @@ Try = Callable[[int], tuple[list[Cell], bool]]
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add what this program alone takes."""
-    parser.add_argument("--sample-model", type=Path, action="append", default=[])
+    sample_model_option(parser)
     parser.add_argument("--worker", nargs=2, type=float, help=argparse.SUPPRESS)
 
 
 def measure(arguments: argparse.Namespace) -> Report:
     """Let everything grow."""
-    models = sample_models(arguments.sample_model)[:1]
+    sample_model = arguments.sample_model
     if arguments.worker:
         devices, duration_s = arguments.worker
-        print(json.dumps(_pipelines(models, int(devices), duration_s)))
+        print(json.dumps(_pipelines(sample_model, int(devices), duration_s)))
         sys.exit()
     report = Report()
     step, refined = (QUICK_STEP, 0) if arguments.quick else (1, REFINED)
     duration_s = 1.0 if arguments.quick else 6.0
-    voices = voices_with(models)
-    if len(voices) < 2:
-        report.left_out.append("per-sample estimates: no per-sample model is bundled")
+    voices = voices_with(sample_model)
     report.tables += [
         _rates(voices, RATES_HZ[::step], refined, duration_s),
-        _processes(models, 1, DEVICES[::step], refined, duration_s),
-        _processes(models, len(cores()), DEVICES[::step], refined, duration_s),
-        _streams(list(voices)[-1], voices, STREAMS[::step], refined, duration_s),
+        _processes(sample_model, 1, DEVICES[::step], refined, duration_s),
+        _processes(sample_model, len(cores()), DEVICES[::step], refined, duration_s),
+        _streams(voices["cycle,sample"], STREAMS[::step], refined, duration_s),
     ]
     return report
 
@@ -105,38 +104,35 @@ def _rates(
     """Raise the rate of one device on one core."""
     rows: list[list[Cell]] = []
     for name, chosen in voices.items():
-
-        def try_it(
-            rate_hz: int, name: str = name, chosen: tuple[str, ...] = chosen
-        ) -> tuple[list[Cell], bool]:
-            # The walk is a walk of 500 Hz at most, told faster: as many samples, more strides.
-            walk = synthetic_walk(max(duration_s * rate_hz / 500, 5.0), stand_s=0.5, rate_hz=500.0)
-            options = ["--output", "jsonl", "--no-curves"]
-            options += ["--outputs", "hip_flexion_r"] if "sample" in name else []
-            for _ in range(2):
-                with only_core(cores()[0]), streaming(*chosen, *options, *_deadline()) as program:
-                    sent_hz = _send(program, walk, rate_hz / 500)
-                    said = program.finish()
-                late, p99_ms = _late(said, name)
-                if late is None or not 0 < late < LATE_SHARE * len(walk):
-                    break  # else something else may have had the core: once more
-            good = late == 0 and "overrun" not in said and sent_hz > SENT_SHARE * rate_hz
-            return _verdict([name, rate_hz, sent_hz, p99_ms, late], good)
-
-        rows += grown(try_it, rates_hz, refined)
+        rows += grown(partial(_at_rate, name, chosen, duration_s), rates_hz, refined)
     columns = ("estimates", "samples/s", "really sent", "p99 in to out (ms)", "late", "sustained")
     note = f"on one core together with the device; late: an estimate after {DEADLINE_MS} ms"
     return Table("How many samples a second one core sustains", columns, rows, note)
 
 
-def _deadline() -> tuple[str, str]:
-    return "--deadline", str(DEADLINE_MS)
+def _at_rate(
+    name: str, chosen: Sequence[str], duration_s: float, rate_hz: int
+) -> tuple[list[Cell], bool]:
+    """Try one rate."""
+    # The walk is a walk of 500 Hz at most, told faster: as many samples, more strides.
+    walk = synthetic_walk(max(duration_s * rate_hz / 500, 5.0), stand_s=0.5, rate_hz=500.0)
+    options = ["--output", "jsonl", "--no-curves", *DEADLINE]
+    options += ["--outputs", "hip_flexion_r"] if "sample" in name else []
+    for _ in range(2):
+        with only_core(cores()[0]), streaming(*chosen, *options) as program:
+            sent_hz = _send(program, walk, rate_hz / 500)
+            said = program.finish()
+        late, p99_ms = _late(said, name)
+        if late is None or not 0 < late < LATE_SHARE * len(walk):
+            break  # else something else may have had the core: once more
+    good = late == 0 and "overrun" not in said and sent_hz > SENT_SHARE * rate_hz
+    return _verdict([name, rate_hz, sent_hz, p99_ms, late], good)
 
 
 def _send(program: Program, walk: Walk, speed: float) -> float:
     """Play a walk; return how many frames a second were really written."""
     written_ns: list[int] = []
-    program.play(timed(walk, speed), lambda _, ns: written_ns.append(ns), lambda *_: None)
+    program.play(timed(walk, speed), written_ns.append)
     return 1e9 * (len(walk) - 1) / (written_ns[-1] - written_ns[0])
 
 
@@ -149,19 +145,18 @@ def _late(said: str, voice: str) -> tuple[int | None, float | None]:
 
 
 def _processes(
-    models: list[Path], processes: int, most: Sequence[int], refined: int, duration_s: float
+    sample_model: str, processes: int, most: Sequence[int], refined: int, duration_s: float
 ) -> Table:
     """Let processes, each on a core of its own, serve more and more devices each."""
 
     def try_it(devices: int) -> tuple[list[Cell], bool]:
-        given = [text for model in models for text in ("--sample-model", str(model))]
-        command = [sys.executable, "-m", "benchmarks.scale", *given, "--worker"]
+        command = [sys.executable, "-m", "benchmarks.scale", "--sample-model", sample_model]
         workers = []
         for core in cores()[:processes]:
             with only_core(core):
                 workers.append(
                     subprocess.Popen(
-                        [*command, str(devices), str(duration_s)],
+                        [*command, "--worker", str(devices), str(duration_s)],
                         stdout=subprocess.PIPE,
                         text=True,
                         cwd=ROOT,
@@ -179,24 +174,22 @@ def _processes(
         return _verdict([processes * devices, share, memory, p99, late], is_good)
 
     columns = ("devices", "% of a core", "MiB", "p99 due to done (ms)", "late", "sustained")
-    kinds = "both kinds of estimate" if models else "whole-cycle estimates"
     note = (
-        f"pipelines, {kinds}, one thread a process; all together; late: rounds of {duration_s:g} s "
-        "in which a device's estimate was not done when its next sample was due; sustained: at "
-        f"most {LATE_SHARE:.1%} of them are"
+        "pipelines, both kinds of estimate, one thread a process; all together; late: rounds of "
+        f"{duration_s:g} s in which a device's estimate was not done when its next sample was due; "
+        f"sustained: at most {LATE_SHARE:.1%} of them are"
     )
     what = "one process" if processes == 1 else f"one process on each of {processes} cores"
     rows = list(grown(try_it, most, refined))
     return Table(f"How many 100 Hz devices {what} sustains", columns, rows, note)
 
 
-def _pipelines(models: list[Path], devices: int, duration_s: float) -> dict[str, float]:
+def _pipelines(sample_model: str, devices: int, duration_s: float) -> dict[str, float]:
     """Feed so many pipelines in this thread, each 100 times a second."""
     walk = synthetic_walk(max(duration_s + WARM_S, 4.0), stand_s=0.0, noise_deg=0.2)
     frames = walk.frames()
-    cycle_model = load_model()
-    sample_model = load_model(models[0]) if models else None
-    pipelines = [Pipeline(cycle_model, sample_model=sample_model) for _ in range(devices)]
+    cycle, sample = load_model(), load_model(sample_model)
+    pipelines = [Pipeline(cycle, sample_model=sample) for _ in range(devices)]
     since_due_ms: list[float] = []
     warm = round(WARM_S * RATE_HZ)
     began_s = time.process_time()
@@ -216,31 +209,18 @@ def _pipelines(models: list[Path], devices: int, duration_s: float) -> dict[str,
     }
 
 
-def _streams(
-    voice: str,
-    voices: dict[str, tuple[str, ...]],
-    most: Sequence[int],
-    refined: int,
-    duration_s: float,
-) -> Table:
+def _streams(chosen: Sequence[str], most: Sequence[int], refined: int, duration_s: float) -> Table:
     """Run more and more commands, each with a device of its own."""
     walk = synthetic_walk(max(duration_s, 3.0), stand_s=0.5, noise_deg=0.2)
     frames = timed(walk)
 
     def try_it(streams: int) -> tuple[list[Cell], bool]:
         with contextlib.ExitStack() as stack:
-            opened = (
-                streaming(*voices[voice], "--no-curves", *_deadline()) for _ in range(streams)
-            )
+            opened = (streaming(*chosen, "--no-curves", *DEADLINE) for _ in range(streams))
             programs = [stack.enter_context(program) for program in opened]
             pids = [program.process.pid for program in programs]
             began_cpu_s, began_s = sum(map(cpu_s, pids)), time.monotonic()
-            players = [
-                threading.Thread(
-                    target=program.play, args=(frames, lambda *_: None, lambda *_: None)
-                )
-                for program in programs
-            ]
+            players = [threading.Thread(target=one.play, args=(frames,)) for one in programs]
             for player in players:
                 player.start()
                 time.sleep(1e-3 * PERIOD_MS / streams)
@@ -249,7 +229,7 @@ def _streams(
             took_s = time.monotonic() - began_s
             share = 100 * (sum(map(cpu_s, pids)) - began_cpu_s) / took_s
             memory = sum(map(memory_mib, pids))
-            found = [_late(program.finish(), voice) for program in programs]
+            found = [_late(program.finish(), "cycle,sample") for program in programs]
         late = sum(one or 0 for one, _ in found)
         is_good = all(one is not None for one, _ in found)
         is_good &= late <= LATE_SHARE * len(walk) * streams
@@ -258,8 +238,8 @@ def _streams(
 
     columns = ("streams", "% of a core", "MiB", "worst p99 in to out (ms)", "late", "sustained")
     note = (
-        f"estimates {voice}, all together, on {len(cores())} cores with their devices' side; late: "
-        f"an estimate after {DEADLINE_MS} ms; sustained: at most {LATE_SHARE:.1%} of them are"
+        f"estimates cycle,sample, all together, on {len(cores())} cores with their devices' side; "
+        f"late: an estimate after {DEADLINE_MS} ms; sustained: at most {LATE_SHARE:.1%} of them are"
     )
     rows = list(grown(try_it, most, refined))
     return Table("How many 'edgehip stream' at 100 Hz the machine sustains", columns, rows, note)

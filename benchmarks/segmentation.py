@@ -34,10 +34,10 @@ from benchmarks.gait_scores import (
     score_recording,
     summarise,
 )
+from benchmarks.machine import DATA
 from edgehip.events import JointAngleSample
 from edgehip.segmentation import GaitSegmenter
 
-DATA: Final = Path(__file__).resolve().parents[2] / "shared" / "data"
 QUICK: Final = ("Sub02_EMGBaseline", "Sub02_EMGStiffKnee", "treadmill_angles_events_20s")
 HEADING: Final = (
     f"{'':<34}{'| initial contact':<50}| foot off\n{'':<34}"
@@ -166,16 +166,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for recording, each in zip(recordings, scores, strict=True)
     }
     print("\n" + HEADING)
-    groups = dict.fromkeys(recording.group for recording in recordings)
-    results["groups"] = {
-        group: _plain(
-            line(
-                group,
-                [each for one, each in zip(recordings, scores, strict=True) if one.group == group],
-            )
-        )
-        for group in groups
-    }
+    groups: dict[str, list[Scores]] = {}
+    for recording, each in zip(recordings, scores, strict=True):
+        groups.setdefault(recording.group, []).append(each)
+    results["groups"] = {group: _plain(line(group, some)) for group, some in groups.items()}
     if not options.quick:
         children = load_children(options.data)
         results["groups"]["children"] = _plain(

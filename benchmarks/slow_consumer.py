@@ -9,36 +9,28 @@ import argparse
 import json
 import re
 import time
-from pathlib import Path
 
-from benchmarks.device import Program, sample_models, streaming
+from benchmarks.device import Program, sample_model_option, streaming, timed, voices_with
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from tests.streams import Walk, synthetic_walk
-
-
-def options(parser: argparse.ArgumentParser) -> None:
-    """Add what this program alone takes."""
-    parser.add_argument("--sample-model", type=Path, action="append", default=[])
 
 
 def measure(arguments: argparse.Namespace) -> Report:
     """Stream to a reader that reads, and to one that sleeps."""
     walk = synthetic_walk(7.0 if arguments.quick else 60.0, stand_s=0.5)
-    models = sample_models(arguments.sample_model)[:1]
-    kinds = "cycle,sample" if models else "cycle"
-    chosen = [text for model in models for text in ("--sample-model", str(model))]
+    chosen = voices_with(arguments.sample_model)["cycle,sample"]
     rows: list[list[Cell]] = []
     p99s_ms = []
     report = Report()
     for reads in (True, False):
-        with streaming("--estimates", kinds, "--output", "jsonl", *chosen) as program:
+        with streaming(*chosen, "--output", "jsonl") as program:
             records = _play(program, walk, reads)
             said = program.finish()
             records += _rest(program)
         dropped = int(found[1]) if (found := re.search(r"(\d+) records dropped", said)) else 0
         strides = sum(map(int, re.findall(r"(\d+) (?:left|right)", said)))
-        made = strides + (len(walk) if models else 0)
-        p99_ms, most_ms = _row(said, "byte in to sample out" if models else "byte in to estimate")
+        made = strides + len(walk)
+        p99_ms, most_ms = _row(said, "byte in to sample out")
         p99s_ms.append(p99_ms)
         who = "reads at once" if reads else "sleeps"
         rows.append([who, made, len(records), dropped, p99_ms, most_ms])
@@ -57,19 +49,16 @@ def measure(arguments: argparse.Namespace) -> Report:
     )
     columns = ("reader", "estimates", "read", "dropped", "p99 in to out (ms)", "max (ms)")
     report.tables.append(Table("A pipe whose reader sleeps", columns, rows))
-    if not models:
-        report.left_out.append("per-sample records: no per-sample model is bundled")
     return report
 
 
 def _play(program: Program, walk: Walk, reads: bool) -> list[bytes]:
     """Send the walk; return the estimates that were read meanwhile."""
-    timed = zip(walk.time_s.tolist(), walk.frames(), strict=True)
     records: list[bytes] = []
     if reads:
-        program.play(timed, lambda *_: None, lambda line, _: records.append(line))
+        program.play(timed(walk), on_line=lambda line, _: records.append(line))
     else:
-        program.device.play(timed)
+        program.device.play(timed(walk))
         time.sleep(0.5)
     return [line for line in records if _is_estimate(line)]
 
@@ -90,4 +79,4 @@ def _row(said: str, name: str) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    run_program(__name__, measure, options=options)
+    run_program(__name__, measure, options=sample_model_option)

@@ -13,12 +13,11 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from benchmarks.device import sample_models
+from benchmarks.device import sample_model_option
 from benchmarks.machine import memory_mib
 from benchmarks.report import Cell, Check, Report, Table, run_program
 from edgehip.events import HipEstimate, HipSampleEstimate
@@ -46,7 +45,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add what this program alone takes."""
     parser.add_argument("--hours", type=float, help="how long to walk (default 24; quick 0.2)")
     parser.add_argument("--pace", action="store_true", help="walk in real time")
-    parser.add_argument("--sample-model", type=Path, action="append", default=[])
+    sample_model_option(parser)
 
 
 class DistantWalker(SyntheticSource):
@@ -113,18 +112,14 @@ class Part:
 def measure(arguments: argparse.Namespace) -> Report:
     """Walk, and look at everything now and then."""
     hours = arguments.hours or (0.2 if arguments.quick else 24.0)
-    models = sample_models(arguments.sample_model)[:1]
     source = DistantWalker(hours, arguments.pace)
-    sample_model = load_model(models[0]) if models else None
-    stream = Stream(source, load_model(), sample_model=sample_model)
+    stream = Stream(source, load_model(), sample_model=load_model(arguments.sample_model))
     began_s = time.monotonic()
     parts = list(_walk(stream, source, hours))
     took_s = time.monotonic() - began_s
     report = Report([_table(parts, hours, hours * 3600 / took_s)], _checks(stream, source, parts))
     if not arguments.pace:
         report.checks.append(_clock(parts))
-    if not models:
-        report.left_out.append("per-sample estimates: no per-sample model is bundled")
     return report
 
 

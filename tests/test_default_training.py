@@ -11,7 +11,7 @@ from edgehip.channels import ANGLES, MIRROR, MUSCLES
 from edgehip.model_card import ZeroCard
 from edgehip_export import default_train
 from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
-from edgehip_export.default_cycle import CycleNetwork
+from edgehip_export.default_cycle import SEEN, CycleNetwork
 from edgehip_export.default_evaluate import folds, zeroed
 from edgehip_export.default_fit import chances
 from edgehip_export.default_foreign import cycle_score, sample_score
@@ -23,7 +23,6 @@ from edgehip_export.default_sample import (
     RATE_HZ,
     RECENT_S,
     ROW,
-    SEEN,
     SampleNetwork,
     SampleStep,
     liveliness,

@@ -18,8 +18,8 @@ from edgehip_export.acquaintance import meet, remember
 from edgehip_export.adapt import share
 from edgehip_export.answers import answers
 from edgehip_export.commands import adapt, evaluate, export
+from edgehip_export.comparison_strides import normal_strides
 from edgehip_export.dataset import read_cohort
-from edgehip_export.parity import normal_strides
 from tests.export_cohort import cohort_arrays, write_cohort
 from tests.streams import synthetic_walk
 from tests.test_export_commands import figures, run

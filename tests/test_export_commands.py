@@ -22,10 +22,11 @@ from edgehip_export import parity
 from edgehip_export.acquaintance import Acquaintance, digests, meet, remember
 from edgehip_export.answers import answers
 from edgehip_export.commands import evaluate, export, import_, train
+from edgehip_export.comparison_strides import normal_strides
 from edgehip_export.dataset import read_cohort
 from edgehip_export.export import export_onnx
 from edgehip_export.export_model import Limits
-from edgehip_export.parity import normal_strides, normalised_error
+from edgehip_export.parity import normalised_error
 from edgehip_export.progress_bar import ProgressBar
 from edgehip_export.quantize import PRECISIONS
 from edgehip_export.split import hold_out

@@ -18,15 +18,17 @@ from edgehip_export import answers as answers_module
 from edgehip_export import parity
 from edgehip_export.answers import answers
 from edgehip_export.checkpoint import import_checkpoints
+from edgehip_export.comparison_strides import Labelled, normal_strides
 from edgehip_export.export import onnx_graph, run_module
-from edgehip_export.export_model import Labelled, Limits, export_graphs, export_model
+from edgehip_export.export_model import Limits, export_graphs, export_model
 from edgehip_export.forms import cycle_form, step_form
-from edgehip_export.networks import CausalNetwork, unroll
-from edgehip_export.parity import Accuracy, Parity, normal_strides, normalised_error
+from edgehip_export.networks import CausalNetwork
+from edgehip_export.parity import Accuracy, Parity, normalised_error
 from edgehip_export.quantize import PRECISIONS, Inputs, Precision
 from edgehip_export.strides import close_cycles, resample
 from edgehip_export.trained import TrainedModel
 from tests.test_export_checkpoint import synthetic
+from tests.test_export_networks import unroll
 
 STRIDES = normal_strides(3)
 FEW = Labelled(STRIDES)
@@ -103,12 +105,15 @@ def test_a_file_is_measured_as_the_legend_says(tmp_path: Path) -> None:
         for growth in (1, 3, 1)
     )
 
-    def answer(angles_deg: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-        stride = [np.array_equal(angles_deg[0], one) for one in STRIDES].index(True)
-        return tuple(found[name][stride, None] for name in names)
+    class Engine:
+        name = "engine"
 
-    known = {"forces_n_per_kg": labels["forces_n_per_kg"]}
-    measured = parity.measure(answer, "engine", card, b"12", 8, STRIDES, {}, source, known)
+        def run(self, *inputs: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+            stride = [np.array_equal(inputs[0][0], one) for one in STRIDES].index(True)
+            return tuple(found[name][stride, None] for name in names)
+
+    labelled = Labelled(STRIDES, {"forces": labels["forces_n_per_kg"]})
+    measured = parity.measure(Engine(), card, b"12", 8, labelled, source)
     assert measured.size_ratio == 0.25
     errors = []
     for name in names:
@@ -139,10 +144,8 @@ def test_a_graph_the_engine_refuses_is_not_written_and_the_others_are(
         return graph[: len(graph) // 2] if precision == "int8" else graph
 
     precisions: tuple[Precision, ...] = ("int8", "fp32")
-    done = list(
-        export_graphs(
-            [("onnx", broken)], card, tmp_path, precisions, FEW, source, Limits(), no_static=None
-        )
+    done = export_graphs(
+        [("onnx", broken)], card, tmp_path, precisions, FEW, source, Limits(), no_static=None
     )
     assert "refuses the graph" in (done[0].refusal or "")
     assert [exported.path.exists() for exported in done] == [False, True]
@@ -160,18 +163,17 @@ def test_a_report_says_what_is_there(tmp_path: Path, graph_of_one: GraphOfOne) -
 
     write_model(tmp_path / "made-transformer-int8.onnx", graph, card)  # of another run
     strict = Limits(dict.fromkeys(PRECISIONS, 0.0))
-    files = export_graphs(
-        [("onnx", interrupted)],
-        card,
-        tmp_path,
-        ("int8-static", "int8", "fp16"),
-        FEW,
-        {name: answer + 1 for name, answer in source.items()},
-        strict,
-        no_static="not this one",
-    )
     with pytest.raises(KeyboardInterrupt):
-        list(files)
+        export_graphs(
+            [("onnx", interrupted)],
+            card,
+            tmp_path,
+            ("int8-static", "int8", "fp16"),
+            FEW,
+            {name: answer + 1 for name, answer in source.items()},
+            strict,
+            no_static="not this one",
+        )
     report = json.loads((tmp_path / "made-transformer.parity.json").read_text())
     assert {name: one["written"] for name, one in report.items()} == {
         "made-transformer-int8-static.onnx": False,

@@ -18,7 +18,6 @@ from edgehip_export.networks import (
     Transformer,
     build,
     mamba,
-    unroll,
 )
 from edgehip_export.networks.mamba import MambaBlock
 from edgehip_export.networks.scan import chunked_scan, sequential_scan
@@ -31,6 +30,16 @@ PARAMETERS = {"lstm": 205_582, "transformer": 332_174, "mamba": 236_430}
 
 def angles(samples: int = 37, batch: int = 2) -> torch.Tensor:
     return torch.randn(batch, samples, 10, generator=torch.Generator().manual_seed(7))
+
+
+def unroll(network: CausalNetwork, x: torch.Tensor) -> torch.Tensor:
+    """Return the outputs (N, S, D) for the samples (N, S, 10), one step after the other."""
+    state = network.initial_state(x.shape[0])
+    outputs = []
+    for t in range(x.shape[1]):
+        output, state = network.step(x[:, t : t + 1], state)
+        outputs.append(output)
+    return torch.cat(outputs, dim=1)
 
 
 def relative(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -10,10 +10,10 @@ import pytest
 
 from edgehip_export.answers import inputs_of
 from edgehip_export.checkpoint import import_checkpoints
+from edgehip_export.comparison_strides import normal_strides
 from edgehip_export.export import run_module
 from edgehip_export.export_model import Exported, export_model
 from edgehip_export.forms import cycle_form, step_form
-from edgehip_export.parity import normal_strides
 from tests.test_export_checkpoint import synthetic
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -31,8 +31,8 @@ class Acquaintance:
     Parameters
     ----------
     held_out, trained, new
-        Ids in the cohort: of people the model was tested on, of those it was trained on, and of
-        all others.
+        Ids in the cohort, sorted: of people the model was tested on, of those it was trained on,
+        and of all others.
     missing
         So many more people the model was tested on, who are not in the cohort.
     namesakes
@@ -156,38 +156,28 @@ def meet(provenance: Mapping[str, Any], cohort: Cohort) -> Acquaintance:
 def _meet(provenance: Mapping[str, Any], cohort: Cohort) -> Acquaintance:
     tested = [_digests_in(word) for word in _words(provenance.get("test_strides"))]
     trained_on = [_digests_in(word) for word in _words(provenance.get("training_strides"))]
-    people = cohort.people()
+    people = set(cohort.people())
     ids, training_ids, adapted_ids = (
         set(_words(provenance.get(f"{w}_subjects"))) for w in ("test", "training", "adapted")
     )
+    told_by: Literal["strides", "ids", "nothing"]
     if tested or trained_on:
+        told_by = "strides"
         of_person = {p: set(digests(cohort.of_people([p]).angles_deg)) for p in people}
         everybody = set().union(*trained_on)
         trained = {p for p in people if of_person[p] & everybody}
-        shown = set().union(*(of_person[p] for p in people if p not in trained))
+        shown = set().union(*(of_person[p] for p in people - trained))
         missing = sum(not (one & shown) for one in tested)
         all_tested = set().union(*tested)
         held_out = {p for p in people if of_person[p] & all_tested} - trained
         met = ids | training_ids | adapted_ids
-        return _sorted(people, held_out, trained, missing, met, "strides")
-    held_out, trained = ids & set(people), training_ids & set(people)
-    told_by: Literal["ids", "nothing"] = "ids" if ids or training_ids else "nothing"
-    return _sorted(people, held_out, trained - held_out, len(ids - held_out), adapted_ids, told_by)
-
-
-def _sorted(
-    people: Sequence[str],
-    held_out: set[str],
-    trained: set[str],
-    missing: int,
-    met: set[str],
-    told_by: Literal["strides", "ids", "nothing"],
-) -> Acquaintance:
-    def in_order(some: set[str]) -> tuple[str, ...]:
-        return tuple(person for person in people if person in some)
-
-    new = set(people) - held_out - trained
-    parts = in_order(held_out), in_order(trained), in_order(new)
+    else:
+        told_by = "ids" if ids or training_ids else "nothing"
+        held_out = ids & people
+        trained = training_ids & (people - held_out)
+        missing, met = len(ids - held_out), adapted_ids
+    new = people - held_out - trained
+    parts = tuple(sorted(held_out)), tuple(sorted(trained)), tuple(sorted(new))
     return Acquaintance(*parts, missing, len(new & met), told_by)
 
 

@@ -21,6 +21,7 @@ from edgehip_export.adapt import adapt as adapt_model
 from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.collect import Person
 from edgehip_export.collect import collect as collect_strides
+from edgehip_export.comparison_strides import Labelled
 from edgehip_export.dataset import DATA_SET, Cohort, read_cohort
 from edgehip_export.error_report import print_errors
 from edgehip_export.evaluate import evaluate as evaluate_model
@@ -29,8 +30,8 @@ from edgehip_export.export_file import export_file, is_model_file
 from edgehip_export.export_model import (
     FORMATS,
     FORMS,
+    Exported,
     Form,
-    Labelled,
     Limits,
     export_model,
 )
@@ -349,18 +350,15 @@ def export(
         ("stride_s", "--stride-s", steps, "without --form step"),
         ("error_limit", "--error-limit", not any_error, "with --any-error"),
     )
-    limits: Limits | None = Limits()
+    limits: Limits | None = None if any_error else Limits()
     if error_limit is not None:
         limits = Limits(dict.fromkeys(PRECISIONS, error_limit))
-    if any_error:
-        limits = None
     report = ExportReport()
+    done: list[Exported] = []
     if files:
-        labelled = _labelled(strides, {}) if strides else None
-        done = [
-            exported
-            for source in sources
-            for exported in export_file(
+        labelled = _labelled(strides, {})
+        for source in sources:
+            done += export_file(
                 source,
                 output,
                 formats,
@@ -370,7 +368,6 @@ def export(
                 limits=limits,
                 on_file=report,
             )
-        ]
     else:
         trained = open_trained(sources)
         trained = replace(trained, name=name or trained.name)
@@ -382,7 +379,7 @@ def export(
             precisions,
             forms,
             stride_s=stride_s,
-            labelled=_labelled(strides, provenance) if strides else None,
+            labelled=_labelled(strides, provenance),
             limits=limits,
             on_file=report,
         )
@@ -398,17 +395,19 @@ def export(
         )
 
 
-def _labelled(paths: tuple[Path, ...], provenance: Mapping[Target, dict[str, Any]]) -> Labelled:
-    """Return the strides of one or two cohorts: the same strides labelled in two ways.
+def _labelled(
+    paths: tuple[Path, ...], provenance: Mapping[Target, dict[str, Any]]
+) -> Labelled | None:
+    """Return the strides of one or two cohorts, if any: the same strides labelled in two ways.
 
     Only those that every network may be judged on, by its provenance.
     """
+    if not paths:
+        return None
     cohorts = _told(paths)
     first = cohorts[0]
     for cohort in cohorts[1:]:
-        if cohort.angles_deg.shape != first.angles_deg.shape or bool(
-            (cohort.angles_deg != first.angles_deg).any()
-        ):
+        if not np.array_equal(cohort.angles_deg, first.angles_deg):
             raise DatasetError(f"{cohort.path}: holds other strides than {first.path}: give one")
     for own in provenance.values():
         people = meet(own, cohorts[0]).judge(cohorts[0]).people()

@@ -6,7 +6,7 @@ https://github.com/ygsiete7/Gait2Hip-60): ``Gait2Hip_JM60.npz`` holds hip moment
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,8 @@ from edgehip.given import HEIGHT_M, MASS_KG
 from edgehip_export.file_digest import file_sha256
 from edgehip_export.npz import read_npz, texts
 from edgehip_export.plausibility import doubts_of
-from edgehip_export.trained import SAMPLES_PER_CYCLE, Target
+from edgehip_export.strides import POINTS
+from edgehip_export.trained import Target
 
 Floats = NDArray[np.float32]
 
@@ -55,6 +56,17 @@ SPANS: Final = {
     "stride_s": (0.3, 5.0, "a stride's duration in seconds (milliseconds / 1000)"),
 }
 """Least and most of what there is one number of per stride, and what it is."""
+
+PER_STRIDE: Final = (
+    "angles_deg",
+    "per_kg",
+    "subjects",
+    "cadences",
+    "body_mass_kg",
+    "body_height_m",
+    "stride_s",
+)
+"""Fields of a cohort."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,38 +115,21 @@ class Cohort:
 
     def of(self, chosen: NDArray[Any]) -> "Cohort":
         """Return the strides a mask or indices choose."""
-        return Cohort(
-            self.angles_deg[chosen],
-            self.target,
-            self.per_kg[chosen],
-            self.subjects[chosen],
-            self.cadences[chosen],
-            self.body_mass_kg[chosen],
-            self.body_height_m[chosen],
-            None if self.stride_s is None else self.stride_s[chosen],
-            self.path,
-            self.sha256,
-            self.doubts,
-        )
+        own = {name: values[chosen] for name, values in self._per_stride().items()}
+        return replace(self, **own)
 
     def joined(self, other: "Cohort") -> "Cohort":
         """Return these strides and then another cohort's of the same target."""
-        stride_s = None
-        if self.stride_s is not None and other.stride_s is not None:
-            stride_s = np.concatenate([self.stride_s, other.stride_s])
-        return Cohort(
-            np.concatenate([self.angles_deg, other.angles_deg]),
-            self.target,
-            np.concatenate([self.per_kg, other.per_kg]),
-            np.concatenate([self.subjects, other.subjects]),
-            np.concatenate([self.cadences, other.cadences]),
-            np.concatenate([self.body_mass_kg, other.body_mass_kg]),
-            np.concatenate([self.body_height_m, other.body_height_m]),
-            stride_s,
-            f"{self.path}, {other.path}",
-            self.sha256,
-            self.doubts + other.doubts,
-        )
+        own, theirs = self._per_stride(), other._per_stride()
+        both: dict[str, Any] = {"stride_s": None}
+        both |= {name: np.concatenate([own[name], theirs[name]]) for name in own.keys() & theirs}
+        path, doubts = f"{self.path}, {other.path}", self.doubts + other.doubts
+        return replace(self, **both, path=path, doubts=doubts)
+
+    def _per_stride(self) -> dict[str, Any]:
+        """Return the fields of one value, or one curve, per stride."""
+        fields = {name: getattr(self, name) for name in PER_STRIDE}
+        return {name: values for name, values in fields.items() if values is not None}
 
     def of_people(self, people: Sequence[str]) -> "Cohort":
         """Return the strides of some people."""
@@ -183,10 +178,10 @@ def _cohort(arrays: dict[str, NDArray[Any]], path: str, sha256: str) -> Cohort:
         raise DatasetError(
             f"lacks {', '.join(missing)}; a Gait2Hip-60 file has {', '.join(KEYS)} ({DATA_SET})"
         )
-    angles = _table(arrays["X"], "X", texts(arrays["in_cols"]), "in_cols")
-    targets = _table(arrays["Y"], "Y", texts(arrays["out_cols"]), "out_cols")
-    angles_deg = _by_name(angles, ANGLES, texts(arrays["in_cols"]), "in_cols")
-    out_names = texts(arrays["out_cols"])
+    in_names, out_names = texts(arrays["in_cols"]), texts(arrays["out_cols"])
+    angles = _table(arrays["X"], "X", in_names, "in_cols")
+    targets = _table(arrays["Y"], "Y", out_names, "out_cols")
+    angles_deg = _by_name(angles, ANGLES, in_names, "in_cols")
     target = _target(out_names)
     values = _by_name(targets, COLUMNS[target], out_names, "out_cols")
     strides = len(angles_deg)
@@ -206,15 +201,16 @@ def _cohort(arrays: dict[str, NDArray[Any]], path: str, sha256: str) -> Cohort:
     _check_finite(angles_deg, "X", ANGLES, subjects)
     _check_finite(values, "Y", COLUMNS[target], subjects)
     per_kg = values / mass[:, None, None]
+    cadences = texts(arrays["speed_label"])
     return Cohort(
         angles_deg,
         target,
         per_kg,
         subjects,
-        np.array(texts(arrays["speed_label"])),
+        np.array(cadences),
         mass,
         height,
-        _of_cadences(texts(arrays["speed_label"])) if stride_s is None else stride_s,
+        _of_cadences(cadences) if stride_s is None else stride_s,
         path,
         sha256,
         doubts_of(angles_deg, per_kg, target, mass, height, subjects),
@@ -255,9 +251,9 @@ def _numbers(array: NDArray[Any], key: str) -> Floats:
 
 def _table(array: NDArray[Any], key: str, names: tuple[str, ...], names_key: str) -> Floats:
     """Return an array of numbers (N, 180, columns)."""
-    if array.ndim != 3 or 0 in array.shape or array.shape[1] != SAMPLES_PER_CYCLE:
+    if array.ndim != 3 or 0 in array.shape or array.shape[1] != POINTS:
         raise DatasetError(
-            f"{key} is of shape {array.shape}, it must be (strides, {SAMPLES_PER_CYCLE}, columns): "
+            f"{key} is of shape {array.shape}, it must be (strides, {POINTS}, columns): "
             "gait cycles from right heel strike to the next, resampled to 180 points"
         )
     if array.shape[2] != len(names):

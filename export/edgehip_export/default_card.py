@@ -4,14 +4,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgehip.channels import ANGLES, MIRROR, MOMENTS, MUSCLES
 from edgehip.model_card import Kind, ModelCard, RangeCard, TensorCard, ZeroCard
 from edgehip_export.default_mechanics import HEIGHT_M
 from edgehip_export.default_sample import RATE_HZ
+from edgehip_export.default_spread import COVERAGE
+from edgehip_export.default_zero import rounded
 from edgehip_export.strides import POINTS, Strides
 
+VERSION: Final = "0.1.0"
 LICENCE: Final = "MIT"
 
 TEACHERS: Final = (
@@ -81,15 +83,10 @@ SPREADS: Final = (("moment_spread_nm_per_kg", MOMENTS), ("force_spread_n_per_kg"
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a model after its training: its people, its zero, its left-out results.
+    """What is known of a model after its training: its people, its zero, its left-out results."""
 
-    ``coverage`` is that of the interval a model states.
-    """
-
-    version: str
     strides: Strides
     zero: ZeroCard
-    coverage: float
     metrics: dict[str, Any]
 
 
@@ -129,12 +126,12 @@ def _card(name: str, facts: Facts, kind: Kind, points: int) -> ModelCard:
     shortest_s, longest_s = np.percentile(facts.strides.stride_s, [0.5, 99.5]).tolist()
     return ModelCard(
         name=name,
-        version=facts.version,
+        version=VERSION,
         kind=kind,
         side="r",
         inputs=(TensorCard("angles_deg", (1, points, len(ANGLES)), ANGLES),),
         outputs=(*_tensors(LOADS + SPREADS, points), TensorCard("out_of_range_score", (1, 1))),
-        spread_coverage=facts.coverage,
+        spread_coverage=COVERAGE,
         licence=f"{LICENCE}; trained on recordings under {licences}",
         description="",
         ranges={
@@ -166,8 +163,4 @@ def training_range(strides: Strides) -> tuple[tuple[float, ...], tuple[float, ..
     both_sides = np.concatenate([angles, angles[:, MIRROR]])
     low, high = np.percentile(both_sides, [0.1, 99.9], axis=0)
     margin = 0.1 * (high - low)
-    return _plain(low - margin), _plain(high + margin)
-
-
-def _plain(values: NDArray[np.floating]) -> tuple[float, ...]:
-    return tuple(round(float(value), 2) for value in values)
+    return rounded(low - margin), rounded(high + margin)

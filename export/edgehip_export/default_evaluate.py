@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgehip.channels import MOMENTS, MUSCLES
-from edgehip_export.default_fit import common_mean
 from edgehip_export.default_sample import RATE_HZ, SampleNetwork
 from edgehip_export.default_walks import at_phase
-from edgehip_export.in_processes import in_processes
+from edgehip_export.in_processes import cores, in_processes
 from edgehip_export.metrics import Errors
-from edgehip_export.strides import POINTS, Strides, close_cycles
+from edgehip_export.strides import POINTS, Strides, close_cycles, resample
 
 Curves = NDArray[np.float32]
 LARGE_LAB = 3
@@ -93,12 +92,11 @@ def estimate_samples(network: SampleNetwork, strides: Strides, look_ahead_s: flo
         loads = network(at_phase(closed, phase)).numpy()
     time_s = np.arange(samples) / RATE_HZ - look_ahead_s
     wanted = np.linspace(2.0, 3.0, POINTS)
-    answers = np.empty((len(loads), POINTS, loads.shape[-1]), np.float32)
-    for row, curves in enumerate(loads):
-        for column in range(loads.shape[-1]):
-            at = wanted * float(strides.stride_s[row])
-            answers[row, :, column] = np.interp(at, time_s, curves[:, column])
-    return _pulling(answers)
+    answers = [
+        resample(wanted * stride_s, time_s, curves)
+        for stride_s, curves in zip(strides.stride_s.tolist(), loads, strict=True)
+    ]
+    return _pulling(np.stack(answers))
 
 
 def warm_up_s(network: SampleNetwork, strides: Strides) -> float:
@@ -132,8 +130,7 @@ def left_out(
     every: list[Fold],
     train: Callable[[Strides, set[str]], Callable[[Strides], Curves]],
     conditions: dict[str, Callable[[Strides, Tensor], Strides]],
-    report: Callable[[str], None] = lambda _: None,
-    at_once: int = 1,
+    report: Callable[[str], None],
 ) -> dict[str, Curves]:
     """Return, per condition, loads (N, 180, 17) that no network in training ever saw.
 
@@ -141,8 +138,8 @@ def left_out(
 
     ``train`` gets the remaining strides and the names of the people left out, and returns what
     estimates loads for strides. A condition makes of strides, and of the training people's mean
-    angles, what is shown of them. ``report`` hears of each fold that is done; so many are worked on
-    at once.
+    angles, what is shown of them. ``report`` hears of each fold that is done; as many are worked on
+    at once as there are cores.
     """
     answers = {
         name: np.full((len(strides), POINTS, len(MOMENTS) + len(MUSCLES)), np.nan, np.float32)
@@ -152,19 +149,14 @@ def left_out(
     def one(fold: Fold) -> dict[str, Curves]:
         rest, held = strides.take(~fold.held), strides.take(fold.held)
         estimate = train(rest, set(held.people))
-        mean = common_mean(rest)
+        mean = torch.from_numpy(rest.mean_angles_deg)
         return {name: estimate(shown(held, mean)) for name, shown in conditions.items()}
 
-    for fold, found in zip(every, in_processes(one, every, at_once), strict=True):
+    for fold, found in zip(every, in_processes(one, every, cores()), strict=True):
         for name, loads in found.items():
             answers[name][fold.held] = loads
         report(fold.name)
     return answers
-
-
-def loads_of(strides: Strides) -> Curves:
-    """Return the references (N, 180, 17), NaN where a laboratory has none."""
-    return np.concatenate([strides.moments, strides.forces], axis=-1)
 
 
 def errors(reference: Curves, estimate: Curves) -> Errors | None:
@@ -173,10 +165,10 @@ def errors(reference: Curves, estimate: Curves) -> Errors | None:
     return Errors.between(reference[known], estimate[known]) if known.any() else None
 
 
-def moments_and_forces(reference: Curves, estimate: Curves) -> tuple[Errors | None, Errors | None]:
+def moments_and_forces(reference: Curves, estimate: Curves) -> dict[str, Errors | None]:
     """Return the pooled errors of moments (Nm/kg) and of forces (N/kg)."""
     split = len(MOMENTS)
-    return (
-        errors(reference[..., :split], estimate[..., :split]),
-        errors(reference[..., split:], estimate[..., split:]),
-    )
+    return {
+        "moments": errors(reference[..., :split], estimate[..., :split]),
+        "forces": errors(reference[..., split:], estimate[..., split:]),
+    }

@@ -73,14 +73,13 @@ class Material:
     """What one network learns from: people's strides drawn with fair chances, and the teacher's."""
 
     def __init__(self, strides: Strides, lend: Lend) -> None:
-        loads = np.concatenate([strides.moments, strides.forces], axis=-1)
         self.real = Batch(
             torch.from_numpy(close_cycles(strides.angles_deg)),
-            torch.from_numpy(close_cycles(loads)),
+            torch.from_numpy(close_cycles(strides.loads)),
             torch.from_numpy(strides.stride_s),
         )
         self.lend = lend
-        self.common_mean_deg = common_mean(strides)
+        self.common_mean_deg = torch.from_numpy(strides.mean_angles_deg)
         self._chance = torch.from_numpy(chances(strides))
 
     def draw(self, protocol: Protocol, random: torch.Generator) -> Batch:
@@ -232,12 +231,6 @@ def set_scales(network: "CycleNetwork | SampleNetwork", strides: Batch) -> None:
     seen = torch.cat([angles, foot_path(angles)], -1)
     network.seen_mean.copy_(seen.mean((0, 1)))
     network.seen_sd.copy_((seen - seen.mean(1, keepdim=True)).std((0, 1)))
-
-
-def common_mean(strides: Strides) -> Tensor:
-    """Return the mean angles (10,) of everybody, each person counting the same."""
-    means = [strides.angles_deg[strides.person == p].mean((0, 1)) for p in strides.people]
-    return torch.from_numpy(np.mean(means, axis=0))
 
 
 def chances(strides: Strides) -> NDArray[np.float64]:

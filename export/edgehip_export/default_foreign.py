@@ -79,32 +79,34 @@ def _of_cycles(movement: Movement, strides: Strides, offset_deg: float) -> OutOf
 
 
 def sample_score(
-    strides: Strides, network: SampleNetwork, protocol: Augmentation, left_out: "list[Mask]"
+    strides: Strides, network: SampleNetwork, augmentation: Augmentation, left_out: "list[Mask]"
 ) -> OutOfRangeScore:
     """Return the score of a per-sample model with this network's scales; see :func:`cycle_score`.
+
+    ``augmentation`` is what the model was trained to bear.
 
     It is one of scaled angles and of their changes (B, 20): the feet's paths follow from the angles
     and say nothing new. Walking is taken as steady: standing lies inside what walking reaches.
     """
-    movement, stride = _walked(strides, network, protocol.noise_deg)
+    movement, stride = _walked(strides, network, augmentation.noise_deg)
     seen = np.empty(len(stride))
     for held in left_out:
         here = held[stride]
-        score = _of_samples(strides.take(~held), movement[~here], protocol, network)
+        score = _of_samples(strides.take(~held), movement[~here], augmentation, network)
         seen[here] = score(movement[here])[:, 0].numpy()
     edge = weighted_quantile(seen, fair_weights(strides)[stride], SAMPLE_SHARE)
-    return _of_samples(strides, movement, protocol, network).calibrated(edge)
+    return _of_samples(strides, movement, augmentation, network).calibrated(edge)
 
 
 def _of_samples(
-    strides: Strides, movement: Tensor, protocol: Augmentation, network: SampleNetwork
+    strides: Strides, movement: Tensor, augmentation: Augmentation, network: SampleNetwork
 ) -> OutOfRangeScore:
     per_stride = len(movement) // len(strides)
     weight = np.repeat(chances(strides), per_stride)
     angles = len(ANGLES)
     sd = network.seen_sd[:angles].double().numpy()
     zero_error = np.zeros((angles, 2 * angles))
-    zero_error[:, :angles] = np.diag(protocol.offset_deg / sd)
+    zero_error[:, :angles] = np.diag(augmentation.offset_deg / sd)
     return fit_score(movement, weight, zero_error)
 
 

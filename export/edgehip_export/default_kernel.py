@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES, angles_of
-from edgehip_export.default_cycle import GRID, grid_matrices
+from edgehip_export.default_cycle import GRID, OUTPUTS, grid_matrices
 from edgehip_export.default_features import PACE, pace
 from edgehip_export.default_mechanics import SIGNALS, Mechanics
 from edgehip_export.default_student import Student
 from edgehip_export.strides import POINTS, Strides, close_cycles
 
-OUTPUTS = len(MOMENTS) + len(MUSCLES)
 EVERY = 6
 """A curve is compared at each sixth of its points: gait has little between them."""
 

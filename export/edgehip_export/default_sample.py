@@ -12,17 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgehip.channels import ANGLES, MOMENTS, MUSCLES
-from edgehip_export.default_features import PATH_CHANNELS, SEGMENTS, foot_path, path_weight
+from edgehip.channels import ANGLES
+from edgehip_export.default_cycle import OUTPUTS, SEEN, VELOCITY_SCALE
+from edgehip_export.default_features import SEGMENTS, foot_path, path_weight
 from edgehip_export.default_score import OutOfRangeScore
 from edgehip_export.default_spread import Answer, Spread
 
 RATE_HZ = 100.0
-SEEN = len(ANGLES) + PATH_CHANNELS
-OUTPUTS = len(MOMENTS) + len(MUSCLES)
-VELOCITY_SCALE = 6.0
-"""Typical ratio (1/s) of an angle's rate of change to its own SD."""
-
 PER_S = RATE_HZ / VELOCITY_SCALE
 """From a difference of two samples in a row to a rate of change."""
 

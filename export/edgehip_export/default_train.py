@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from edgehip.channels import MOMENTS, MUSCLES
@@ -26,7 +27,6 @@ from edgehip_export.default_evaluate import (
     estimate_samples,
     folds,
     left_out,
-    loads_of,
     moments_and_forces,
     warm_up_s,
 )
@@ -37,7 +37,6 @@ from edgehip_export.default_fit import (
     Material,
     Pose,
     chances,
-    common_mean,
     fit_cycle,
     fit_sample,
     fit_student,
@@ -48,15 +47,13 @@ from edgehip_export.default_lessons import Lessons
 from edgehip_export.default_mechanics import Mechanics
 from edgehip_export.default_movement import fit_movement
 from edgehip_export.default_sample import SampleNetwork, SampleStep
-from edgehip_export.default_spread import COVERAGE, fit_spread
+from edgehip_export.default_spread import Spread, fit_spread
 from edgehip_export.default_teacher import TeacherStrides, teacher_strides
 from edgehip_export.default_zero import zero_card
 from edgehip_export.export import export_onnx, export_tflite
-from edgehip_export.in_processes import cores
 from edgehip_export.metrics import Errors
 from edgehip_export.strides import Strides, load_strides
 
-VERSION = "0.1.0"
 SAMPLE_NETWORKS = 2
 """Whose answers the per-sample model averages: networks of different seeds err differently."""
 
@@ -105,7 +102,7 @@ class Workshop:
     def cycle_ensemble(self, strides: Strides, hidden: set[str]) -> CycleEnsemble:
         """Return a whole-cycle ensemble trained without the hidden people."""
         teacher = self.teacher.without(hidden)
-        mean_deg = common_mean(strides)
+        mean_deg = torch.from_numpy(strides.mean_angles_deg)
         student = fit_student(teacher, mean_deg, STUDENT, self.seed)
         mechanics = Mechanics(mean_deg)
         material = Material(strides, teacher.lend)
@@ -152,14 +149,12 @@ class Workshop:
 
 def card_metrics(strides: Strides, estimates: Curves) -> dict[str, Any]:
     """Return the left-out results a card states: per laboratory and per output."""
-    reference = loads_of(strides)
+    reference = strides.loads
     labs = {}
     for lab in strides.labs:
         here = strides.lab == lab
-        pair = zip(
-            ("moments", "forces"), moments_and_forces(reference[here], estimates[here]), strict=True
-        )
-        labs[lab] = {name: _plain(e) for name, e in pair if e is not None}
+        found_there = moments_and_forces(reference[here], estimates[here])
+        labs[lab] = {name: _plain(e) for name, e in found_there.items() if e is not None}
     outputs = {}
     for place, name in enumerate(MOMENTS + MUSCLES):
         one = slice(place, place + 1)
@@ -177,35 +172,48 @@ def _plain(errors: Errors) -> dict[str, float]:
     return {name: round(value, 4) for name, value in errors.row().items()}
 
 
-def build(workshop: Workshop, kind: str) -> tuple[nn.Module, ModelCard]:
-    """Return one model and its card."""
+def _judged(
+    workshop: Workshop, train: Callable[[Strides, set[str]], Estimate]
+) -> tuple[Facts, Spread, list[NDArray[np.bool_]]]:
+    """Return what estimates of people left out say of a kind of model.
+
+    That is what its card states, how far it may be off, and who was left out together.
+    """
     strides = workshop.strides
     every = list(folds(strides))
     raw = {"raw": lambda held, mean: held}
-    train = (
-        workshop.cycle_estimator()
-        if kind == "cycle"
-        else workshop.sample_estimator(SAMPLE_NETWORKS)
-    )
     estimates = left_out(
-        strides, every, train, raw, lambda fold: print(f"  left out: {fold}", flush=True), cores()
+        strides, every, train, raw, lambda fold: print(f"  left out: {fold}", flush=True)
     )["raw"]
     metrics = card_metrics(strides, estimates)
-    spread = fit_spread(estimates, loads_of(strides), strides)
+    spread = fit_spread(estimates, strides.loads, strides)
     metrics["spread"] = spread.plain()
-    facts = Facts(VERSION, strides, workshop.zero, COVERAGE, metrics)
-    held = [fold.held for fold in every]
-    if kind == "cycle":
-        ensemble = workshop.cycle_ensemble(strides, set())
-        movement = fit_movement(strides, chances(strides), MOVEMENTS)
-        of_cycles = cycle_score(strides, movement, CYCLE.augmentation.offset_deg, held)
-        model = CycleModel(ensemble, spread, movement, of_cycles)
-        return model.eval(), cycle_card("hip-cycle", facts)
+    return Facts(strides, workshop.zero, metrics), spread, [fold.held for fold in every]
+
+
+def cycle_model(workshop: Workshop) -> tuple[nn.Module, ModelCard]:
+    """Return the whole-cycle model and its card."""
+    strides = workshop.strides
+    facts, spread, held = _judged(workshop, workshop.cycle_estimator())
+    ensemble = workshop.cycle_ensemble(strides, set())
+    movement = fit_movement(strides, chances(strides), MOVEMENTS)
+    score = cycle_score(strides, movement, CYCLE.augmentation.offset_deg, held)
+    model = CycleModel(ensemble, spread, movement, score)
+    return model.eval(), cycle_card("hip-cycle", facts)
+
+
+def sample_model(workshop: Workshop) -> tuple[nn.Module, ModelCard]:
+    """Return the per-sample model and its card."""
+    strides = workshop.strides
+    facts, spread, held = _judged(workshop, workshop.sample_estimator(SAMPLE_NETWORKS))
     networks = workshop.sample_networks(strides, set(), SAMPLE_NETWORKS)
-    of_samples = sample_score(strides, networks[0], SAMPLE.augmentation, held)
-    step = SampleStep(networks, spread, of_samples)
+    score = sample_score(strides, networks[0], SAMPLE.augmentation, held)
+    step = SampleStep(networks, spread, score)
     ready_s = max(warm_up_s(network, strides) for network in networks)
     return step.eval(), sample_card("hip-sample", facts, step.state_sizes, ready_s)
+
+
+MODELS = {"cycle": cycle_model, "sample": sample_model}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -213,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m edgehip_export.default_train")
     parser.add_argument("--data", type=Path, required=True, help="folder with the recordings")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the models")
-    parser.add_argument("--kind", choices=("cycle", "sample"), help="only this model")
+    parser.add_argument("--kind", choices=MODELS, help="only this model")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -224,9 +232,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("asking the released networks")
     workshop = Workshop.load(options.data, options.seed)
     built = {}
-    for kind in (options.kind,) if options.kind else ("cycle", "sample"):
+    for kind in (options.kind,) if options.kind else MODELS:
         print(f"hip-{kind}")
-        built[kind] = build(workshop, kind)
+        built[kind] = MODELS[kind](workshop)
     # Only now: what converts them starts threads, which processes that are forked cannot have.
     for kind, (module, card) in built.items():
         for suffix, export in ((".onnx", export_onnx), (".tflite", export_tflite)):

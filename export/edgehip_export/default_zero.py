@@ -19,15 +19,14 @@ def zero_card(data: Path, strides: Strides, strength: float) -> ZeroCard:
     None of them was recorded standing. They are taken to stand as far below their mean walking
     angles as the people of ``data/imu_walking`` do, whose angles are zero in quiet standing.
     """
-    means = [strides.angles_deg[strides.person == p].mean((0, 1)) for p in strides.people]
-    mean = np.mean(means, axis=0)
-    mean = (mean + mean[list(MIRROR)]) / 2
+    own = strides.mean_angles_deg
+    mean = (own + own[list(MIRROR)]) / 2
     above = walking_above_standing(data)
     standing = mean.copy()
     for side in ("r", "l"):
         standing[list(angles_of(side))] -= above
     assert len(standing) == len(ANGLES)
-    return ZeroCard(_plain(standing), _plain(mean), strength)
+    return ZeroCard(rounded(standing), rounded(mean), strength)
 
 
 def walking_above_standing(data: Path) -> NDArray[np.float64]:
@@ -48,5 +47,6 @@ def walking_above_standing(data: Path) -> NDArray[np.float64]:
     return np.asarray(np.nanmedian(above, axis=0))
 
 
-def _plain(values: NDArray[np.floating]) -> tuple[float, ...]:
+def rounded(values: NDArray[np.floating]) -> tuple[float, ...]:
+    """Return angles as a card states them."""
     return tuple(round(float(value), 2) for value in values)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from edgehip.errors import ModelFileError
@@ -9,7 +10,8 @@ from edgehip.model import bundled_models, is_bundled, load_model
 from edgehip.model_card import Format, read_model, without_card
 from edgehip_export.answers import answers, require_duration
 from edgehip_export.compact import name_tensors
-from edgehip_export.export_model import Exported, GraphIn, Labelled, Limits, export_graphs
+from edgehip_export.comparison_strides import Labelled
+from edgehip_export.export_model import Exported, GraphIn, Limits, export_graphs
 from edgehip_export.quantize import Precision, quantize_onnx, quantize_tflite
 
 MODEL_FILES = (".onnx", ".tflite")
@@ -47,7 +49,7 @@ def export_file(
         If it must know how long strides take, and ``labelled`` does not tell.
     """
     labelled = labelled or Labelled.made_up()
-    done = []
+    done: list[Exported] = []
     for path in _files(source, formats):
         model = load_model(path, trusted=False)
         if model.card.precision != "fp32":
@@ -56,20 +58,19 @@ def export_file(
             )
         require_duration(model.card, path, labelled.stride_s, labelled.name)
         _, content, format = read_model(path)
-        reference = answers(model.engine.run, model.card, labelled.strides_deg, labelled.others)
+        told = answers(model.engine.run, model.card, labelled.strides_deg, labelled.others)
         graph_in = _graph_in(without_card(content, str(path)), format)
-        for exported in export_graphs(
+        done += export_graphs(
             [(format, graph_in)],
             replace(model.card, name=name or model.card.name),
             folder,
             precisions,
             labelled,
-            reference,
+            told,
             limits,
-            no_static="its ranges are found from the network: export that",
-        ):
-            done.append(exported)
-            on_file(exported)
+            "its ranges are found from the network: export that",
+            on_file,
+        )
     return done
 
 
@@ -90,6 +91,5 @@ def _files(source: str | Path, formats: Sequence[Format]) -> list[Path]:
 def _graph_in(graph: bytes, format: Format) -> GraphIn:
     """Return what makes the graph in a precision."""
     if format == "onnx":
-        return lambda precision, calibration: quantize_onnx(graph, precision, calibration)
-    named = name_tensors(graph)
-    return lambda precision, calibration: quantize_tflite(named, precision, calibration)
+        return partial(quantize_onnx, graph)
+    return partial(quantize_tflite, name_tensors(graph))

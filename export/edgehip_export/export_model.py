@@ -1,14 +1,13 @@
 """A module or a trained model to files in several formats and precisions, each with its parity."""
 
-import dataclasses
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import numpy as np
 from torch import nn
 
 from edgehip.backends import load_engine
@@ -16,12 +15,14 @@ from edgehip.errors import ModelFileError
 from edgehip.model_card import Format, ModelCard, read_model, write_model
 from edgehip.whole_file import write_file
 from edgehip_export.answers import Floats, answers, inputs_of
+from edgehip_export.comparison_strides import Labelled, calibration_strides
 from edgehip_export.export import onnx_graph, run_module, tflite_graph
-from edgehip_export.forms import OUTPUTS, TYPICAL_STRIDE_S, CycleForm, cycle_form, step_form
+from edgehip_export.forms import TYPICAL_STRIDE_S, CycleForm, cycle_form, step_form
 from edgehip_export.networks import Mamba
-from edgehip_export.parity import Parity, calibration_strides, measure, normal_strides
+from edgehip_export.parity import Parity, measure
 from edgehip_export.quantize import PRECISIONS, Inputs, Precision, quantize_onnx, quantize_tflite
-from edgehip_export.trained import SAMPLES_PER_CYCLE, Target, TrainedModel
+from edgehip_export.strides import POINTS
+from edgehip_export.trained import TrainedModel
 from edgehip_export.while_graph import loop_over_samples
 
 Form = Literal["cycle", "step"]
@@ -64,33 +65,6 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """Strides (N, 180, 10) in degrees, and what is known of the hip in them, per target.
-
-    ``stride_s`` (N,) is how long they took, in seconds, and ``body_height_m`` (N,) how tall their
-    people are, where these are known; ``name`` is what to call them in a message.
-    """
-
-    strides_deg: Floats
-    per_kg: dict[Target, Floats] = field(default_factory=dict)
-    stride_s: Floats | None = None
-    body_height_m: Floats | None = None
-    name: str = "the labelled strides"
-
-    @classmethod
-    def made_up(cls) -> "Labelled":
-        """Return strides of nobody, of typical duration, without labels."""
-        strides = normal_strides()
-        return cls(strides, stride_s=np.full(len(strides), TYPICAL_STRIDE_S, np.float32))
-
-    @property
-    def others(self) -> dict[str, Floats]:
-        """What a model may want beyond angles."""
-        known = {"stride_s": self.stride_s, "body_height_m": self.body_height_m}
-        return {name: values for name, values in known.items() if values is not None}
-
-
-@dataclass(frozen=True, slots=True)
 class Exported:
     """One file: where it is or would be, what was measured, and why it was not written."""
 
@@ -105,7 +79,7 @@ class Exported:
             "precision": self.precision,
             "written": self.refusal is None,
             "refusal": self.refusal,
-            "parity": None if self.parity is None else self.parity.plain(),
+            "parity": None if self.parity is None else asdict(self.parity),
         }
 
 
@@ -141,27 +115,27 @@ def export_model(
         that another model was made into.
     """
     chosen = [cycle_form(model) if f == "cycle" else step_form(model, stride_s) for f in forms]
-    done = []
-    for module, card in chosen:
+    labelled = labelled or Labelled.made_up()
+    return [
+        exported
+        for module, card in chosen
         for exported in export_module(
-            module, card, folder, formats, precisions, labelled=labelled, limits=limits
-        ):
-            done.append(exported)
-            on_file(exported)
-    return done
+            module, card, folder, formats, precisions, labelled, limits, on_file
+        )
+    ]
 
 
 def export_module(
     module: nn.Module,
     card: ModelCard,
     folder: Path,
-    formats: Sequence[Format] = FORMATS,
-    precisions: Sequence[Precision] = ("fp32",),
-    *,
-    labelled: Labelled | None = None,
-    limits: Limits | None = None,
-) -> Iterator[Exported]:
-    """Write one form's files and, beside them, ``NAME.parity.json``; yield each as it is done.
+    formats: Sequence[Format],
+    precisions: Sequence[Precision],
+    labelled: Labelled,
+    limits: Limits | None,
+    on_file: Callable[[Exported], None] = lambda exported: None,
+) -> list[Exported]:
+    """Write one form's files and, beside them, ``NAME.parity.json``.
 
     Files are called ``NAME-PRECISION.FORMAT`` after the card. Parameters as
     :func:`export_model`.
@@ -172,7 +146,6 @@ def export_module(
         If the module does not fit its card, cannot be converted, or the folder holds files of this
         name that another model was made into.
     """
-    labelled = labelled or Labelled.made_up()
     source = answers(
         lambda *inputs: run_module(module, *inputs), card, labelled.strides_deg, labelled.others
     )
@@ -180,15 +153,9 @@ def export_module(
         (format, (_onnx if format == "onnx" else _tflite)(module, card)) for format in formats
     )
     recurrent = "8-bit recurrent state drifts away within a stride: take int8"
-    yield from export_graphs(
-        graphs,
-        card,
-        folder,
-        precisions,
-        labelled,
-        source,
-        limits,
-        no_static=recurrent if _is_recurrent(module) else None,
+    no_static = recurrent if _is_recurrent(module) else None
+    return export_graphs(
+        graphs, card, folder, precisions, labelled, source, limits, no_static, on_file
     )
 
 
@@ -201,8 +168,9 @@ def export_graphs(
     source: dict[str, Floats],
     limits: Limits | None,
     no_static: str | None,
-) -> Iterator[Exported]:
-    """Write graphs as files with their parity, and ``NAME.parity.json``; yield each as it is done.
+    on_file: Callable[[Exported], None] = lambda exported: None,
+) -> list[Exported]:
+    """Write graphs as files with their parity, and ``NAME.parity.json``.
 
     Parameters
     ----------
@@ -221,50 +189,46 @@ def export_graphs(
     """
     _check_same_model(folder, card)
     folder.mkdir(parents=True, exist_ok=True)
-    reference: dict[str, Floats] = {OUTPUTS[t]: values for t, values in labelled.per_kg.items()}
     calibration = [inputs_of(card, stride[None]) for stride in calibration_strides()]
     note = folder / f"{card.name}.parity.json"
     try:
         report = dict(json.loads(note.read_bytes())) if note.exists() else {}
     except (ValueError, TypeError, RecursionError) as error:
         raise ModelFileError(f"{note}: is damaged: remove it, or give another folder") from error
+
+    def export(
+        format: Format, precision: Precision, graph_in: GraphIn, float_size: int
+    ) -> Exported:
+        """Write a file if it is good enough."""
+        path = folder / f"{card.name}-{precision}.{format}"
+        if precision == "int8-static" and no_static is not None:
+            return Exported(path, precision, None, no_static)
+        try:
+            graph = graph_in(precision, calibration)
+            engine = load_engine(graph, format, card, path.name)
+        except ModelFileError as error:
+            return Exported(path, precision, None, str(error))
+        parity = measure(engine, card, graph, float_size, labelled, source)
+        refusal = None if limits is None else limits.refusal(precision, parity)
+        if refusal is None:
+            metrics = card.metrics | {"parity": asdict(parity)}
+            write_model(path, graph, replace(card, precision=precision, metrics=metrics))
+        return Exported(path, precision, parity, refusal)
+
+    done = []
     try:
         for format, graph_in in graphs:
             float_size = len(graph_in("fp32", ()))
             for precision in precisions:
-                path = folder / f"{card.name}-{precision}.{format}"
-                parity: Parity | None = None
-                refusal = no_static if precision == "int8-static" else None
-                if refusal is None:
-                    try:
-                        smaller = graph_in(precision, calibration)
-                        engine = load_engine(smaller, format, card, path.name)
-                    except ModelFileError as error:
-                        refusal = str(error)
-                    else:
-                        parity = measure(
-                            engine.run,
-                            engine.name,
-                            card,
-                            smaller,
-                            float_size,
-                            labelled.strides_deg,
-                            labelled.others,
-                            source,
-                            reference,
-                        )
-                        refusal = None if limits is None else limits.refusal(precision, parity)
-                if refusal is None and parity is not None:
-                    metrics = card.metrics | {"parity": parity.plain()}
-                    own = dataclasses.replace(card, precision=precision, metrics=metrics)
-                    write_model(path, smaller, own)
-                else:
-                    path.unlink(missing_ok=True)  # of another run, which this report replaces
-                exported = Exported(path, precision, parity, refusal)
-                report[path.name] = exported.plain()
-                yield exported
+                exported = export(format, precision, graph_in, float_size)
+                if exported.refusal is not None:  # there may be one of another run
+                    exported.path.unlink(missing_ok=True)
+                report[exported.path.name] = exported.plain()
+                done.append(exported)
+                on_file(exported)
     finally:
         write_file(note, (json.dumps(report, indent=2) + "\n").encode())
+    return done
 
 
 def _check_same_model(folder: Path, card: ModelCard) -> None:
@@ -290,18 +254,16 @@ def _origin(card: ModelCard) -> str:
 
 def _onnx(module: nn.Module, card: ModelCard) -> GraphIn:
     """Return what makes the ONNX graph in a precision."""
-    graph = onnx_graph(module, card)
-    return lambda precision, calibration: quantize_onnx(graph, precision, calibration)
+    return partial(quantize_onnx, onnx_graph(module, card))
 
 
 def _tflite(module: nn.Module, card: ModelCard) -> GraphIn:
     """Return what makes the TFLite graph in a precision."""
     if not isinstance(module, CycleForm) or module.loop is None:
-        graph = tflite_graph(module, card)
-        return lambda precision, calibration: quantize_tflite(graph, precision, calibration)
+        return partial(quantize_tflite, tflite_graph(module, card))
     step = tflite_graph(*module.loop)
     return lambda precision, calibration: loop_over_samples(
-        quantize_tflite(step, precision, calibration), SAMPLES_PER_CYCLE
+        quantize_tflite(step, precision, calibration), POINTS
     )
 
 

@@ -95,7 +95,7 @@ class Fit:
             return passed >= self.epochs
         return passed >= self.epochs or passed - self.best_epoch >= self.recipe.patience
 
-    def run_epoch(self) -> Epoch:
+    def run_epoch(self) -> None:
         """Train for one epoch, and note the loss."""
         training_loss = self._train()
         validation_loss = math.nan
@@ -107,7 +107,6 @@ class Fit:
             self.best_loss = validation_loss
             self.best_epoch = epoch.number
             self._best_weights = _copy(self.network)
-        return epoch
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Return the weights of the best epoch, or of the last in a fit without validation."""

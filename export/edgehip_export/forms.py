@@ -9,9 +9,9 @@ from edgehip.channels import ANGLES
 from edgehip.errors import ModelFileError
 from edgehip.model_card import ModelCard, OutputName, RangeCard, TensorCard
 from edgehip_export.networks import CausalNetwork, Lstm, Mamba, Transformer
+from edgehip_export.strides import POINTS
 from edgehip_export.trained import (
     CHANNELS,
-    SAMPLES_PER_CYCLE,
     NormalisedNetwork,
     Target,
     TrainedModel,
@@ -74,9 +74,9 @@ def cycle_form(model: TrainedModel) -> tuple[CycleForm, ModelCard]:
     card = ModelCard(
         name=model.name,
         kind="cycle",
-        samples_per_cycle=SAMPLES_PER_CYCLE,
-        inputs=(TensorCard("angles_deg", (1, SAMPLES_PER_CYCLE, len(ANGLES)), ANGLES),),
-        outputs=_target_cards(model, SAMPLES_PER_CYCLE),
+        samples_per_cycle=POINTS,
+        inputs=(TensorCard("angles_deg", (1, POINTS, len(ANGLES)), ANGLES),),
+        outputs=_target_cards(model, POINTS),
         description=f"{_families(model)} over a whole gait cycle",
         **_common(model),  # type: ignore[arg-type]
     )
@@ -130,7 +130,7 @@ def step_form(model: TrainedModel, stride_s: float) -> tuple[StepForm, ModelCard
     card = ModelCard(
         name=f"{model.name}-step",
         kind="sample",
-        rate_hz=SAMPLES_PER_CYCLE / stride_s,
+        rate_hz=POINTS / stride_s,
         resets_at_contact=True,
         inputs=(TensorCard("angles_deg", (1, 1, len(ANGLES)), ANGLES), *states),
         outputs=(*_target_cards(model, 1), *states),

@@ -23,8 +23,8 @@ def in_processes(
 ) -> Iterator[Result]:
     """Yield ``work(item)`` for each item in order, so many at once.
 
-    Where a process can be forked, each core has one: ``work`` may then be any function, and only
-    items and results need to be picklable. Elsewhere one item follows the other.
+    Where processes can be forked, ``work`` may be any function, and only items and results need to
+    be picklable. Elsewhere one item follows the other.
     """
     global _work
     if at_once == 1 or "fork" not in multiprocessing.get_all_start_methods():

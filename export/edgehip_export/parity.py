@@ -1,16 +1,16 @@
 """How well an exported file does what its source does: size, error, accuracy and latency."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from edgehip.channels import ANGLES, SIDES, angles_of
+from edgehip.backends import Engine
 from edgehip.model_card import ModelCard
-from edgehip.normal_gait import excursion_at, normal_angles_deg
 from edgehip_export.answers import Floats, Run, answers, inputs_of
+from edgehip_export.comparison_strides import Labelled
 from edgehip_export.metrics import Errors
 
 MOST_LATENCY_CALLS: Final = 1000
@@ -62,46 +62,39 @@ class Parity:
     latency_us_p50: float
     latency_us_p99: float
 
-    def plain(self) -> dict[str, Any]:
-        """Return it as plain values, for JSON."""
-        return asdict(self)
-
 
 def measure(
-    run: Run,
-    engine: str,
+    engine: Engine,
     card: ModelCard,
     graph: bytes,
     float_size: int,
-    strides_deg: Floats,
-    others: Mapping[str, Floats],
+    labelled: Labelled,
     source: dict[str, Floats],
-    reference: dict[str, Floats],
 ) -> Parity:
     """Return what a graph is worth, next to its source.
 
     Parameters
     ----------
+    engine
+        Runs the graph.
     float_size
         Bytes of the float32 graph in the same format.
-    others
-        What a model may want beyond angles, as for :func:`answers`.
     source
         The source's own :func:`answers` to the strides.
-    reference
-        Labels of the strides, per output; may be empty.
     """
-    found = answers(run, card, strides_deg, others)
-    p50, p99 = latency_us(run, inputs_of(card, strides_deg[:1, : card.samples_per_cycle or 1]))
+    strides_deg = labelled.strides_deg
+    found = answers(engine.run, card, strides_deg, labelled.others)
+    first = inputs_of(card, strides_deg[:1, : card.samples_per_cycle or 1])
+    p50, p99 = latency_us(engine.run, first)
     return Parity(
-        engine=engine,
+        engine=engine.name,
         size_bytes=len(graph),
         size_ratio=len(graph) / float_size,
         max_error={n: float(np.abs(found[n] - source[n]).max()) for n in found},
         normalised_error=max(normalised_error(found[n], source[n]) for n in found),
         accuracy={
             name: _accuracy(found[name], source[name], labels)
-            for name, labels in reference.items()
+            for name, labels in labelled.reference.items()
             if name in found
         },
         latency_us_p50=p50,
@@ -127,34 +120,6 @@ def latency_us(run: Run, inputs: Sequence[Floats]) -> tuple[float, float]:
         times.append(time.perf_counter_ns() - start)
     p50, p99 = np.percentile(times, [50, 99]) / 1000
     return float(p50), float(p99)
-
-
-def normal_strides(count: int = 12, seed: int = 0) -> Floats:
-    """Return right strides (N, 180, 10) of made-up people who walk at various cadences."""
-    rng = np.random.default_rng(seed)
-    percent = np.linspace(0, 100, 180)
-    strides = np.empty((count, 180, len(ANGLES)), np.float32)
-    for stride in strides:
-        growth = excursion_at(rng.uniform(80, 135))
-        for side in SIDES:
-            leg = percent + (50.0 if side == "l" else 0.0)
-            stride[:, angles_of(side)] = normal_angles_deg(leg) * growth
-        stride += rng.normal(0, 3, len(ANGLES))
-    return strides
-
-
-def calibration_strides() -> Floats:
-    """Return strides (N, 180, 10) that reach as far as real people's, to find ranges from.
-
-    Nobody a file is compared on is among them. Everyone's zero and excursion differ by more than in
-    :func:`normal_strides`: a range that is too narrow costs more than one too wide.
-    """
-    rng = np.random.default_rng(3)
-    strides = normal_strides(48, seed=1)
-    mean = strides.mean(axis=1, keepdims=True)
-    own = (len(strides), 1, len(ANGLES))
-    varied = mean + rng.normal(0, 6, own) + (strides - mean) * rng.normal(1, 0.15, own)
-    return np.asarray(varied, np.float32)
 
 
 def _accuracy(found: Floats, source: Floats, labels: Floats) -> Accuracy:

@@ -15,6 +15,7 @@ muscles from 0.3 to 27 N/kg, and 8-bit state drifts away within a stride.
     without recurrence.
 """
 
+import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ precision, as do products with them: they are no load, and of their results diff
 MATRIX_OPS: Final = ("MatMul", "Gemm", "LSTM")
 
 
-def quantize_onnx(graph: bytes, precision: Precision, calibration: Sequence[Inputs] = ()) -> bytes:
+def quantize_onnx(graph: bytes, precision: Precision, calibration: Sequence[Inputs]) -> bytes:
     """Return an ONNX graph in another precision.
 
     Parameters
@@ -51,42 +52,36 @@ def quantize_onnx(graph: bytes, precision: Precision, calibration: Sequence[Inpu
     ------
     ModelFileError
         If the quantizer cannot treat this graph.
+    MissingExtraError
+        If it is not installed.
     """
     if precision == "fp32":
         return graph
-    try:
-        with quiet(), tempfile.TemporaryDirectory() as folder:
-            return _quantize_onnx(graph, precision, calibration, Path(folder))
-    except ImportError as error:
-        raise _missing(error) from error
-    except Exception as error:  # the quantizer raises whatever a pass of it runs into
-        raise _not_quantizable(precision, "ONNX", error) from error
+    with _quantizing("ONNX", precision), tempfile.TemporaryDirectory() as folder:
+        return _quantize_onnx(graph, precision, calibration, Path(folder))
 
 
-def quantize_tflite(
-    graph: bytes, precision: Precision, calibration: Sequence[Inputs] = ()
-) -> bytes:
-    """Return a TFLite graph in another precision.
-
-    Parameters
-    ----------
-    calibration
-        Inputs of typical calls; needed for ``int8-static``.
-
-    Raises
-    ------
-    ModelFileError
-        If the quantizer cannot treat this graph.
-    """
+def quantize_tflite(graph: bytes, precision: Precision, calibration: Sequence[Inputs]) -> bytes:
+    """Return a TFLite graph in another precision; see :func:`quantize_onnx`."""
     if precision == "fp32":
         return compact_tflite(graph)
+    with _quantizing("TFLite", precision):
+        return compact_tflite(_quantize_tflite(graph, precision, calibration))
+
+
+@contextlib.contextmanager
+def _quantizing(format: str, precision: Precision) -> Iterator[None]:
+    """Keep a quantizer quiet; if it fails, say in one line at what."""
     try:
         with quiet():
-            return compact_tflite(_quantize_tflite(graph, precision, calibration))
+            yield
     except ImportError as error:
-        raise _missing(error) from error
+        raise MissingExtraError(error.name or str(error), "export", "quantization") from error
     except Exception as error:  # the quantizer raises whatever a pass of it runs into
-        raise _not_quantizable(precision, "TFLite", error) from error
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelFileError(
+            f"the {format} graph cannot be brought to {precision}: {reason[0]}"
+        ) from error
 
 
 def _quantize_onnx(
@@ -276,12 +271,3 @@ class _Reader:
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         call = next(self._calls, None)
         return None if call is None else dict(zip(self._names, call, strict=True))
-
-
-def _missing(error: ImportError) -> MissingExtraError:
-    return MissingExtraError(error.name or str(error), "export", "quantization")
-
-
-def _not_quantizable(precision: Precision, format: str, error: Exception) -> ModelFileError:
-    reason = str(error).strip().splitlines() or [type(error).__name__]
-    return ModelFileError(f"the {format} graph cannot be brought to {precision}: {reason[0]}")

@@ -46,6 +46,18 @@ class Strides:
         return Strides(*(getattr(self, f.name)[chosen] for f in fields(self)))
 
     @property
+    def loads(self) -> Array:
+        """Moments and forces side by side (N, 180, 17)."""
+        return np.concatenate([self.moments, self.forces], axis=-1)
+
+    @property
+    def mean_angles_deg(self) -> Array:
+        """Mean angles (10,) of everybody, each person counting the same."""
+        means = [self.angles_deg[self.person == p].mean((0, 1)) for p in self.people]
+        mean: Array = np.mean(means, axis=0)
+        return mean
+
+    @property
     def people(self) -> tuple[str, ...]:
         """The people, in order of first appearance."""
         return tuple(dict.fromkeys(self.person.tolist()))

@@ -123,8 +123,7 @@ def train(
     """
     if device != "cpu" and not torch.cuda.is_available():
         raise TrainingError(f"PyTorch finds no {device} device here: train on cpu")
-    run = _Run(cohort, family, protocol or Protocol(), sizes or {}, device)
-    run.on_stage, run.on_epoch = on_stage, on_epoch
+    run = _Run(cohort, family, protocol or Protocol(), sizes or {}, device, on_stage, on_epoch)
     folder.mkdir(parents=True, exist_ok=True)
     with alone_in(folder):
         run.take_up(RunFolder(folder, run.config))
@@ -132,8 +131,6 @@ def train(
 
 
 class _Run:
-    on_stage: Callable[[Progress], None]
-    on_epoch: Callable[[Progress], None]
     folder: RunFolder
     stage: int
     rows: list[Row]
@@ -146,8 +143,11 @@ class _Run:
         protocol: Protocol,
         sizes: dict[str, Any],
         device: str,
+        on_stage: Callable[[Progress], None],
+        on_epoch: Callable[[Progress], None],
     ) -> None:
         self.family, self.sizes, self.protocol, self.device = family, sizes, protocol, device
+        self.on_stage, self.on_epoch = on_stage, on_epoch
         self.held_out = hold_out(cohort.subjects, protocol.test_share, protocol.split_seed)
         self.test = cohort.of_people(self.held_out)
         self.pool = cohort.of_people([p for p in cohort.people() if p not in self.held_out])
@@ -277,13 +277,11 @@ class _Run:
         )
         people = f"{len(self.pool)} strides of {len(self.pool.people())} people"
         published = "Zhang et al., Gait2Hip-60, arXiv 2605.30374"
+        about = {"data": f"{people} of {Path(self.pool.path).name}"}
         if self.is_release:
-            network.provenance.update(
-                data=f"{people} of Gait2Hip-60 ({DATA_SET})", citation=published
-            )
-        else:
-            network.provenance.update(data=f"{people} of {Path(self.pool.path).name}")
+            about = {"data": f"{people} of Gait2Hip-60 ({DATA_SET})", "citation": published}
         network.provenance.update(
+            about,
             cohort={"file": Path(self.pool.path).name, "sha256": self.pool.sha256},
             protocol={"as_in": published} | asdict(self.protocol),
             epochs=len(fit.history),

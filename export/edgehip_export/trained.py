@@ -21,8 +21,6 @@ from edgehip_export.safe_load import load_tensors
 from edgehip_export.safe_save import save_tensors
 
 TRAINED_FORMAT: Final = 1
-SAMPLES_PER_CYCLE: Final = 180
-"""Points of a gait cycle in Gait2Hip-60."""
 
 Target = Literal["moments", "forces"]
 TARGETS: Final[tuple[Target, Target]] = ("moments", "forces")

@@ -7,7 +7,7 @@ their state held by the caller.
 
 from typing import Any
 
-from edgehip_export.networks.causal import CausalNetwork, State, unroll
+from edgehip_export.networks.causal import CausalNetwork, State
 from edgehip_export.networks.lstm import Lstm, LstmSizes
 from edgehip_export.networks.mamba import Mamba, MambaSizes
 from edgehip_export.networks.transformer import Transformer, TransformerSizes
@@ -21,7 +21,6 @@ __all__ = [
     "State",
     "Transformer",
     "build",
-    "unroll",
 ]
 
 Network = Lstm | Transformer | Mamba

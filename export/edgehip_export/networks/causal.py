@@ -25,13 +25,3 @@ class CausalNetwork(Protocol):
     def step(self, x: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
         """Return the output (N, 1, D) for one sample (N, 1, 10), and the state after it."""
         ...
-
-
-def unroll(network: CausalNetwork, x: torch.Tensor) -> torch.Tensor:
-    """Return the outputs (N, S, D) for the samples (N, S, 10), one step after the other."""
-    state = network.initial_state(x.shape[0])
-    outputs = []
-    for t in range(x.shape[1]):
-        output, state = network.step(x[:, t : t + 1], state)
-        outputs.append(output)
-    return torch.cat(outputs, dim=1)
