@@ -5,7 +5,7 @@ it comes back at another pace, and in the other leg. So the mean of what it miss
 is what it will miss in others, and a share of it is added from then on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -180,11 +180,8 @@ def _file_of(source: str, output: Path) -> Path:
 
 def _missed(model: Model, cohort: Cohort) -> tuple[Floats, Floats]:
     """Return what a model says of strides, and what it misses, in a body of its own height."""
-    others: Mapping[str, Floats] = {"body_height_m": cohort.body_height_m}
-    if cohort.stride_s is not None:
-        others = {**others, "stride_s": cohort.stride_s}
     name = OUTPUTS[cohort.target]
-    said = answers(model.engine.run, model.card, cohort.angles_deg, others)[name]
+    said = answers(model.engine.run, model.card, cohort.angles_deg, cohort.others)[name]
     body = Body.of(model.card, float(cohort.body_height_m[0]))
     return said, body.unload(name, cohort.per_kg - said)
 

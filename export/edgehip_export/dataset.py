@@ -109,6 +109,12 @@ class Cohort:
     def __len__(self) -> int:
         return len(self.angles_deg)
 
+    @property
+    def others(self) -> dict[str, Floats]:
+        """What a model may want beyond angles."""
+        known = {"stride_s": self.stride_s, "body_height_m": self.body_height_m}
+        return {name: values for name, values in known.items() if values is not None}
+
     def people(self) -> tuple[str, ...]:
         """Return everyone's id, sorted."""
         return tuple(str(subject) for subject in np.unique(self.subjects))

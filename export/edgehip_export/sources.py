@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from edgehip.errors import ModelFileError
-from edgehip.model import Model, load_model
+from edgehip.model import load_model
 from edgehip.model_card import ModelCard
 from edgehip_export.answers import Floats, answers, require_duration
 from edgehip_export.checkpoint import import_checkpoints
@@ -84,8 +84,8 @@ def estimate(path: str | Path, cohort: Cohort) -> Estimate:
         model = load_model(path, trusted=False)
         if (name := OUTPUTS[target]) not in (tensor.name for tensor in model.card.outputs):
             raise _lacks(path, target)
-        others = _others(model, cohort)
-        per_kg = answers(model.engine.run, model.card, cohort.angles_deg, others)[name]
+        require_duration(model.card, model.path, cohort.stride_s, cohort.path)
+        per_kg = answers(model.engine.run, model.card, cohort.angles_deg, cohort.others)[name]
         own = model.card.training.get(target)
         return Estimate(
             Path(path).stem,
@@ -101,13 +101,6 @@ def estimate(path: str | Path, cohort: Cohort) -> Estimate:
         raise _lacks(path, target)
     per_kg = predict(network.module(), torch.from_numpy(cohort.angles_deg))
     return Estimate(trained.name, str(path), per_kg, network.provenance)
-
-
-def _others(model: Model, cohort: Cohort) -> dict[str, Floats]:
-    """Return what the model wants beyond angles."""
-    require_duration(model.card, model.path, cohort.stride_s, cohort.path)
-    others = {"body_height_m": cohort.body_height_m}
-    return others if cohort.stride_s is None else others | {"stride_s": cohort.stride_s}
 
 
 def _left_out(card: ModelCard, target: Target) -> dict[str, Errors]:
