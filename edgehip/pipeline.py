@@ -187,7 +187,8 @@ class Pipeline:
         self.watch = WalkWatch(cards)
         self.units = UnitWatch()
         self.cues = Cues(cues)
-        self._profile, self._calibrate = profile, calibrate
+        self.asked_zero = profile, calibrate
+        """What was given for the personal zero; the one in use is the state's."""
         self.state = PipelineState(
             profile=profile, calibration=Calibration(calibrate) if calibrate else None
         )
@@ -228,9 +229,10 @@ class Pipeline:
             if fault is Fault.COLUMNS:
                 # Cues rest on angles that were others, and so does a zero measured by them.
                 yield from self.stalled(item.received_ns)
-                if self._calibrate is not None:
-                    self.state.profile = self._profile
-                    self.state.calibration = Calibration(self._calibrate)
+                profile, calibrate = self.asked_zero
+                if calibrate is not None:
+                    self.state.profile = profile
+                    self.state.calibration = Calibration(calibrate)
                     self.apply_zero()
             if isinstance(found, LinkChange) and found.state is not LinkState.LIVE:
                 yield from self.stalled(item.received_ns)

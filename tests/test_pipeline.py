@@ -748,14 +748,43 @@ def test_a_zero_measured_before_stays_where_the_next_is_refused(model: Model) ->
     assert pipeline.estimator.zero.offset_deg.tolist() == offset_deg
 
 
+LAST_WEEK = Profile("standing", (1.0,) * 10, 300, name="last week")
+TODAY = replace(LAST_WEEK, mean_deg=(4.0,) * 10, name="today")
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"profile": LAST_WEEK}, {"profile": TODAY}),
+        ({}, {"profile": TODAY}),
+        ({"profile": LAST_WEEK}, {}),
+        ({}, {"calibrate": "standing"}),
+        ({"calibrate": "strides"}, {"calibrate": "standing"}),
+    ],
+)
+def test_a_saved_zero_does_not_take_the_place_of_the_one_that_is_asked_for(
+    model: Model, before: dict[str, Any], now: dict[str, Any]
+) -> None:
+    saved = snapshot.save(Pipeline(model, **before))
+    pipeline = Pipeline(model, **now)
+    unchanged = snapshot.save(pipeline)
+    with pytest.raises(SnapshotError, match="another personal zero"):
+        snapshot.restore(pipeline, saved)
+    assert snapshot.save(pipeline) == unchanged
+    same = Pipeline(model, **before)
+    snapshot.restore(same, saved)
+    assert snapshot.save(same) == saved
+
+
 def test_a_saved_zero_that_one_model_refuses_is_in_use_by_none(model: Model) -> None:
-    straight = Profile("standing", (1.0,) * 10, 300)
     sample_model = load_model("hip-sample")
-    saved = snapshot.save(Pipeline(model, sample_model=sample_model, profile=straight))
     other = replace(sample_model, card=replace(sample_model.card, zero=None))
     pipeline = Pipeline(model, sample_model=other)
+    saved = json.loads(snapshot.save(pipeline))
+    zeroed = json.loads(snapshot.save(Pipeline(model, profile=LAST_WEEK)))
+    saved["rooms"]["pipeline"] = zeroed["rooms"]["pipeline"]
     with pytest.raises(SnapshotError, match="takes no personal zero"):
-        snapshot.restore(pipeline, saved)
+        snapshot.restore(pipeline, signed(saved))
     assert pipeline.zero == "none"
     assert pipeline.estimator is not None
     assert not pipeline.estimator.zero.offset_deg.any()
