@@ -5,7 +5,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from edgehip import Pipeline, load_model
+import pytest
+
+from edgehip import Pipeline, load_model, load_profile
+from edgehip.channels import ANGLES, MIRROR
 from edgehip.events import Chunk, HipEstimate
 from edgehip.recording import RecordingReader, header, record
 from tests.programs import PATIENCE_S, edgehip, running, until
@@ -142,3 +145,34 @@ def test_a_profile_for_which_there_is_no_room_leaves_nothing_behind(tmp_path: Pa
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "edgehip: me.json: cannot be written: File too large"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("stands_on_s", "is_there"), [(1.0, False), (4.0, True)])
+def test_a_zero_of_other_columns_does_not_stay_in_its_file(
+    tmp_path: Path, stands_on_s: float, is_there: bool
+) -> None:
+    """A header that comes late shows that left was right in what was measured before."""
+    rows = [
+        ",".join([str(10 * i), *(f"{column + 0.1 * (i % 2):.1f}" for column in range(10))])
+        for i in range(round(100 * (4.0 + stands_on_s)))
+    ]
+    names = [ANGLES[place] for place in MIRROR]
+    rows.insert(400, ",".join(["time_ms", *names]))
+    (tmp_path / "walk.csv").write_text("\n".join(rows) + "\n")
+    command = edgehip("stream", "--port=replay:walk.csv?speed=max", "--format=lines")
+    done = subprocess.run(
+        [*command, "--calibrate=standing", "--profile=me.json"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=PATIENCE_S,
+    )
+    last = done.stderr.splitlines()[-1]
+    if is_there:
+        assert done.returncode == 0
+        mean_deg = load_profile(tmp_path / "me.json").mean_deg
+        assert mean_deg == pytest.approx([MIRROR[place] + 0.05 for place in range(10)], abs=0.01)
+    else:
+        assert done.returncode == 1
+        assert last.startswith("edgehip: me.json: not written: the stream ended before there were")
+        assert not (tmp_path / "me.json").exists()

@@ -11,7 +11,14 @@ from edgehip.calibration import STANDING_S, STRIDES
 from edgehip.channels import SIDES
 from edgehip.commands.stream_options import StreamOptions
 from edgehip.errors import EdgehipError, ProfileError
-from edgehip.events import CueChange, HipEstimate, HipSampleEstimate, PortOpened
+from edgehip.events import (
+    CueChange,
+    Fault,
+    HipEstimate,
+    HipSampleEstimate,
+    LinkFault,
+    PortOpened,
+)
 from edgehip.runtime import Stream, StreamEvent
 from edgehip.sinks.device import DeviceLink
 from edgehip.sinks.device_messages import cue_message, estimate_message, sample_message
@@ -107,6 +114,8 @@ class Run:
             case Profile():
                 if self.profile:
                     self.profile.put(event)
+            case LinkFault() if event.fault is Fault.COLUMNS and self.profile:
+                self.profile.withdraw()  # it was measured of other angles, and is so anew
 
     def _send(self, target: DeviceLink, event: StreamEvent) -> None:
         match event:
