@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -42,7 +42,7 @@ from edgehip.events import (
 from edgehip.flags import flagged
 from edgehip.given import check_body, check_item, plain_sample
 from edgehip.intake import Intake
-from edgehip.line_order import order_in_time
+from edgehip.line_order import TimeOrder
 from edgehip.lines import LineDecoder
 from edgehip.link import FRESH_WITHIN_S, STALE_AFTER_S
 from edgehip.messages import Description
@@ -76,7 +76,7 @@ class PipelineState:
 
     ``stands_since_s`` is None while the person walks; ``rested`` says that the per-sample model
     began anew since; ``unusable`` counts samples that could not be used since the last that could;
-    ``stale`` is whether the samples are too old to be followed.
+    ``stale`` is whether the samples are too old to be followed; ``order`` places a program's own.
     """
 
     samples: int = 0
@@ -88,6 +88,7 @@ class PipelineState:
     unusable: int = 0
     first_sample_s: float | None = None
     stale: bool = False
+    order: TimeOrder = field(default_factory=TimeOrder)
 
 
 class Pipeline:
@@ -243,7 +244,8 @@ class Pipeline:
         A sample with an angle that is NaN or beyond a joint's reach, or a time that is not finite,
         is a fault, counts as lost and is not used. So is one given again, or after a later one,
         but for the loss; a time that lies back a second or more is of a clock that began anew, and
-        so does the gait, as after a long gap.
+        so does the gait, as after a long gap. So it does once a clock goes on that stood still or
+        was put back for more than 0.1 s, by when its samples were received.
 
         Raises
         ------
@@ -255,12 +257,16 @@ class Pipeline:
         sample, state = plain_sample(sample), self.state
         fault = fault_of_angles(sample.angles_deg)
         order: Fault | None = None
-        if not math.isfinite(sample.time_s):
+        if math.isfinite(sample.time_s):
+            last_s = state.last_sample_s
+            step_us = None if last_s is None else 1e6 * (sample.time_s - last_s)
+            order = state.order.place(step_us, sample.received_ns)
+        else:
             fault = Fault.BAD_VALUE
-        elif state.last_sample_s is not None:
-            order = order_in_time(1e6 * (sample.time_s - state.last_sample_s))
         told: list[Event] = [] if order is None else [LinkFault(order, 1, sample.received_ns)]
-        if order is not None and order is not Fault.RESTART:
+        if order is Fault.RESTART:
+            self.reset()
+        elif order is not None:
             return told
         if fault is not None:
             state.unusable += 1

@@ -319,6 +319,38 @@ def test_a_clock_that_goes_back_far_begins_anew(model: Model, walk: Walk) -> Non
         assert first.start_s > samples[250].time_s
 
 
+@pytest.mark.parametrize("how", ["put back", "stood still"])
+@pytest.mark.parametrize("for_s", [0.2, 0.9])
+def test_what_a_clock_does_not_tell_of_lies_in_no_estimate_that_is_trusted(
+    model: Model, how: str, for_s: float
+) -> None:
+    """Put back by a time server, say: by their times, samples go on where they were."""
+    walk = synthetic_walk(12.0, stand_s=0.5)
+    pipeline = Pipeline(model, sample_model=leaky_model())
+    began_s = walk.time_s[600]
+
+    def by_that_clock(sample: JointAngleSample) -> JointAngleSample:
+        since_s = sample.time_s - began_s
+        if since_s < 0.0:
+            return sample
+        off_s = for_s if how == "put back" else min(since_s + 0.01, for_s)
+        return replace(sample, time_s=sample.time_s - off_s)
+
+    before, after = (
+        [event for sample in part for event in pipeline.feed_sample(by_that_clock(sample))]
+        for part in (list(walk.samples())[:600], list(walk.samples())[600:])
+    )
+    faults = [event.fault for event in after if isinstance(event, LinkFault)]
+    assert faults[-1] == Fault.RESTART
+    assert set(faults[:-1]) <= {Fault.REORDERED, Fault.DUPLICATE}
+    assert any(estimate.trusted for estimate in estimates(before))
+    for side in ("l", "r"):
+        first = next(estimate for estimate in estimates(after) if estimate.side == side)
+        assert Flag.FIRST_AFTER_GAP in first.flags
+    now = [event for event in after if isinstance(event, HipSampleEstimate)]
+    assert [Flag.WARMING_UP in e.flags for e in now[:21]] == [True] * 20 + [False]
+
+
 @pytest.mark.parametrize(
     ("angles", "shape"),
     [
