@@ -3,13 +3,16 @@
 import signal
 import subprocess
 import time
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edgehip import Pipeline, load_model, load_profile
 from edgehip.channels import ANGLES, MIRROR
 from edgehip.events import Chunk, HipEstimate
+from edgehip.profiles import doubt
 from edgehip.recording import RecordingReader, header, record
 from tests.programs import PATIENCE_S, edgehip, running, until
 from tests.small_disk import with_room_for
@@ -145,6 +148,29 @@ def test_a_profile_for_which_there_is_no_room_leaves_nothing_behind(tmp_path: Pa
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "edgehip: me.json: cannot be written: File too large"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("about", "why"),
+    [
+        ({"started_at": "2025-11-03T10:00:00+01:00"}, "was measured on 2025-11-03 "),
+        ({"started_at": "on Monday"}, "nobody knows when"),
+        ({"started_at": 5}, "nobody knows when"),
+        ({}, "nobody knows when"),
+    ],
+)
+def test_a_zero_measured_from_a_recording_is_none_of_today(
+    tmp_path: Path, about: dict[str, Any], why: str
+) -> None:
+    chunks = synthetic_walk(4.0, stand_s=9.0, noise_deg=0.1).chunks()
+    (tmp_path / "walk.rec").write_bytes(header(about) + b"".join(map(record, chunks)))
+    status, told = replayed(
+        tmp_path / "walk.rec", "--calibrate=standing", f"--profile={tmp_path / 'me.json'}"
+    )
+    assert status == 0, told
+    told_of = doubt(load_profile(tmp_path / "me.json"), datetime.now().astimezone())
+    assert told_of is not None
+    assert why in told_of
 
 
 @pytest.mark.parametrize(("stands_on_s", "is_there"), [(1.0, False), (4.0, True)])

@@ -26,6 +26,7 @@ from edgehip.sinks.output import open_output
 from edgehip.sinks.profile_file import ProfileFile
 from edgehip.sinks.recorder import Recorder
 from edgehip.sources import DEFAULT_BAUD, Source, open_source
+from edgehip.sources.replay import ReplaySource
 
 
 @click.command()
@@ -240,7 +241,8 @@ def _outlets(options: StreamOptions, streaming: Stream, stack: contextlib.ExitSt
         recorder = Recorder(options.record_path, _about(options, source), on_trouble=complain)
         streaming.recorder = recorder.add
         stack.callback(recorder.close)
-    written = ProfileFile(path, complain) if path and options.calibrate else None
+    recorded_at = source.recorded_at if isinstance(source, ReplaySource) else ""
+    written = ProfileFile(path, complain, recorded_at) if path and options.calibrate else None
     shown = open_output(
         options.output, streaming, options.port, curves=options.curves, outputs=options.outputs
     )

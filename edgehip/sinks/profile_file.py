@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -21,16 +22,22 @@ class ProfileFile:
         Where to; nothing is there yet.
     on_trouble
         Called in such a thread with a line that says why it could not be written or removed.
+    measured_at
+        When what it is measured from was recorded; empty of what is measured now.
     """
 
-    def __init__(self, path: Path, on_trouble: Callable[[str], None]) -> None:
+    def __init__(
+        self, path: Path, on_trouble: Callable[[str], None], measured_at: str = ""
+    ) -> None:
         self.path = path
+        self._measured_at = measured_at
         self._on_trouble = on_trouble
         self._trouble: str | None = None
         self._last: threading.Thread | None = None
 
     def put(self, profile: Profile) -> None:
-        """Begin to write a profile, as measured now."""
+        """Begin to write a profile that was just measured."""
+        profile = replace(profile, measured_at=self._measured_at)
         self._begin(lambda: save_profile(profile, self.path))
 
     def withdraw(self) -> None:
