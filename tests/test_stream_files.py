@@ -1,5 +1,7 @@
 """What ``edgehip stream`` writes and replays, in a process of its own."""
 
+import json
+import shlex
 import signal
 import subprocess
 import time
@@ -105,6 +107,26 @@ def test_a_damaged_recording_is_told_apart_from_one_that_was_cut_off(tmp_path: P
         status, told = replayed(path)
         assert status == 0
         assert told[-1].startswith(f"replay     {path}: cut off at byte {broken_at}: ")
+
+
+def test_a_replay_waits_for_a_reader_that_takes_long_to_begin(tmp_path: Path) -> None:
+    path = tmp_path / "walk.rec"
+    chunks = synthetic_walk(8.0, stand_s=0.5).chunks()
+    path.write_bytes(header({}) + b"".join(map(record, chunks)))
+    pipeline = Pipeline(load_model())
+    events = [event for chunk in chunks for event in pipeline.feed(chunk)]
+    command = shlex.join(edgehip("stream", "--port", f"replay:{path}?speed=max"))
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{command} | (sleep 4; cat)"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    strides = [one for one in records if one["record"] == "estimate"]
+    assert len(strides) == sum(isinstance(event, HipEstimate) for event in events) > 8
+    assert "dropped" not in done.stderr
 
 
 def test_damage_hides_no_other_trouble_of_a_replay(tmp_path: Path) -> None:
