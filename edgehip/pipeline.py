@@ -76,7 +76,8 @@ class PipelineState:
 
     ``stands_since_s`` is None while the person walks; ``rested`` says that the per-sample model
     began anew since; ``unusable`` counts samples that could not be used since the last that could;
-    ``stale`` is whether the samples are too old to be followed; ``order`` places a program's own.
+    ``stale`` is whether the samples are too old to be followed; ``order`` places a program's own,
+    the last of which that could be used was received at ``used_ns``.
     """
 
     samples: int = 0
@@ -89,6 +90,7 @@ class PipelineState:
     first_sample_s: float | None = None
     stale: bool = False
     order: TimeOrder = field(default_factory=TimeOrder)
+    used_ns: int = 0
 
 
 class Pipeline:
@@ -245,7 +247,8 @@ class Pipeline:
         is a fault, counts as lost and is not used. So is one given again, or after a later one,
         but for the loss; a time that lies back a second or more is of a clock that began anew, and
         so does the gait, as after a long gap. So it does once a clock goes on that was put back, or
-        stood still for more than 0.1 s, by when its samples were received.
+        stood still for more than 0.1 s, by when its samples were received. Once none was of use for
+        0.25 s, no cue stays on.
 
         Raises
         ------
@@ -267,10 +270,12 @@ class Pipeline:
         if order is Fault.RESTART:
             self.reset()
         elif order is not None:
-            return told
+            return [*told, *self._not_used(sample)]
         if fault is not None:
             state.unusable += 1
-            return [*told, LinkFault(fault, 1, sample.received_ns)]
+            told.append(LinkFault(fault, 1, sample.received_ns))
+            return [*told, *self._not_used(sample)]
+        state.used_ns = sample.received_ns
         if state.unusable:
             sample = replace(sample, samples_lost=sample.samples_lost + state.unusable)
             state.unusable = 0
@@ -318,6 +323,15 @@ class Pipeline:
         for estimator, zero in zip(self._estimators, zeros, strict=True):
             estimator.zero = zero
         self.watch.set_zero(profile)
+
+    def _not_used(self, sample: JointAngleSample) -> list[CueChange]:
+        """Return what follows once there was no sample of use for long, by either clock."""
+        state = self.state
+        if state.last_sample_s is None:
+            return []
+        is_long = (sample.received_ns - state.used_ns) / 1e9 >= STALE_AFTER_S
+        is_long |= STALE_AFTER_S <= sample.time_s - state.last_sample_s < math.inf
+        return self.stalled(sample.received_ns) if is_long else []
 
     def _sample(self, sample: JointAngleSample) -> Iterator[Event]:
         state = self.state

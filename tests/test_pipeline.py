@@ -288,6 +288,33 @@ def test_a_time_that_is_none_is_a_fault_and_nothing_is_trusted_for_it(time_s: fl
     assert [e.on for e in events if isinstance(e, CueChange)] == [True]
 
 
+@pytest.mark.parametrize(
+    ("spoilt", "is_told_ns"),
+    [
+        ({"angles_deg": (math.nan,) * 10}, True),
+        ({"angles_deg": (math.nan,) * 10}, False),
+        ({"angles_deg": (999.0,) * 10}, True),
+        ({"time_s": math.nan}, True),
+        ({"time_s": 0.99}, True),
+        ({"time_s": 0.5}, True),
+    ],
+)
+def test_no_cue_stays_on_while_samples_come_that_are_of_no_use(
+    spoilt: dict[str, Any], is_told_ns: bool
+) -> None:
+    cues = [parse_cue("glmed_r > -1 N/kg")]
+    pipeline = Pipeline(None, sample_model=leaky_model(), cues=cues)
+    switched: list[tuple[float, bool]] = []
+    for i in range(200):
+        received_ns = round(i * 1e7) if is_told_ns else 0
+        sample = JointAngleSample(i / 100, (1.0 + i % 2,) * 10, received_ns)
+        if i >= 100:
+            sample = replace(sample, **spoilt)
+        events = pipeline.feed_sample(sample)
+        switched += [(i / 100, event.on) for event in events if isinstance(event, CueChange)]
+    assert switched == [(0.2, True), (pytest.approx(1.24), False)]
+
+
 def test_a_sample_given_again_or_too_late_is_counted_and_changes_nothing(
     model: Model, walk: Walk
 ) -> None:
