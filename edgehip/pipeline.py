@@ -36,6 +36,7 @@ from edgehip.events import (
     LinkChange,
     LinkFault,
     LinkState,
+    PortLost,
     PortOpened,
     SourceItem,
 )
@@ -219,6 +220,8 @@ class Pipeline:
         if isinstance(item, PortOpened):
             # By its clock a device may never have been away: some stand still meanwhile.
             self.reset()
+        elif isinstance(item, PortLost):
+            yield from self.stalled(item.received_ns)
         received = self.intake.feed(item)
         self._mark(Hop.DECODE)
         for found in received:

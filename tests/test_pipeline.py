@@ -288,6 +288,16 @@ def test_a_time_that_is_none_is_a_fault_and_nothing_is_trusted_for_it(time_s: fl
     assert [e.on for e in events if isinstance(e, CueChange)] == [True]
 
 
+def test_no_cue_stays_on_when_the_port_is_lost(walk: Walk) -> None:
+    cues = [parse_cue("glmed_r > -1 N/kg")]
+    pipeline = Pipeline(None, sample_model=leaky_model(), cues=cues)
+    for chunk in walk.chunks()[:300]:
+        pipeline.feed(chunk)
+    (off,) = pipeline.feed(PortLost(3_000_000_000, "unplugged"))
+    assert isinstance(off, CueChange)
+    assert (off.on, off.flags) == (False, (Flag.LINK_DOWN,))
+
+
 @pytest.mark.parametrize(
     ("spoilt", "is_told_ns"),
     [
