@@ -12,9 +12,14 @@ moment is added afterwards:
 Flags of a cue say why it was switched off (:mod:`edgehip.cues`).
 """
 
+import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar
 
+import numpy as np
+
+from edgehip.backends import Tensor
 from edgehip.events import Flag, GaitCycle, HipEstimate, HipSampleEstimate, JointAngleSample
 from edgehip.zero import ModelZero
 
@@ -22,13 +27,17 @@ Estimate = TypeVar("Estimate", HipEstimate, HipSampleEstimate)
 
 
 def flags_of_stride(
-    cycle: GaitCycle, zero: ModelZero, out_of_range: tuple[str, ...], score: float | None
+    cycle: GaitCycle,
+    zero: ModelZero,
+    out_of_range: tuple[str, ...],
+    score: float | None,
+    loads: Iterable[Tensor],
 ) -> tuple[Flag, ...]:
     """Return the flags of a stride's estimate, whose inputs ``out_of_range`` leave their range."""
     return _raised(
         (Flag.FIRST_AFTER_GAP, cycle.strides_since_gap == 0),
         (Flag.SAMPLES_LOST, cycle.samples_lost > 0),
-        (Flag.OUT_OF_RANGE, bool(out_of_range) or is_foreign(score)),
+        (Flag.OUT_OF_RANGE, bool(out_of_range) or is_foreign(score) or not _are_numbers(loads)),
         (Flag.NO_ZERO, zero.is_missed),
         (Flag.NO_FOOT_OFF, cycle.foot_off_s is None),
     )
@@ -39,6 +48,7 @@ def flags_of_sample(
     zero: ModelZero,
     out_of_range: tuple[str, ...],
     score: float | None,
+    loads: Iterable[Tensor],
     *,
     is_warm: bool,
 ) -> tuple[Flag, ...]:
@@ -46,7 +56,7 @@ def flags_of_sample(
     return _raised(
         (Flag.WARMING_UP, not is_warm),
         (Flag.SAMPLES_LOST, sample.samples_lost > 0),
-        (Flag.OUT_OF_RANGE, bool(out_of_range) or is_foreign(score)),
+        (Flag.OUT_OF_RANGE, bool(out_of_range) or is_foreign(score) or not _are_numbers(loads)),
         (Flag.NO_ZERO, zero.is_missed),
     )
 
@@ -61,6 +71,11 @@ def flagged(estimate: Estimate, flag: Flag, when: bool) -> Estimate:
     if not when or flag in estimate.flags:
         return estimate
     return replace(estimate, flags=(*estimate.flags, flag))
+
+
+def _are_numbers(loads: Iterable[Tensor]) -> bool:
+    """Return whether all are finite: a model may have no score, and still no answer."""
+    return all(math.isfinite(np.vdot(load, load)) for load in loads)  # the quickest way to see all
 
 
 def _raised(*reasons: tuple[Flag, bool]) -> tuple[Flag, ...]:

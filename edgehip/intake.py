@@ -44,6 +44,20 @@ class Intake:
             found.append(event)
         return found
 
+    def device_us(self, time_s: float, device: int = 0) -> int:
+        """Return a recent time of the stream by a device's own counter, unwrapped.
+
+        Of a second device whose port has just been opened it is the last that was heard of it.
+        """
+        first, receiver = self.receivers[0], self.receivers[device]
+        own_s: float | None = time_s
+        if receiver is not first:
+            known = first.timebase.state.origin_s is not None
+            own_s = receiver.timebase.time_s(first.timebase.host_ns(time_s)) if known else None
+        if own_s is None:
+            return receiver.clock.state.last_raw_us
+        return receiver.clock.raw_us(round(own_s * 1e6))
+
     @property
     def keeps_pace(self) -> bool:
         """Whether no device's clock is known to be far off (see :mod:`edgehip.pace`)."""

@@ -4,8 +4,9 @@ A text line has no checksum either: a digit of its time may be garbled, and a ti
 would make all that follow seem late, or lost. So it is believed only if the next line goes on
 from it.
 
-Lines that tell the same time again and again, at a pace of their own, are of a clock that stands
-still: if it goes on, its times no longer say how old a line is, as after a new start.
+Samples that tell the same time again and again, or earlier ones, at a pace of their own, are of a
+clock that stands still or was put back: once it is further than it was, its times no longer say how
+old a sample is nor what lies between two of them, as after a new start.
 """
 
 from collections import deque
@@ -20,6 +21,9 @@ REORDER_US: Final = 1_000_000
 DOUBT_US: Final = 100_000
 """A text line's time further ahead than this, or back than that, has to be confirmed. A clock that
 stood still for longer makes a stride another, and all that follows seem late."""
+PUT_BACK_US: Final = 30_000
+"""A clock that lacks so much was put back; the longest wait and the last step are not counted. At
+100 Hz it is 60 ms, about what is bridged in a gap. A single sample that is late lacks nothing."""
 GAP_PERIODS: Final = 1.5
 """A pause between text lines longer than so many periods counts as loss."""
 PERIODS: Final = 15
@@ -29,7 +33,7 @@ GAP_LIMIT: Final = 1000
 
 
 class Placed(NamedTuple):
-    """A text line in its place, when it came, and whether its clock is another, or stood still."""
+    """A text line in its place, when it came, and whether its times have begun anew."""
 
     line: Frame
     received_ns: int
@@ -37,18 +41,56 @@ class Placed(NamedTuple):
 
 
 @dataclass(slots=True)
+class TimeOrder:
+    """Places samples by their times, and recognises a clock that did not go on with the host's.
+
+    ``idle_ns`` is for how long samples have told a time no later than the last in its place, on the
+    host's clock, until ``last_ns``, and ``longest_pause_ns`` how much of that was the longest wait
+    for one of them. ``is_back`` is whether one told an earlier time than the last.
+    """
+
+    last_ns: int = 0
+    idle_ns: int = 0
+    longest_pause_ns: int = 0
+    is_back: bool = False
+
+    def place(self, step_us: float | None, received_ns: int) -> Fault | None:
+        """Say why a sample is of no use, or that times begin anew with it; nothing if it is next.
+
+        Parameters
+        ----------
+        step_us
+            How far it lies after the last one in its place, if there is one.
+        received_ns
+            When it came.
+        """
+        fault = None if step_us is None else order_in_time(step_us)
+        if fault is not None and fault is not Fault.RESTART:
+            pause_ns = received_ns - self.last_ns
+            self.last_ns, self.idle_ns = received_ns, self.idle_ns + pause_ns
+            self.longest_pause_ns = max(self.longest_pause_ns, pause_ns)
+            self.is_back |= fault is Fault.REORDERED
+            return fault
+        did_not_go_on = self._did_not_go_on(step_us or 0.0)
+        self.last_ns, self.idle_ns, self.longest_pause_ns = received_ns, 0, 0
+        self.is_back = False
+        return Fault.RESTART if did_not_go_on else fault
+
+    def _did_not_go_on(self, step_us: float) -> bool:
+        """Say whether the clock did not before it went on by so much; a stall is one pause."""
+        idle_us = (self.idle_ns - self.longest_pause_ns) / 1000
+        return idle_us - step_us > (PUT_BACK_US if self.is_back else DOUBT_US)
+
+
+@dataclass(slots=True)
 class LineOrderState:
     """The last line's time as it stood there and as a steady one, and the steps between such.
 
-    ``repeated_ns`` is for how long lines have told that time, on the host's clock, until
-    ``last_ns``, and ``longest_pause_ns`` how much of that was the longest wait for one of them.
     ``doubted`` is a line whose time nothing confirms yet, and when it came.
     """
 
     last_us: int | None = None
-    last_ns: int = 0
-    repeated_ns: int = 0
-    longest_pause_ns: int = 0
+    order: TimeOrder = field(default_factory=TimeOrder)
     last_time_us: int | None = None
     steps_us: deque[int] = field(default_factory=lambda: deque(maxlen=PERIODS))
     doubted: tuple[Frame, int] | None = None
@@ -99,24 +141,12 @@ class LineOrder:
         return untold
 
     def _place(self, line: Frame, received_ns: int) -> Placed | LinkFault:
-        state, step_us = self.state, self._step_us(line)
-        fault = None if step_us is None else order_in_time(step_us)
-        if fault is Fault.DUPLICATE:
-            pause_ns = received_ns - state.last_ns
-            state.last_ns, state.repeated_ns = received_ns, state.repeated_ns + pause_ns
-            state.longest_pause_ns = max(state.longest_pause_ns, pause_ns)
+        state = self.state
+        fault = state.order.place(self._step_us(line), received_ns)
         if fault is not None and fault is not Fault.RESTART:
             return LinkFault(fault, 1, received_ns)
-        began_anew = fault is Fault.RESTART or self._stood_still(step_us or 0)
-        state.last_us, state.last_ns = line.device_us, received_ns
-        state.repeated_ns = state.longest_pause_ns = 0
-        return Placed(line, received_ns, began_anew)
-
-    def _stood_still(self, step_us: int) -> bool:
-        """Say whether the clock did, before it went on by so much; a stall is one long pause."""
-        state = self.state
-        repeated_us = (state.repeated_ns - state.longest_pause_ns) / 1000
-        return repeated_us - step_us > DOUBT_US
+        state.last_us = line.device_us
+        return Placed(line, received_ns, fault is Fault.RESTART)
 
     def _step_us(self, line: Frame) -> int | None:
         """Return how far a line lies after the last, if there is one."""

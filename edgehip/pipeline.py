@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -36,13 +36,14 @@ from edgehip.events import (
     LinkChange,
     LinkFault,
     LinkState,
+    PortLost,
     PortOpened,
     SourceItem,
 )
 from edgehip.flags import flagged
 from edgehip.given import check_body, check_item, plain_sample
 from edgehip.intake import Intake
-from edgehip.line_order import order_in_time
+from edgehip.line_order import TimeOrder
 from edgehip.lines import LineDecoder
 from edgehip.link import FRESH_WITHIN_S, STALE_AFTER_S
 from edgehip.messages import Description
@@ -76,7 +77,8 @@ class PipelineState:
 
     ``stands_since_s`` is None while the person walks; ``rested`` says that the per-sample model
     began anew since; ``unusable`` counts samples that could not be used since the last that could;
-    ``stale`` is whether the samples are too old to be followed.
+    ``stale`` is whether the samples are too old to be followed; ``order`` places a program's own,
+    the last of which that could be used was received at ``used_ns``.
     """
 
     samples: int = 0
@@ -88,6 +90,8 @@ class PipelineState:
     unusable: int = 0
     first_sample_s: float | None = None
     stale: bool = False
+    order: TimeOrder = field(default_factory=TimeOrder)
+    used_ns: int = 0
 
 
 class Pipeline:
@@ -187,7 +191,8 @@ class Pipeline:
         self.watch = WalkWatch(cards)
         self.units = UnitWatch()
         self.cues = Cues(cues)
-        self._profile, self._calibrate = profile, calibrate
+        self.asked_zero = profile, calibrate
+        """What was given for the personal zero; the one in use is the state's."""
         self.state = PipelineState(
             profile=profile, calibration=Calibration(calibrate) if calibrate else None
         )
@@ -215,6 +220,8 @@ class Pipeline:
         if isinstance(item, PortOpened):
             # By its clock a device may never have been away: some stand still meanwhile.
             self.reset()
+        elif isinstance(item, PortLost):
+            yield from self.stalled(item.received_ns)
         received = self.intake.feed(item)
         self._mark(Hop.DECODE)
         for found in received:
@@ -228,9 +235,10 @@ class Pipeline:
             if fault is Fault.COLUMNS:
                 # Cues rest on angles that were others, and so does a zero measured by them.
                 yield from self.stalled(item.received_ns)
-                if self._calibrate is not None:
-                    self.state.profile = self._profile
-                    self.state.calibration = Calibration(self._calibrate)
+                profile, calibrate = self.asked_zero
+                if calibrate is not None:
+                    self.state.profile = profile
+                    self.state.calibration = Calibration(calibrate)
                     self.apply_zero()
             if isinstance(found, LinkChange) and found.state is not LinkState.LIVE:
                 yield from self.stalled(item.received_ns)
@@ -241,7 +249,9 @@ class Pipeline:
         A sample with an angle that is NaN or beyond a joint's reach, or a time that is not finite,
         is a fault, counts as lost and is not used. So is one given again, or after a later one,
         but for the loss; a time that lies back a second or more is of a clock that began anew, and
-        so does the gait, as after a long gap.
+        so does the gait, as after a long gap. So it does once a clock goes on that was put back, or
+        stood still for more than 0.1 s, by when its samples were received. Once none was of use for
+        0.25 s, no cue stays on.
 
         Raises
         ------
@@ -253,16 +263,22 @@ class Pipeline:
         sample, state = plain_sample(sample), self.state
         fault = fault_of_angles(sample.angles_deg)
         order: Fault | None = None
-        if not math.isfinite(sample.time_s):
+        if math.isfinite(sample.time_s):
+            last_s = state.last_sample_s
+            step_us = None if last_s is None else 1e6 * (sample.time_s - last_s)
+            order = state.order.place(step_us, sample.received_ns)
+        else:
             fault = Fault.BAD_VALUE
-        elif state.last_sample_s is not None:
-            order = order_in_time(1e6 * (sample.time_s - state.last_sample_s))
         told: list[Event] = [] if order is None else [LinkFault(order, 1, sample.received_ns)]
-        if order is not None and order is not Fault.RESTART:
-            return told
+        if order is Fault.RESTART:
+            self.reset()
+        elif order is not None:
+            return [*told, *self._not_used(sample)]
         if fault is not None:
             state.unusable += 1
-            return [*told, LinkFault(fault, 1, sample.received_ns)]
+            told.append(LinkFault(fault, 1, sample.received_ns))
+            return [*told, *self._not_used(sample)]
+        state.used_ns = sample.received_ns
         if state.unusable:
             sample = replace(sample, samples_lost=sample.samples_lost + state.unusable)
             state.unusable = 0
@@ -310,6 +326,15 @@ class Pipeline:
         for estimator, zero in zip(self._estimators, zeros, strict=True):
             estimator.zero = zero
         self.watch.set_zero(profile)
+
+    def _not_used(self, sample: JointAngleSample) -> list[CueChange]:
+        """Return what follows once there was no sample of use for long, by either clock."""
+        state = self.state
+        if state.last_sample_s is None:
+            return []
+        is_long = (sample.received_ns - state.used_ns) / 1e9 >= STALE_AFTER_S
+        is_long |= STALE_AFTER_S <= sample.time_s - state.last_sample_s < math.inf
+        return self.stalled(sample.received_ns) if is_long else []
 
     def _sample(self, sample: JointAngleSample) -> Iterator[Event]:
         state = self.state

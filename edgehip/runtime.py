@@ -1,5 +1,6 @@
 """The one loop: takes what a source gives, runs the pipeline, watches the link and the time."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -195,6 +196,7 @@ class Stream:
                 problem = error
             yield from self.pipeline.stalled(time.monotonic_ns())
             if problem is not None:
+                self._record_rest()
                 raise problem
         finally:
             self._running = None
@@ -220,6 +222,15 @@ class Stream:
                 self.recorder(item)
             if item.received_ns > stop_ns:
                 return
+
+    def _record_rest(self) -> None:
+        """Record what was received before something went wrong, which may show why it did."""
+        if self.recorder is None or self._closed or not self.source.live:
+            return
+        went_wrong_ns = time.monotonic_ns()
+        with contextlib.suppress(Exception):  # that of which the stream ends is told
+            while (item := self.source.read(0.0)) is not None and item.received_ns <= went_wrong_ns:
+                self.recorder(item)
 
     def _follow(self, item: SourceItem) -> Iterator[StreamEvent]:
         """Yield what an item brings about."""

@@ -18,7 +18,7 @@ from edgehip.errors import ProfileError, SnapshotError
 from edgehip.events import Flag
 from edgehip.pipeline import Pipeline
 
-FORMAT: Final = 8
+FORMAT: Final = 9
 _DTYPES: Final = {"float32": np.float32, "float64": np.float64}
 """Others (texts of any length, objects) have no place in a state, and could fill the memory."""
 _DAMAGE: Final = (
@@ -45,6 +45,7 @@ def save(pipeline: Pipeline) -> str:
             "edgehip_snapshot": FORMAT,
             "models": _models(pipeline),
             "bodies": _bodies(pipeline),
+            "zero": _plain(pipeline.asked_zero),
             "cues": _cues(pipeline),
             "sha256": _digest(rooms),
             "rooms": rooms,
@@ -64,8 +65,8 @@ def restore(pipeline: Pipeline, text: str) -> None:
     ArgumentError
         If one is no pipeline, or the other no text.
     SnapshotError
-        If the text is no snapshot or belongs to another model, another body, other cues or another
-        kind of pipeline.
+        If the text is no snapshot or belongs to another model, another body, another personal zero
+        (given, or to be measured), other cues or another kind of pipeline.
     """
     rooms = _rooms(pipeline)
     try:
@@ -77,6 +78,12 @@ def restore(pipeline: Pipeline, text: str) -> None:
         if plain["bodies"] != _bodies(pipeline):
             raise SnapshotError(
                 "the saved state belongs to another body: give its height, or its own model"
+            )
+        if plain["zero"] != _plain(pipeline.asked_zero):
+            # Else the saved zero would be in use in the place of the one that was just given.
+            raise SnapshotError(
+                "the saved state belongs to another personal zero: give the profile and the "
+                "calibration that it began with, or start afresh"
             )
         if plain["cues"] != _cues(pipeline):
             raise SnapshotError("the saved state belongs to other cues: give those, in their order")

@@ -103,6 +103,13 @@ class Timebase:
         x = time_s - state.origin_s
         return state.origin_ns + round(state.offset_ns + state.slope_ns_per_s * x)
 
+    def time_s(self, host_ns: int) -> float | None:
+        """Return the device time of a host time, or None if nothing was fed yet."""
+        state = self.state
+        if state.origin_s is None:
+            return None
+        return state.origin_s + (host_ns - state.origin_ns - state.offset_ns) / state.slope_ns_per_s
+
     @property
     def drift_ppm(self) -> float:
         """How much faster the host's clock runs than the device's, in parts per million.

@@ -78,3 +78,31 @@ def test_nothing_is_disordered_forgotten_or_hoarded(items: list[str | None], cap
     assert set(last.values()) <= set(places)
     assert len(places) <= max(capacity, len(last))
     assert len(places) >= min(capacity, len(items))
+
+
+def test_what_need_not_be_dropped_waits_at_the_end_for_a_reader_that_begins_late() -> None:
+    reader = SlowReader()
+    outbox = Outbox("test", reader.read, capacity=CAPACITY, waits=lambda: True)
+    items = [b"%d" % i for i in range(CAPACITY)]
+    for item in items:
+        outbox.put(item)
+    begins = threading.Timer(0.5, reader.may_read.set)
+    begins.start()
+    outbox.close(timeout_s=0.0)
+    begins.cancel()
+    assert (reader.got, outbox.dropped) == (items, 0)
+
+
+def test_who_is_told_to_stop_waits_no_longer_for_a_reader() -> None:
+    reader = SlowReader()
+    stopped = threading.Event()
+    outbox = Outbox("test", reader.read, capacity=2, waits=lambda: not stopped.is_set())
+    for item in (b"1", b"2"):
+        outbox.put(item)
+    assert reader.has_begun.wait(10.0)
+    stops = threading.Timer(0.1, stopped.set)
+    stops.start()
+    outbox.close(timeout_s=0.0)
+    assert stopped.is_set()
+    assert outbox.dropped == 2
+    reader.may_read.set()

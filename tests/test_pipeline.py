@@ -288,6 +288,43 @@ def test_a_time_that_is_none_is_a_fault_and_nothing_is_trusted_for_it(time_s: fl
     assert [e.on for e in events if isinstance(e, CueChange)] == [True]
 
 
+def test_no_cue_stays_on_when_the_port_is_lost(walk: Walk) -> None:
+    cues = [parse_cue("glmed_r > -1 N/kg")]
+    pipeline = Pipeline(None, sample_model=leaky_model(), cues=cues)
+    for chunk in walk.chunks()[:300]:
+        pipeline.feed(chunk)
+    (off,) = pipeline.feed(PortLost(3_000_000_000, "unplugged"))
+    assert isinstance(off, CueChange)
+    assert (off.on, off.flags) == (False, (Flag.LINK_DOWN,))
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "is_told_ns"),
+    [
+        ({"angles_deg": (math.nan,) * 10}, True),
+        ({"angles_deg": (math.nan,) * 10}, False),
+        ({"angles_deg": (999.0,) * 10}, True),
+        ({"time_s": math.nan}, True),
+        ({"time_s": 0.99}, True),
+        ({"time_s": 0.5}, True),
+    ],
+)
+def test_no_cue_stays_on_while_samples_come_that_are_of_no_use(
+    spoilt: dict[str, Any], is_told_ns: bool
+) -> None:
+    cues = [parse_cue("glmed_r > -1 N/kg")]
+    pipeline = Pipeline(None, sample_model=leaky_model(), cues=cues)
+    switched: list[tuple[float, bool]] = []
+    for i in range(200):
+        received_ns = round(i * 1e7) if is_told_ns else 0
+        sample = JointAngleSample(i / 100, (1.0 + i % 2,) * 10, received_ns)
+        if i >= 100:
+            sample = replace(sample, **spoilt)
+        events = pipeline.feed_sample(sample)
+        switched += [(i / 100, event.on) for event in events if isinstance(event, CueChange)]
+    assert switched == [(0.2, True), (pytest.approx(1.24), False)]
+
+
 def test_a_sample_given_again_or_too_late_is_counted_and_changes_nothing(
     model: Model, walk: Walk
 ) -> None:
@@ -317,6 +354,40 @@ def test_a_clock_that_goes_back_far_begins_anew(model: Model, walk: Walk) -> Non
         first = next(estimate for estimate in estimates(events) if estimate.side == side)
         assert Flag.FIRST_AFTER_GAP in first.flags
         assert first.start_s > samples[250].time_s
+
+
+@pytest.mark.parametrize(
+    ("how", "for_s"),
+    [("put back", 0.08), ("put back", 0.9), ("stood still", 0.2), ("stood still", 0.9)],
+)
+def test_what_a_clock_does_not_tell_of_lies_in_no_estimate_that_is_trusted(
+    model: Model, how: str, for_s: float
+) -> None:
+    """Put back by a time server, say: by their times, samples go on where they were."""
+    walk = synthetic_walk(12.0, stand_s=0.5)
+    pipeline = Pipeline(model, sample_model=leaky_model())
+    began_s = walk.time_s[600]
+
+    def by_that_clock(sample: JointAngleSample) -> JointAngleSample:
+        since_s = sample.time_s - began_s
+        if since_s < 0.0:
+            return sample
+        off_s = for_s if how == "put back" else min(since_s + 0.01, for_s)
+        return replace(sample, time_s=sample.time_s - off_s)
+
+    before, after = (
+        [event for sample in part for event in pipeline.feed_sample(by_that_clock(sample))]
+        for part in (list(walk.samples())[:600], list(walk.samples())[600:])
+    )
+    faults = [event.fault for event in after if isinstance(event, LinkFault)]
+    assert faults[-1] == Fault.RESTART
+    assert set(faults[:-1]) <= {Fault.REORDERED, Fault.DUPLICATE}
+    assert any(estimate.trusted for estimate in estimates(before))
+    for side in ("l", "r"):
+        first = next(estimate for estimate in estimates(after) if estimate.side == side)
+        assert Flag.FIRST_AFTER_GAP in first.flags
+    now = [event for event in after if isinstance(event, HipSampleEstimate)]
+    assert [Flag.WARMING_UP in e.flags for e in now[:21]] == [True] * 20 + [False]
 
 
 @pytest.mark.parametrize(
@@ -748,14 +819,43 @@ def test_a_zero_measured_before_stays_where_the_next_is_refused(model: Model) ->
     assert pipeline.estimator.zero.offset_deg.tolist() == offset_deg
 
 
+LAST_WEEK = Profile("standing", (1.0,) * 10, 300, name="last week")
+TODAY = replace(LAST_WEEK, mean_deg=(4.0,) * 10, name="today")
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"profile": LAST_WEEK}, {"profile": TODAY}),
+        ({}, {"profile": TODAY}),
+        ({"profile": LAST_WEEK}, {}),
+        ({}, {"calibrate": "standing"}),
+        ({"calibrate": "strides"}, {"calibrate": "standing"}),
+    ],
+)
+def test_a_saved_zero_does_not_take_the_place_of_the_one_that_is_asked_for(
+    model: Model, before: dict[str, Any], now: dict[str, Any]
+) -> None:
+    saved = snapshot.save(Pipeline(model, **before))
+    pipeline = Pipeline(model, **now)
+    unchanged = snapshot.save(pipeline)
+    with pytest.raises(SnapshotError, match="another personal zero"):
+        snapshot.restore(pipeline, saved)
+    assert snapshot.save(pipeline) == unchanged
+    same = Pipeline(model, **before)
+    snapshot.restore(same, saved)
+    assert snapshot.save(same) == saved
+
+
 def test_a_saved_zero_that_one_model_refuses_is_in_use_by_none(model: Model) -> None:
-    straight = Profile("standing", (1.0,) * 10, 300)
     sample_model = load_model("hip-sample")
-    saved = snapshot.save(Pipeline(model, sample_model=sample_model, profile=straight))
     other = replace(sample_model, card=replace(sample_model.card, zero=None))
     pipeline = Pipeline(model, sample_model=other)
+    saved = json.loads(snapshot.save(pipeline))
+    zeroed = json.loads(snapshot.save(Pipeline(model, profile=LAST_WEEK)))
+    saved["rooms"]["pipeline"] = zeroed["rooms"]["pipeline"]
     with pytest.raises(SnapshotError, match="takes no personal zero"):
-        snapshot.restore(pipeline, saved)
+        snapshot.restore(pipeline, signed(saved))
     assert pipeline.zero == "none"
     assert pipeline.estimator is not None
     assert not pipeline.estimator.zero.offset_deg.any()

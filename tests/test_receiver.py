@@ -579,6 +579,29 @@ def test_lines_whose_clock_stood_still_are_not_old_once_it_goes_on(
     assert max(s.late_ns for s in samples) == 0
 
 
+@pytest.mark.parametrize("back_ms", [70, 150, 240, 900])
+def test_lines_whose_clock_was_put_back_go_on_as_after_a_new_start(back_ms: int) -> None:
+    """By their times alone, those before it and those after it would be of one movement."""
+    lines = [LINE.format(10 * i - (back_ms if i > 99 else 0)) for i in range(1000)]
+    samples, faults = feed(Receiver(LineDecoder()), *at_pace([line.encode() for line in lines]))
+    again = back_ms // 10
+    assert faults == {Fault.REORDERED: again - 1, Fault.DUPLICATE: 1, Fault.RESTART: 1}
+    assert [s.time_s for s in samples[:101]] == pytest.approx(
+        [*(i * 0.01 for i in range(100)), 1.0 + back_ms / 1000]
+    )
+    assert max(s.late_ns for s in samples) == 0
+
+
+def test_lines_that_come_again_all_at_once_are_of_a_clock_that_went_on() -> None:
+    lines = [LINE.format(10 * i).encode() for i in range(200)]
+    pieces = at_pace(lines[:100])
+    pieces += [(b"".join(lines[40:100]), pieces[-1][1] + MS)]
+    pieces += at_pace(lines)[100:]
+    samples, faults = feed(Receiver(LineDecoder()), *pieces)
+    assert faults == {Fault.REORDERED: 59, Fault.DUPLICATE: 1}
+    assert [s.time_s for s in samples] == pytest.approx([i * 0.01 for i in range(200)])
+
+
 @pytest.mark.parametrize("stalled_ms", [0, 300, 3000])
 def test_lines_that_repeat_what_a_slower_sensor_measured_are_of_a_clock_that_goes_on(
     stalled_ms: int,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgehip import Pipeline, load_model, snapshot
-from edgehip.backends import Tensor
+from edgehip.backends import Engine, Tensor
 from edgehip.channels import ANGLES, MIRROR, MUSCLES, SIDES, Side
 from edgehip.cues import Cues, parse_cue
 from edgehip.errors import ArgumentError, CueError, ModelInputError, SnapshotError
@@ -160,6 +160,42 @@ def test_each_hip_has_its_spread_and_the_stranger_hip_the_score() -> None:
         assert Flag.OUT_OF_RANGE in estimates[place].flags
     assert Flag.OUT_OF_RANGE not in estimates[80].flags
     assert run(walk)[30].out_of_range_score is None
+
+
+class _Answerless:
+    """An engine whose outputs at one place are no numbers."""
+
+    name = "answerless"
+
+    def __init__(self, engine: Engine, place: int, number: float) -> None:
+        self.engine, self.place, self.number = engine, place, number
+
+    def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        outputs = self.engine.run(*inputs)
+        outputs[self.place].flat[-1] = self.number
+        return outputs
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_is_no_number_is_not_to_be_acted_upon(place: int, number: float) -> None:
+    leaky = leaky_model()
+    silent = dataclasses.replace(leaky, engine=_Answerless(leaky.engine, place, number))
+    walk = synthetic_walk(1.0, stand_s=0.3)
+    assert run(walk, SampleEstimator(leaky))[-1].trusted
+    assert not any(e.trusted for e in run(walk, SampleEstimator(silent)))
+
+    mute = dataclasses.replace(_MODEL, engine=_Answerless(_MODEL.engine, place, number))
+    for model, is_trusted in ((_MODEL, True), (mute, False)):
+        pipeline = Pipeline(model)
+        strides = [
+            event
+            for sample in synthetic_walk(8.0, stand_s=1.0).samples()
+            for event in pipeline.feed_sample(sample)
+            if isinstance(event, HipEstimate)
+        ]
+        assert len(strides) > 8
+        assert any(stride.trusted for stride in strides) == is_trusted
 
 
 def test_samples_say_when_no_zero_is_taken_out() -> None:

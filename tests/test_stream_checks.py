@@ -9,7 +9,7 @@ import pytest
 
 from edgehip import Stream, load_model, parse_cue, runtime
 from edgehip.channels import ANGLES
-from edgehip.errors import ArgumentError, DeviceError
+from edgehip.errors import ArgumentError, DeviceError, ProfileError
 from edgehip.events import Chunk, CueChange, Fault, LinkChange, PortOpened, SourceItem
 from edgehip.messages import Angles, Description
 from edgehip.wire import encode
@@ -216,3 +216,18 @@ def test_a_computer_that_is_far_behind_ends_soon_and_keeps_what_it_received(
         stream.stop()
     assert kept[: len(chunks)] == chunks
     assert stream.summary().samples < len(chunks) / 2
+
+
+def test_what_was_received_before_something_goes_wrong_is_recorded() -> None:
+    walk = synthetic_walk(4.0, stand_s=9.0, noise_deg=0.1)
+    walk.angles_deg[:, KNEE] += 60.0  # of this there is no zero
+    now_ns = time.monotonic_ns()
+    chunks = [replace(chunk, received_ns=now_ns) for chunk in walk.chunks()]
+    kept: list[SourceItem] = []
+    source = Filling([PortOpened(now_ns, "made"), *chunks], live=True)
+    stream = Stream(source, load_model(), calibrate="standing", recorder=kept.append)
+    with pytest.raises(ProfileError, match="stand upright"):
+        list(stream)
+    assert kept[1 : len(chunks) + 1] == chunks
+    assert len(kept) <= len(chunks) + 2
+    assert stream.summary().samples < len(walk)

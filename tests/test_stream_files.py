@@ -1,12 +1,20 @@
 """What ``edgehip stream`` writes and replays, in a process of its own."""
 
+import json
+import shlex
 import signal
 import subprocess
 import time
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from edgehip import Pipeline, load_model
+import pytest
+
+from edgehip import Pipeline, load_model, load_profile
+from edgehip.channels import ANGLES, MIRROR
 from edgehip.events import Chunk, HipEstimate
+from edgehip.profiles import doubt
 from edgehip.recording import RecordingReader, header, record
 from tests.programs import PATIENCE_S, edgehip, running, until
 from tests.small_disk import with_room_for
@@ -101,6 +109,26 @@ def test_a_damaged_recording_is_told_apart_from_one_that_was_cut_off(tmp_path: P
         assert told[-1].startswith(f"replay     {path}: cut off at byte {broken_at}: ")
 
 
+def test_a_replay_waits_for_a_reader_that_takes_long_to_begin(tmp_path: Path) -> None:
+    path = tmp_path / "walk.rec"
+    chunks = synthetic_walk(8.0, stand_s=0.5).chunks()
+    path.write_bytes(header({}) + b"".join(map(record, chunks)))
+    pipeline = Pipeline(load_model())
+    events = [event for chunk in chunks for event in pipeline.feed(chunk)]
+    command = shlex.join(edgehip("stream", "--port", f"replay:{path}?speed=max"))
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{command} | (sleep 4; cat)"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    strides = [one for one in records if one["record"] == "estimate"]
+    assert len(strides) == sum(isinstance(event, HipEstimate) for event in events) > 8
+    assert "dropped" not in done.stderr
+
+
 def test_damage_hides_no_other_trouble_of_a_replay(tmp_path: Path) -> None:
     path = tmp_path / "walk.rec"
     damaged = record(Chunk(b"abc", 2))[:-1] + b"\0"
@@ -142,3 +170,57 @@ def test_a_profile_for_which_there_is_no_room_leaves_nothing_behind(tmp_path: Pa
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "edgehip: me.json: cannot be written: File too large"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("about", "why"),
+    [
+        ({"started_at": "2025-11-03T10:00:00+01:00"}, "was measured on 2025-11-03 "),
+        ({"started_at": "on Monday"}, "nobody knows when"),
+        ({"started_at": 5}, "nobody knows when"),
+        ({}, "nobody knows when"),
+    ],
+)
+def test_a_zero_measured_from_a_recording_is_none_of_today(
+    tmp_path: Path, about: dict[str, Any], why: str
+) -> None:
+    chunks = synthetic_walk(4.0, stand_s=9.0, noise_deg=0.1).chunks()
+    (tmp_path / "walk.rec").write_bytes(header(about) + b"".join(map(record, chunks)))
+    status, told = replayed(
+        tmp_path / "walk.rec", "--calibrate=standing", f"--profile={tmp_path / 'me.json'}"
+    )
+    assert status == 0, told
+    told_of = doubt(load_profile(tmp_path / "me.json"), datetime.now().astimezone())
+    assert told_of is not None
+    assert why in told_of
+
+
+@pytest.mark.parametrize(("stands_on_s", "is_there"), [(1.0, False), (4.0, True)])
+def test_a_zero_of_other_columns_does_not_stay_in_its_file(
+    tmp_path: Path, stands_on_s: float, is_there: bool
+) -> None:
+    """A header that comes late shows that left was right in what was measured before."""
+    rows = [
+        ",".join([str(10 * i), *(f"{column + 0.1 * (i % 2):.1f}" for column in range(10))])
+        for i in range(round(100 * (4.0 + stands_on_s)))
+    ]
+    names = [ANGLES[place] for place in MIRROR]
+    rows.insert(400, ",".join(["time_ms", *names]))
+    (tmp_path / "walk.csv").write_text("\n".join(rows) + "\n")
+    command = edgehip("stream", "--port=replay:walk.csv?speed=max", "--format=lines")
+    done = subprocess.run(
+        [*command, "--calibrate=standing", "--profile=me.json"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=PATIENCE_S,
+    )
+    last = done.stderr.splitlines()[-1]
+    if is_there:
+        assert done.returncode == 0
+        mean_deg = load_profile(tmp_path / "me.json").mean_deg
+        assert mean_deg == pytest.approx([MIRROR[place] + 0.05 for place in range(10)], abs=0.01)
+    else:
+        assert done.returncode == 1
+        assert last.startswith("edgehip: me.json: not written: the stream ended before there were")
+        assert not (tmp_path / "me.json").exists()

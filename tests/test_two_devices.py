@@ -1,6 +1,8 @@
 """A device at each leg, each with its own clock: one stream of ten angles."""
 
 import math
+import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +22,12 @@ from edgehip.events import (
     LinkState,
     PortOpened,
 )
-from edgehip.messages import Angles, Description
+from edgehip.intake import Intake
+from edgehip.messages import Angles, Cue, Description, SampleEstimate, Stop
 from edgehip.sinks.recorder import Recorder
 from edgehip.wire import Frame, FrameDecoder, encode
 from tests.listed_source import ListedSource
+from tests.programs import edgehip, running, until
 from tests.pty_device import PtyDevice
 from tests.sample_model import leaky_model
 from tests.streams import Walk, synthetic_walk
@@ -110,6 +114,68 @@ def test_a_leg_that_stalls_is_named_and_not_waited_for(legs: tuple[PtyDevice, Pt
     stale = [change for change in changes if change.state is LinkState.STALE]
     assert any("second device" in change.detail for change in stale)
     assert stream.link.state in (LinkState.STALE, LinkState.LOST)
+
+
+def test_each_device_is_answered_by_its_own_clock(legs: tuple[PtyDevice, PtyDevice]) -> None:
+    """By the other's it could not tell how old an estimate is, and would follow it for ever."""
+    walk = synthetic_walk(3.0, stand_s=0.5)
+    starts_us = 5_000_000, 2**32 - 1_000_000
+    sent = [
+        (t, device, frame)
+        for device, side, start_us in zip(legs, "rl", starts_us, strict=True)
+        for t, frame in leg(walk, side, drift_ppm=0, start_us=start_us)
+    ]
+    ports = [option for device in legs for option in ("--port", str(device.port))]
+    command = edgehip("stream", *ports, "--estimates", "sample", "--send", str(legs[1].port))
+    command += ["--cue", "glmed_r > 0 N/kg"]
+    heard: list[list[object]] = [[], []]
+    decoders = FrameDecoder(), FrameDecoder()
+
+    def listen() -> None:
+        for device, decoder, messages in zip(legs, decoders, heard, strict=True):
+            frames = decoder.feed(Chunk(device.read(), 0))
+            messages += [frame.message for frame in frames if isinstance(frame, Frame)]
+
+    with running(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        for device in legs:
+            device.wait_for_greeting(process)
+        started_s = time.monotonic()
+        for t, device, frame in sorted(sent, key=lambda piece: piece[0]):
+            time.sleep(max(0.0, started_s + t - time.monotonic()))
+            device.write(frame)
+            listen()
+        for device in legs:
+            device.wait_until_taken(process)
+        process.send_signal(signal.SIGINT)
+
+        def are_let_go() -> bool:
+            listen()
+            return all(Stop() in messages for messages in heard)
+
+        until(are_let_go, "that both are let go")
+    for messages, start_us in zip(heard, starts_us, strict=True):
+        times_us = [m.sample_us for m in messages if isinstance(m, SampleEstimate)]
+        times_us += [m.event_us for m in messages if isinstance(m, Cue)]
+        assert len(times_us) > 100
+        # A busy machine may make one link seem slower than the other.
+        since_s = [(us - start_us + 1_000_000) % 2**32 / 1e6 - 1.0 for us in times_us]
+        assert -0.5 < min(since_s) < max(since_s) < 3.5
+        assert [m.state for m in messages if isinstance(m, Cue)][-1] == 0
+
+
+def test_a_device_that_was_not_heard_since_its_port_was_opened_is_told_its_last_time() -> None:
+    intake = Intake(2)
+    times = [(0, 5_000_000), (1, 90_000_000)]
+    for device, start_us in times:
+        for i in range(3):
+            frame = encode(Angles((1.0,) * 10), i, start_us + 10_000 * i)
+            intake.feed(Chunk(frame, 10_000_000 * i, device))
+    assert intake.device_us(5.01) == 5_010_000
+    assert intake.device_us(5.01, device=1) == pytest.approx(90_010_000, abs=1)
+    for device, _ in times:
+        intake.feed(PortOpened(40_000_000, "back", device))
+        assert intake.device_us(5.02) == 5_020_000
+        assert intake.device_us(5.02, device=1) == 90_020_000
 
 
 def test_a_pair_is_two_live_ports() -> None:

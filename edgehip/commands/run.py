@@ -5,13 +5,21 @@ import math
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from edgehip.calibration import STANDING_S, STRIDES
 from edgehip.channels import SIDES
 from edgehip.commands.stream_options import StreamOptions
 from edgehip.errors import EdgehipError, ProfileError
-from edgehip.events import CueChange, HipEstimate, HipSampleEstimate, PortOpened
+from edgehip.events import (
+    CueChange,
+    Fault,
+    HipEstimate,
+    HipSampleEstimate,
+    LinkFault,
+    PortOpened,
+)
 from edgehip.runtime import Stream, StreamEvent
 from edgehip.sinks.device import DeviceLink
 from edgehip.sinks.device_messages import cue_message, estimate_message, sample_message
@@ -29,22 +37,23 @@ SWITCH_S: Final = 0.0005
 class Run:
     """What the loop's events are handed to.
 
-    ``device`` is the device the angles come from, where it is greeted; ``target`` is where
-    estimates and cues are sent, ``profile`` where a zero that is measured is written, if anywhere.
+    ``devices`` are those the angles come from, where they are greeted; ``targets`` are where
+    estimates and cues are sent, each with times by the clock of the device in its place;
+    ``profile`` is where a zero that is measured is written, if anywhere.
     """
 
     options: StreamOptions
     streaming: Stream
     shown: Output
-    device: DeviceLink | None
-    target: DeviceLink | None
+    devices: tuple[DeviceLink, ...]
+    targets: tuple[DeviceLink, ...]
     profile: ProfileFile | None
     recorder: Recorder | None
 
     @property
     def links(self) -> list[DeviceLink]:
-        """The ways back, that of the cues first: a motor may follow them."""
-        return [link for link in dict.fromkeys((self.target, self.device)) if link is not None]
+        """The ways back, those of the cues first: a motor may follow them."""
+        return [*dict.fromkeys(self.targets + self.devices)]
 
     def loop(self) -> None:
         """Stream until the source ends, the reader is gone, or the time is up."""
@@ -59,10 +68,10 @@ class Run:
             if event is not None:
                 self._handle(event)
                 continue  # in the middle of what an item brings about: a profile may be to come
-            if self.target is not None:
-                self.target.repeat_cues()
-            if self.device is not None:
-                self.device.greet_again(self.options.rate_hz, self.streaming.link.state)
+            for target in self.targets:
+                target.repeat_cues()
+            for device in self.devices:
+                device.greet_again(self.options.rate_hz, self.streaming.link.state)
             if self.shown.reader_gone or time.monotonic() >= ends_s:
                 self.streaming.stop()  # which still switches cues off
 
@@ -97,30 +106,30 @@ class Run:
         return told, [one for one in problems if one is not None]
 
     def _handle(self, event: StreamEvent) -> None:
-        if self.target is not None:
-            self._send(self.target, event)
+        for place, target in enumerate(self.targets):
+            self._send(target, event, place)
         self.shown.show(event)
         match event:
             case PortOpened():
-                if self.device:
-                    self.device.greet(self.options.rate_hz)
+                if self.devices:
+                    self.devices[event.device].greet(self.options.rate_hz)
             case Profile():
                 if self.profile:
                     self.profile.put(event)
+            case LinkFault() if event.fault is Fault.COLUMNS and self.profile:
+                self.profile.withdraw()  # it was measured of other angles, and is so anew
 
-    def _send(self, target: DeviceLink, event: StreamEvent) -> None:
+    def _send(self, target: DeviceLink, event: StreamEvent, device: int) -> None:
+        """Send what a device is to know, with times by its own clock."""
+        device_us = partial(self.streaming.pipeline.intake.device_us, device=device)
         match event:
             case HipEstimate():
-                target.send(estimate_message(event, self._device_us(event.start_s)))
+                target.send(estimate_message(event, device_us(event.start_s)))
             case HipSampleEstimate():
                 for side in SIDES:
-                    target.send(sample_message(event, side, self._device_us(event.time_s)))
+                    target.send(sample_message(event, side, device_us(event.time_s)))
             case CueChange():
-                target.send(cue_message(event, self._device_us(event.time_s)))
-
-    def _device_us(self, time_s: float) -> int:
-        """Return a time on the device's own clock."""
-        return self.streaming.pipeline.intake.receivers[0].clock.raw_us(round(time_s * 1e6))
+                target.send(cue_message(event, device_us(event.time_s)))
 
 
 def _unmeasured(streaming: Stream) -> str:

@@ -26,6 +26,8 @@ from edgehip.sinks.output import open_output
 from edgehip.sinks.profile_file import ProfileFile
 from edgehip.sinks.recorder import Recorder
 from edgehip.sources import DEFAULT_BAUD, Source, open_source
+from edgehip.sources.pair import PairSource
+from edgehip.sources.replay import ReplaySource
 
 
 @click.command()
@@ -229,23 +231,27 @@ def _outlets(options: StreamOptions, streaming: Stream, stack: contextlib.ExitSt
     """Open what a stream's events are handed to; the stack closes it, whatever happens."""
     source, path = streaming.source, options.profile_path
     answers, greets = options.send in options.ports, options.format_ == "frames"
-    device = DeviceLink(source) if source.live and (answers or greets) else None
-    target = device if answers else None
-    if options.send is not None and target is None:
+    ways_back = source.each if isinstance(source, PairSource) else (source,)
+    talks = source.live and (answers or greets)
+    devices = tuple(DeviceLink(way) for way in ways_back) if talks else ()
+    targets = devices if answers else ()
+    if options.send is not None and not targets:
         back = open_source(options.send, baud=options.baud)
-        target = DeviceLink(stack.enter_context(contextlib.closing(back)))
+        targets = (DeviceLink(stack.enter_context(contextlib.closing(back))),)
         refuse_idle(("send", "--send", back.live, f"with {options.send}: no device is there"))
     recorder: Recorder | None = None
     if options.record_path:  # so late that another mistake leaves no empty recording
         recorder = Recorder(options.record_path, _about(options, source), on_trouble=complain)
         streaming.recorder = recorder.add
         stack.callback(recorder.close)
-    written = ProfileFile(path, complain) if path and options.calibrate else None
+    recorded_at = source.recorded_at if isinstance(source, ReplaySource) else ""
+    written = ProfileFile(path, complain, recorded_at) if path and options.calibrate else None
     shown = open_output(
         options.output, streaming, options.port, curves=options.curves, outputs=options.outputs
     )
     stack.callback(shown.close)
-    run = Run(options, streaming, shown, device if greets else None, target, written, recorder)
+    greeted = devices if greets else ()
+    run = Run(options, streaming, shown, greeted, targets, written, recorder)
     for link in reversed(run.links):  # what is entered last is closed first
         stack.callback(link.close)
     return run

@@ -82,12 +82,13 @@ class CycleEstimator:
             inputs["body_height_m"] = np.array([[self.body.height_m]], np.float32)
         raw = self.model.engine.run(*(inputs[tensor.name] for tensor in card.inputs))
         answers = zip(card.outputs, raw, strict=True)
-        outputs, score = {}, None
+        outputs, loads, score = {}, [], None
         for tensor, value in answers:
             if tensor.name == SCORE:
                 score = float(value[0, 0])
             else:
                 curves = self.body.load(tensor.name, value[0])
+                loads.append(curves)
                 outputs[tensor.name] = dict(zip(tensor.channels, curves.T, strict=True))
         beyond = self._out_of_range(inputs, mirrored)
         out_of_range = tuple(dict.fromkeys(beyond + cycle.still))
@@ -105,7 +106,7 @@ class CycleEstimator:
             body_mass_kg=self.body_mass_kg,
             body_height_m=self.body.height_m,
             zero=self.zero.text,
-            flags=flags_of_stride(cycle, self.zero, out_of_range, score),
+            flags=flags_of_stride(cycle, self.zero, out_of_range, score, loads),
             out_of_range=out_of_range,
             out_of_range_score=score,
             samples_lost=cycle.samples_lost,

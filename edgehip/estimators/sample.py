@@ -141,17 +141,19 @@ class SampleEstimator:
             one, other = (value.item() for value in by_name[SCORE].values())
             # NaN, which no comparison finds larger, must not hide behind the other hip's number.
             score = one if one > other or one != one else other
+        moments, forces = by_name["moments_nm_per_kg"], by_name["forces_n_per_kg"]
+        loads = (*moments.values(), *forces.values())
         foreign = np.flatnonzero((angles < self._low) | (angles > self._high))
         out_of_range = tuple(ANGLES[index] for index in foreign)
         is_warm = state.began_s is not None and now_s - state.began_s >= self.warm_up_s
         return HipSampleEstimate(
             time_s=now_s,
-            moments_nm_per_kg=by_name["moments_nm_per_kg"],
-            forces_n_per_kg=by_name["forces_n_per_kg"],
+            moments_nm_per_kg=moments,
+            forces_n_per_kg=forces,
             moment_spread_nm_per_kg=by_name.get("moment_spread_nm_per_kg", {}),
             force_spread_n_per_kg=by_name.get("force_spread_n_per_kg", {}),
             zero=self.zero.text,
-            flags=flags_of_sample(sample, self.zero, out_of_range, score, is_warm=is_warm),
+            flags=flags_of_sample(sample, self.zero, out_of_range, score, loads, is_warm=is_warm),
             out_of_range=out_of_range,
             out_of_range_score=score,
             received_ns=sample.received_ns,

@@ -2,7 +2,7 @@
 
 The loop never waits for an output while samples come live: what the output misses is counted.
 When nothing is live (a replay as fast as possible) nothing is dropped and the loop waits instead,
-until it is told to stop.
+also at its end, until it is told to stop.
 
 Two kinds of item wait for an output. What streams (estimates, bytes) is worth less the older it is:
 the oldest is dropped to make room. A state (of a cue, of the link) holds until the next of its name
@@ -42,7 +42,7 @@ class Outbox(Generic[Item]):
     capacity
         Items that may wait; the oldest that streams is dropped (and counted) to make room.
     waits
-        Asked while there is no room: whether to wait for it instead of dropping.
+        Asked while there is no room, and at the end: whether to wait instead of dropping.
     states_first
         States overtake all that streams, and a state takes the place of one of its name that still
         waits: for what acts on them.
@@ -108,10 +108,15 @@ class Outbox(Generic[Item]):
         return self._taken - self._delivered
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """Deliver what waits, for at most so long; what is then still waiting is dropped."""
+        """Deliver what waits; what does not go out in so long is dropped.
+
+        It is not while there would be waiting for room: a reader may take long to begin.
+        """
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+        while self._thread.is_alive() and self._waits():
+            self._thread.join(ASK_S)
         self._thread.join(timeout_s)
         with self._changed:
             self._waiting.clear()

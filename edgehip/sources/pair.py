@@ -18,6 +18,11 @@ class PairSource:
     baud
         For serial ports.
 
+    Attributes
+    ----------
+    each
+        The devices, each a way back of its own.
+
     Raises
     ------
     SourceError
@@ -36,12 +41,12 @@ class PairSource:
             first = stack.enter_context(contextlib.closing(open_live(urls[0], baud, self._inbox)))
             second = open_live(urls[1], baud, self._inbox.beside())
             stack.pop_all()
-        self._sources: tuple[Source, Source] = (first, second)
+        self.each: tuple[Source, Source] = (first, second)
 
     @property
     def ended(self) -> bool:
         """See :class:`edgehip.sources.Source`."""
-        return all(source.ended for source in self._sources)
+        return all(source.ended for source in self.each)
 
     def read(self, timeout_s: float) -> SourceItem | None:
         """See :class:`edgehip.sources.Source`."""
@@ -49,10 +54,10 @@ class PairSource:
 
     def write(self, data: bytes) -> bool:
         """Send bytes to both devices; return whether both took them."""
-        taken = [source.write(data) for source in self._sources]
+        taken = [source.write(data) for source in self.each]
         return all(taken)
 
     def close(self) -> None:
         """Release both ports."""
-        for source in self._sources:
+        for source in self.each:
             source.close()

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from edgehip.errors import RecordingError, SourceError
@@ -98,6 +99,15 @@ class ReplaySource:
         return RecordingError(
             f"{self.path}: damaged at byte {found.torn_at}: {kept}; copy it again from its origin"
         )
+
+    @property
+    def recorded_at(self) -> str:
+        """When what is replayed was recorded (ISO 8601), or that nobody knows."""
+        said = self._recording.about.get("started_at") if self._recording else None
+        try:
+            return datetime.fromisoformat(said or "").isoformat()
+        except (TypeError, ValueError):
+            return "unknown"
 
     @property
     def ended(self) -> bool:
