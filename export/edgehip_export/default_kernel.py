@@ -142,13 +142,21 @@ class KernelCycle(nn.Module):
         signals: Tensor = self.mechanics(angles_deg, stride_s)
         weights = (self.weight_moments, self.weight_forces)
         parts = [
-            (self.covariance(seen, self.known, counts) @ weight).reshape(len(seen), GRID, -1)
+            (self._centred(seen, counts) @ weight).reshape(len(seen), GRID, -1)
             for counts, weight in zip(self.counts, weights, strict=True)
         ]
         learnt = torch.cat(parts, -1) + self.bias
         learnt = learnt + (signals[:, :, None] @ self.slope).squeeze(2)
         told: Tensor = self.student(angles_deg, stride_s)
         return learnt + self.protocol.student * told
+
+    def _centred(self, seen: Tensor, counts: Tensor) -> Tensor:
+        """Return the covariance with the known strides, less its mean over them.
+
+        The weights sum to zero, so that changes nothing but what is lost by rounding them.
+        """
+        covaries = self.covariance(seen, self.known, counts)
+        return covaries - covaries.mean(-1, keepdim=True)
 
     def see(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return means and curves (B, SEEN), so scaled that two strides differ by their distance.
