@@ -281,6 +281,19 @@ def test_what_matters_less_to_a_hip_makes_two_strides_less_unlike() -> None:
         torch.testing.assert_close(unlike(angle), counts * knee, rtol=1e-3, atol=1e-4)
 
 
+def test_what_all_known_strides_have_in_common_is_in_no_weight() -> None:
+    """So a kernel whose weights are rounded to int8 still says the same."""
+    strides = made_up({"a": 12, "b": 12})
+    member = fit_kernel(strides, chances(strides), KernelProtocol(), MECHANICS, MUTE)
+    shown = torch.from_numpy(strides.angles_deg) + 1.0, torch.from_numpy(strides.stride_s)[:, None]
+    exact = estimated(member, *shown)
+    for weight in (member.weight_moments, member.weight_forces):
+        step = weight.abs().amax(0) / 127
+        weight.copy_((weight / step).round() * step)
+    off = estimated(member, *shown) - exact
+    assert off.square().mean().sqrt() < 0.002 * exact.std()
+
+
 def test_a_stranger_is_answered_like_the_person_who_moves_alike_and_far_away_linearly() -> None:
     strides = made_up({"a": 12, "b": 12})
     protocol = KernelProtocol(noise=1e-6, person=0.0, mechanics=0.0)
