@@ -44,7 +44,7 @@ def save(pipeline: Pipeline) -> str:
         {
             "edgehip_snapshot": FORMAT,
             "models": _models(pipeline),
-            "bodies": _bodies(pipeline),
+            "heights_m": _heights_m(pipeline),
             "zero": _plain(pipeline.asked_zero),
             "cues": _cues(pipeline),
             "sha256": _digest(rooms),
@@ -75,10 +75,8 @@ def restore(pipeline: Pipeline, text: str) -> None:
             raise SnapshotError("the saved state is of another edgehip version: start afresh")
         if plain["models"] != _models(pipeline):
             raise SnapshotError("the saved state belongs to other models: load those")
-        if plain["bodies"] != _bodies(pipeline):
-            raise SnapshotError(
-                "the saved state belongs to another body: give its height, or its own model"
-            )
+        if plain["heights_m"] != _heights_m(pipeline):
+            raise SnapshotError("the saved state belongs to another body: give its height")
         if plain["zero"] != _plain(pipeline.asked_zero):
             # Else the saved zero would be in use in the place of the one that was just given.
             raise SnapshotError(
@@ -117,27 +115,28 @@ def _damaged(error: Exception) -> SnapshotError:
 
 def _digest(rooms: dict[str, Any]) -> str:
     """Return a hash: a state altered inside would fail at some later sample only."""
-    return hashlib.sha256(json.dumps(rooms).encode()).hexdigest()
+    return _sha256(json.dumps(rooms))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _models(pipeline: Pipeline) -> list[str | None]:
-    estimators = (pipeline.estimator, pipeline.sample_estimator)
-    return [estimator.model.card.sha256 if estimator else None for estimator in estimators]
+    """Return what each estimator's memory is by: its model, with all that is said of it.
 
-
-def _bodies(pipeline: Pipeline) -> list[list[float | str | None] | None]:
-    """Return whom each estimator's memory is of: times and loads are those of one body.
-
-    What was learnt of the loads holds for one person only, though a model adapted to them has the
-    graph that everybody's has.
+    A model adapted to one person has the graph that everybody's has.
     """
-    bodies = [
-        estimator.body if estimator else None
-        for estimator in (pipeline.estimator, pipeline.sample_estimator)
-    ]
+    estimators = (pipeline.estimator, pipeline.sample_estimator)
     return [
-        [body.height_m, _digest(_plain(dict(body.offsets)))] if body else None for body in bodies
+        _sha256(estimator.model.card.to_json()) if estimator else None for estimator in estimators
     ]
+
+
+def _heights_m(pipeline: Pipeline) -> list[float | None]:
+    """Return whom each estimator's memory is of: a body has times and loads of its own."""
+    estimators = (pipeline.estimator, pipeline.sample_estimator)
+    return [estimator.body.height_m if estimator else None for estimator in estimators]
 
 
 def _cues(pipeline: Pipeline) -> list[list[str | float]]:

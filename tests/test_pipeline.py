@@ -207,7 +207,7 @@ def test_a_saved_state_goes_on_only_where_it_belongs(model: Model) -> None:
         (Pipeline(model, sample_model=sample_model), other_version, "another edgehip version"),
         (Pipeline(model), saved, "other models"),
         (Pipeline(model, sample_model=load_model("hip-sample")), saved, "other models"),
-        (Pipeline(somebodys, sample_model=sample_model), saved, "another body"),
+        (Pipeline(somebodys, sample_model=sample_model), saved, "other models"),
         (Pipeline(model, sample_model=sample_model, body_height_m=1.2), saved, "another body"),
         (Pipeline(model, sample_model=sample_model, correct=False), saved, "other options"),
         (Pipeline(model, sample_model=sample_model, devices=2), saved, "other options"),
