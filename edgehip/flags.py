@@ -17,8 +17,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-import numpy as np
-
 from edgehip.backends import Tensor
 from edgehip.events import Flag, GaitCycle, HipEstimate, HipSampleEstimate, JointAngleSample
 from edgehip.zero import ModelZero
@@ -74,8 +72,8 @@ def flagged(estimate: Estimate, flag: Flag, when: bool) -> Estimate:
 
 
 def _are_numbers(loads: Iterable[Tensor]) -> bool:
-    """Return whether all are finite: a model may have no score, and still no answer."""
-    return all(math.isfinite(np.vdot(load, load)) for load in loads)  # the quickest way to see all
+    """Return whether all (N,) are finite: a model may have no score, and still no answer."""
+    return all(math.isfinite(load.dot(load)) for load in loads)  # the quickest way to see all
 
 
 def _raised(*reasons: tuple[Flag, bool]) -> tuple[Flag, ...]:

@@ -88,7 +88,7 @@ class CycleEstimator:
                 score = float(value[0, 0])
             else:
                 curves = self.body.load(tensor.name, value[0])
-                loads.append(curves)
+                loads.append(curves.ravel())
                 outputs[tensor.name] = dict(zip(tensor.channels, curves.T, strict=True))
         beyond = self._out_of_range(inputs, mirrored)
         out_of_range = tuple(dict.fromkeys(beyond + cycle.still))

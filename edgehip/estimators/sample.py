@@ -10,6 +10,7 @@ to the tried one's. On the grid the answer is the network's own; between, it is 
 A body of another size than the model knows has a grid in its own time.
 """
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -143,8 +144,10 @@ class SampleEstimator:
             score = one if one > other or one != one else other
         moments, forces = by_name["moments_nm_per_kg"], by_name["forces_n_per_kg"]
         loads = (*moments.values(), *forces.values())
-        foreign = np.flatnonzero((angles < self._low) | (angles > self._high))
-        out_of_range = tuple(ANGLES[index] for index in foreign)
+        out_of_range: tuple[str, ...] = ()
+        foreign = (angles < self._low) | (angles > self._high)
+        if np.count_nonzero(foreign):  # seldom, and to name them takes time
+            out_of_range = tuple(itertools.compress(ANGLES, foreign))
         is_warm = state.began_s is not None and now_s - state.began_s >= self.warm_up_s
         return HipSampleEstimate(
             time_s=now_s,
