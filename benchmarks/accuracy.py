@@ -18,7 +18,6 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.accuracy_claims import (
@@ -39,7 +38,7 @@ from benchmarks.accuracy_claims import (
     robust,
 )
 from benchmarks.adapted import adapted_rows, variance_rows
-from benchmarks.bodies import children_rows, heights_m, in_model_time, of_bodies, taller
+from benchmarks.bodies import children_rows
 from benchmarks.corrected import after_others, as_walked_on
 from benchmarks.machine import DATA
 from benchmarks.report import Report, Table, run_program
@@ -63,8 +62,8 @@ UNITS: Final = (
     "corrected as in a stream with both voices (edgehip/estimators/correction.py), but with "
     "contacts known exactly and at once and every estimate trusted, after the same stride, as "
     "these are walked over and over; after others: corrected after the person's other strides of "
-    "that leg, for schreiber one of another speed, where there are any; height told: to our models "
-    "of whom it is known, which is schreiber's people alone"
+    "that leg, for schreiber one of another speed, where there are any; body told: our models know "
+    "the mass and height of those of whom they are written down, which is schreiber's people alone"
 )
 CHILDREN: Final = (
     "the models as bundled; RMSE in Nm/kg; moments of another body model (Plug-in-Gait); heights "
@@ -87,12 +86,12 @@ PERSONAL_ZERO: Final = 0.5
 LOOK_AHEADS_S: Final = (0.02, 0.05, 0.1)
 
 
-def conditions(draws: int, data: Path) -> dict[str, Callable[[Strides, Tensor], Strides]]:
-    """Return how people left out are presented; ``data`` says how tall they are."""
+def conditions(draws: int) -> dict[str, Callable[[Strides, Tensor], Strides]]:
+    """Return how people left out are presented."""
     shown: dict[str, Callable[[Strides, Tensor], Strides]] = {
-        MEASURED: lambda held, mean: held,
-        "personal zero": lambda held, mean: zeroed(held, mean, PERSONAL_ZERO),
-        TOLD: lambda held, mean: in_model_time(held, taller(heights_m(data, held))),
+        MEASURED: lambda held, mean: held.of_nobody(),
+        "personal zero": lambda held, mean: zeroed(held.of_nobody(), mean, PERSONAL_ZERO),
+        TOLD: lambda held, mean: held,
     }
     return shown | {f"offsets {draw}": _offset(draw) for draw in range(draws)}
 
@@ -100,7 +99,7 @@ def conditions(draws: int, data: Path) -> dict[str, Callable[[Strides, Tensor], 
 def _offset(seed: int) -> Callable[[Strides, Tensor], Strides]:
     """Return what moves every angle's zero at random."""
     return lambda held, mean: replace(
-        held, angles_deg=held.angles_deg + offsets(held, OFFSET_SD_DEG, seed)
+        held.of_nobody(), angles_deg=held.angles_deg + offsets(held, OFFSET_SD_DEG, seed)
     )
 
 
@@ -126,9 +125,7 @@ def released(data: Path, strides: Strides, draws: int) -> dict[str, dict[str, Cu
     return table
 
 
-def rows(
-    strides: Strides, table: dict[str, dict[str, Curves]], has_height: NDArray[np.bool_]
-) -> list[Row]:
+def rows(strides: Strides, table: dict[str, dict[str, Curves]]) -> list[Row]:
     """Return the errors of every model and condition, by laboratory and by person."""
     reference = strides.loads
     found: list[Row] = []
@@ -141,7 +138,7 @@ def rows(
             shown = {c: [e] for c, e in by_condition.items() if not c.startswith("offsets")}
             if drawn:
                 shown[OFFSETS] = drawn
-            if not has_height[here].any():
+            if not np.isfinite(strides.body_height_m[here]).any():
                 shown.pop(TOLD, None)
             for condition, estimates in shown.items():
                 row: Row = {"level": level, "of": name, "model": model, "angles": condition}
@@ -236,7 +233,6 @@ def of_people_left_out(
     for ahead in LOOK_AHEADS_S if arguments.look_ahead else ():
         train = workshop.sample_estimator(networks, ahead)
         estimators[f"{SAMPLE}, {1000 * ahead:.0f} ms late"] = (train, 0)
-    by = taller(heights_m(arguments.data, strides))
     loads: dict[str, dict[str, Curves]] = {}
     for name, (train, times) in estimators.items():
         began_s = time.monotonic()
@@ -248,9 +244,8 @@ def of_people_left_out(
                 flush=True,
             )
 
-        shown = conditions(times, arguments.data)
+        shown = conditions(times)
         loads[name] = left_out(strides, every, train, shown, note)
-        loads[name][TOLD] = of_bodies(loads[name][TOLD], by)
     return loads
 
 
@@ -276,7 +271,7 @@ def measure(arguments: argparse.Namespace) -> Report:
                 for condition, samples in loads[SAMPLE].items()
             }
     loads |= released(arguments.data, strides, draws)
-    figures = rows(strides, loads, np.isfinite(heights_m(arguments.data, strides)))
+    figures = rows(strides, loads)
     coverage = [
         row
         for name, width in widths.items()

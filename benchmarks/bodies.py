@@ -1,12 +1,10 @@
 """Bodies of other heights: labelled adults, and children, from whom no model learnt."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from benchmarks.accuracy_claims import CYCLE, MEASURED, PEER, SAMPLE, TOLD, Row
 from edgehip.channels import MOMENTS
@@ -15,40 +13,12 @@ from edgehip_export.answers import answers
 from edgehip_export.default_evaluate import Curves, errors
 from edgehip_export.default_mechanics import HEIGHT_M
 from edgehip_export.default_teacher import released_answers
-from edgehip_export.strides import Strides
 
 ADULT_KG: Final = 65.0
 """Of an adult of :data:`HEIGHT_M`. Children are taken for as much smaller as the cube root of their
 mass is: of 81 and of 31 children of two clinics the mean height is that within 1 cm (Pinzone et al.
 2014, Gait & Posture 40:286: 40.0 kg and 1.439 m, 39.3 kg and 1.450 m)."""
 SPLIT: Final = len(MOMENTS)
-
-
-def heights_m(data: Path, strides: Strides) -> NDArray[np.float64]:
-    """Return each stride's body height (N,); NaN where nobody wrote it down."""
-    known: dict[str, float] = {}
-    for path in sorted((data / "walking").glob("*__*.npz")):
-        with np.load(path) as saved:
-            if "height" in saved.files:
-                known[path.stem.split("__")[1]] = float(saved["height"])
-    return np.array([known.get(person, np.nan) for person in strides.person])
-
-
-def taller(height_m: NDArray[np.float64]) -> Curves:
-    """Return heights as multiples of the one the models know; 1 where a height is not known."""
-    return np.where(np.isfinite(height_m), height_m / HEIGHT_M, 1.0).astype(np.float32)
-
-
-def in_model_time(strides: Strides, by: Curves) -> Strides:
-    """Return strides of bodies so much taller as long as they take whom the models know."""
-    return replace(strides, stride_s=(strides.stride_s / np.sqrt(by)).astype(np.float32))
-
-
-def of_bodies(loads: Curves, by: Curves) -> Curves:
-    """Return loads (N, 180, 17) as they are for bodies so much taller."""
-    scaled = loads.copy()
-    scaled[..., :SPLIT] *= by[:, None, None]
-    return scaled
 
 
 def children_rows(data: Path) -> list[Row]:
@@ -79,7 +49,10 @@ def children_rows(data: Path) -> list[Row]:
         untold = {"stride_s": stride_s}
         for condition, known in (
             (MEASURED, untold),
-            (TOLD, untold | {"body_height_m": height_m.astype(np.float32)}),
+            (
+                TOLD,
+                untold | {"body_height_m": height_m.astype(np.float32), "body_mass_kg": mass_kg},
+            ),
         ):
             told = answers(model.engine.run, model.card, angles, known)
             judge(name, condition, told["moments_nm_per_kg"])

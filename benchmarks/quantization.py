@@ -157,7 +157,7 @@ def _real_strides(data: Path, every: int) -> Labelled:
     strides = load_strides(data)
     strides = strides.take(np.flatnonzero(np.isfinite(strides.forces).all((1, 2)))[::every])
     per_kg: dict[Target, Floats] = {"moments": strides.moments, "forces": strides.forces}
-    return Labelled(strides.angles_deg, per_kg, strides.stride_s)
+    return Labelled(strides.angles_deg, per_kg, {"stride_s": strides.stride_s})
 
 
 def _export(

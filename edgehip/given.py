@@ -14,6 +14,7 @@ from edgehip.events import Chunk, JointAngleSample, SourceItem
 
 MASS_KG: Final = (5.0, 350.0)
 HEIGHT_M: Final = (0.5, 2.6)
+KG_PER_M2: Final = (5.0, 150.0)
 """Whoever is outside is none whom the models know, or was given in other units."""
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES, Side
 from edgehip.errors import ModelFileError
-from edgehip.given import HEIGHT_M
+from edgehip.given import HEIGHT_M, KG_PER_M2, MASS_KG
 from edgehip.typed_fields import (
     Reader,
     anything,
@@ -53,6 +53,8 @@ MAX_OFFSET: Final = 1000.0
 """Of a moment in Nm/kg or a force in N/kg: no person's is so far from what a model says."""
 
 Kind = Literal["cycle", "sample"]
+Curves = tuple[tuple[float, ...], ...]
+"""An output over a gait cycle, (S, D)."""
 Format = Literal["onnx", "tflite"]
 OutputName = Literal[
     "moments_nm_per_kg",
@@ -114,13 +116,30 @@ class PersonalCard:
     """What labelled strides of one person showed beside what a whole-cycle model says of them.
 
     ``offsets`` (S, D) by output (``moments_nm_per_kg``, ``forces_n_per_kg``) are to be added, in a
-    body of the model's height; ``strides`` showed it, of a body of ``body_height_m`` (None if the
-    model does not heed it).
+    body of the model's height; ``strides`` showed it, of a body of ``body_height_m`` and
+    ``body_mass_kg`` (None if the model does not heed them).
     """
 
-    offsets: dict[str, tuple[tuple[float, ...], ...]]
+    offsets: dict[str, Curves]
     strides: int
     body_height_m: float | None = None
+    body_mass_kg: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BodyMassIndexCard:
+    """What being heavy or light for one's height adds to what a whole-cycle model says.
+
+    ``slopes`` (S, D) by output (``moments_nm_per_kg``, ``forces_n_per_kg``), in a body of the
+    model's height, are to be added as often as the natural logarithm of the body mass index over
+    ``reference_kg_per_m2`` says. The training people had ``low_kg_per_m2`` to ``high_kg_per_m2``;
+    whoever has less or more is taken for the nearest of them.
+    """
+
+    reference_kg_per_m2: float
+    low_kg_per_m2: float
+    high_kg_per_m2: float
+    slopes: dict[str, Curves]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +176,8 @@ class ModelCard:
     reference_height_m
         Height of the bodies whose times and moments these are, if another body's are to be had from
         them by dynamic similarity (see :mod:`edgehip.body`); None if not.
+    body_mass_index
+        Of kind ``cycle``: what another body mass index changes, or None if that is not known.
     personal
         Of kind ``cycle``: what is one person's own, or None if the model is everybody's.
     training, metrics
@@ -181,6 +202,7 @@ class ModelCard:
     spread_coverage: float | None = None
     warm_up_s: float = 0.0
     reference_height_m: float | None = None
+    body_mass_index: BodyMassIndexCard | None = None
     personal: PersonalCard | None = None
     precision: str = "fp32"
     training: dict[str, Any] = field(default_factory=dict)
@@ -242,14 +264,28 @@ def _zero(plain: Any) -> ZeroCard:
     return ZeroCard(**fields(plain, readers))
 
 
+_curves: Final = named(many(many(number(-MAX_OFFSET, MAX_OFFSET))))
+
+
 def _personal(plain: Any) -> PersonalCard:
-    offset = many(many(number(-MAX_OFFSET, MAX_OFFSET)))
     readers = {
-        "offsets": named(offset),
+        "offsets": _curves,
         "strides": whole,
         "body_height_m": optional(number(*HEIGHT_M)),
+        "body_mass_kg": optional(number(*MASS_KG)),
     }
     return PersonalCard(**fields(plain, readers))
+
+
+def _body_mass_index(plain: Any) -> BodyMassIndexCard:
+    index = number(*KG_PER_M2)
+    readers = {
+        "reference_kg_per_m2": index,
+        "low_kg_per_m2": index,
+        "high_kg_per_m2": index,
+        "slopes": _curves,
+    }
+    return BodyMassIndexCard(**fields(plain, readers))
 
 
 _FIELDS: Final[dict[str, Reader]] = {
@@ -269,6 +305,7 @@ _FIELDS: Final[dict[str, Reader]] = {
     "spread_coverage": optional(number(0.0, 1.0)),
     "warm_up_s": number(0.0, MAX_WARM_UP_S),
     "reference_height_m": optional(number(*HEIGHT_M)),
+    "body_mass_index": optional(_body_mass_index),
     "personal": optional(_personal),
     "precision": text,
     "training": named(anything),
@@ -309,12 +346,19 @@ def _problems(card: ModelCard) -> Iterator[str]:
     zero = card.zero
     if zero and not len(zero.standing_deg) == len(zero.stride_mean_deg) == len(ANGLES):
         yield f"its zero is not one of {len(ANGLES)} angles, standing and walking"
-    for name, offset in (card.personal.offsets if card.personal else {}).items():
-        curves = card.output(name)
-        if card.kind != "cycle" or name not in PERSONAL or curves is None:
-            yield f"it has a personal offset of {name!r}, which is no curve of its own"
-        elif (len(offset), *set(map(len, offset))) != curves.shape[1:]:
-            yield f"the personal offset of {name} is not of shape {curves.shape[1:]}"
+    index = card.body_mass_index
+    if index and not index.low_kg_per_m2 <= index.reference_kg_per_m2 <= index.high_kg_per_m2:
+        yield "its people's usual body mass index is not one that they had"
+    for what, added in (
+        ("a personal offset", card.personal.offsets if card.personal else {}),
+        ("a slope by body mass index", index.slopes if index else {}),
+    ):
+        for name, curve in added.items():
+            curves = card.output(name)
+            if card.kind != "cycle" or name not in PERSONAL or curves is None:
+                yield f"it has {what} of {name!r}, which is no curve of its own"
+            elif (len(curve), *set(map(len, curve))) != curves.shape[1:]:
+                yield f"it has {what} of {name} that is not of shape {curves.shape[1:]}"
 
 
 def _problems_of(tensor: TensorCard, steps: int) -> Iterator[str]:

@@ -39,6 +39,12 @@ def _lines(card: ModelCard) -> Iterator[str]:
         yield f"personal: what {card.personal.strides} labelled strides{height} showed is added"
     if card.reference_height_m is not None:
         yield f"body height: {card.reference_height_m:.5g} m; others are scaled to theirs, if told"
+    if (index := card.body_mass_index) is not None:
+        yield (
+            f"body mass index: {index.reference_kg_per_m2:.3g} kg/m2, trained on "
+            f"{index.low_kg_per_m2:.3g} to {index.high_kg_per_m2:.3g}; what others' changes is "
+            "added, if mass and height are told"
+        )
     for name, span in card.ranges.items():
         yield f"trained on {name}:"
         labels = ANGLES if len(span.low) == len(ANGLES) else ("",) * len(span.low)

@@ -18,7 +18,7 @@ from edgehip.errors import ProfileError, SnapshotError
 from edgehip.events import Flag
 from edgehip.pipeline import Pipeline
 
-FORMAT: Final = 9
+FORMAT: Final = 10
 _DTYPES: Final = {"float32": np.float32, "float64": np.float64}
 """Others (texts of any length, objects) have no place in a state, and could fill the memory."""
 _DAMAGE: Final = (
@@ -44,7 +44,7 @@ def save(pipeline: Pipeline) -> str:
         {
             "edgehip_snapshot": FORMAT,
             "models": _models(pipeline),
-            "heights_m": _heights_m(pipeline),
+            "bodies": _bodies(pipeline),
             "zero": _plain(pipeline.asked_zero),
             "cues": _cues(pipeline),
             "sha256": _digest(rooms),
@@ -75,8 +75,8 @@ def restore(pipeline: Pipeline, text: str) -> None:
             raise SnapshotError("the saved state is of another edgehip version: start afresh")
         if plain["models"] != _models(pipeline):
             raise SnapshotError("the saved state belongs to other models: load those")
-        if plain["heights_m"] != _heights_m(pipeline):
-            raise SnapshotError("the saved state belongs to another body: give its height")
+        if plain["bodies"] != _bodies(pipeline):
+            raise SnapshotError("the saved state belongs to another body: give its height and mass")
         if plain["zero"] != _plain(pipeline.asked_zero):
             # Else the saved zero would be in use in the place of the one that was just given.
             raise SnapshotError(
@@ -133,10 +133,11 @@ def _models(pipeline: Pipeline) -> list[str | None]:
     ]
 
 
-def _heights_m(pipeline: Pipeline) -> list[float | None]:
+def _bodies(pipeline: Pipeline) -> list[list[float | None] | None]:
     """Return whom each estimator's memory is of: a body has times and loads of its own."""
     estimators = (pipeline.estimator, pipeline.sample_estimator)
-    return [estimator.body.height_m if estimator else None for estimator in estimators]
+    bodies = [estimator.body if estimator else None for estimator in estimators]
+    return [[body.height_m, body.body_mass_index] if body else None for body in bodies]
 
 
 def _cues(pipeline: Pipeline) -> list[list[str | float]]:

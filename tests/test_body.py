@@ -33,9 +33,7 @@ def walked_by(walk: Walk, height_m: float) -> Walk:
 
 
 def events_of(models: tuple[Model, Model], walk: Walk, height_m: float | None) -> list[Event]:
-    pipeline = Pipeline(
-        models[0], sample_model=models[1], correct=False, body_height_m=height_m, body_mass_kg=40.0
-    )
+    pipeline = Pipeline(models[0], sample_model=models[1], correct=False, body_height_m=height_m)
     return [event for chunk in walk.chunks() for event in pipeline.feed(chunk)]
 
 
@@ -165,6 +163,31 @@ def test_a_recorded_walk_of_a_smaller_body_is_followed_all_the_same(
         for side in SIDES:
             off = abs(two.moments_nm_per_kg[side] - one.moments_nm_per_kg[side] * (1.3 / 1.7))
             assert np.all(off < 0.2 * one.moment_spread_nm_per_kg[side])
+
+
+def test_a_heavy_body_is_given_what_the_card_says_of_its_index_and_no_more_than_of_the_heaviest(
+    models: tuple[Model, Model], walk: Walk
+) -> None:
+    card = models[0].card
+    known = card.body_mass_index
+    assert known is not None
+
+    def moments(mass_kg: float | None, height_m: float | None = 1.7) -> np.ndarray:
+        pipeline = Pipeline(models[0], body_height_m=height_m, body_mass_kg=mass_kg)
+        events = [event for chunk in walk.chunks() for event in pipeline.feed(chunk)]
+        return np.stack([[one.moments_nm_per_kg[m] for m in MOMENTS] for one in strides_in(events)])
+
+    usual = moments(None)
+    slope = np.array(known.slopes["moments_nm_per_kg"]).T
+    for index in (known.low_kg_per_m2, 20.0, known.high_kg_per_m2):
+        heavier = math.log(index / known.reference_kg_per_m2)
+        found = moments(index * 1.7**2) - usual
+        np.testing.assert_allclose(found, heavier * slope[None].repeat(len(found), 0), atol=1e-4)
+    heaviest = moments(known.high_kg_per_m2 * 1.7**2)
+    np.testing.assert_array_equal(moments(150.0), heaviest)
+    # Without a height nobody knows an index, and a child's means something else.
+    np.testing.assert_array_equal(moments(60.0, None), usual)
+    np.testing.assert_array_equal(moments(30.0, 1.3), moments(None, 1.3))
 
 
 def test_a_muscle_of_which_something_is_taken_off_does_not_push() -> None:

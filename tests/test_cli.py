@@ -131,7 +131,11 @@ def test_a_mistake_is_one_clear_line(arguments: list[str], complaint: str, tmp_p
     model = (MODELS / "hip-cycle.tflite").read_bytes()
     card, content, _ = read_model(MODELS / "hip-cycle.tflite")
     graph = without_card(content, "hip-cycle")
-    write_model(tmp_path / "anybody.tflite", graph, replace(card, reference_height_m=None))
+    write_model(
+        tmp_path / "anybody.tflite",
+        graph,
+        replace(card, reference_height_m=None, body_mass_index=None),
+    )
     (tmp_path / "short.tflite").write_bytes(model[:-1000])
     (tmp_path / "bent.tflite").write_bytes(model[:5000] + b"\xff" + model[5001:])
     done = edgehip(*arguments, cwd=tmp_path)

@@ -11,6 +11,7 @@ from edgehip.channels import ANGLES, MIRROR, MUSCLES
 from edgehip.model_card import ZeroCard
 from edgehip_export import default_train
 from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
+from edgehip_export.default_build import PRIOR, fit_build
 from edgehip_export.default_cycle import SEEN, CycleNetwork
 from edgehip_export.default_evaluate import folds, zeroed
 from edgehip_export.default_fit import chances
@@ -33,7 +34,7 @@ from edgehip_export.default_spread import COVERAGE, Spread, fit_spread
 from edgehip_export.default_student import Student
 from edgehip_export.default_teacher import TeacherStrides
 from edgehip_export.default_walks import at_phase, walk, walk_on, with_standing
-from edgehip_export.strides import POINTS, Strides, close_cycles, load_strides
+from edgehip_export.strides import POINTS, Array, Strides, close_cycles, load_strides
 from tests.shared_data import SHARED, needs_shared_data
 
 OUTPUTS = 17
@@ -69,6 +70,8 @@ def made_up(people_of: dict[str, int], each: int = 4, seed: int = 0) -> Strides:
         person,
         np.full(n, "walk"),
         np.full(n, "r"),
+        np.full(n, np.nan, np.float32),
+        np.full(n, np.nan, np.float32),
     )
 
 
@@ -119,7 +122,7 @@ def test_a_person_with_many_strides_is_drawn_no_more_often_than_one_with_few() -
 def test_the_whole_personal_zero_takes_a_constant_error_out() -> None:
     strides = made_up({"lab": 3})
     common = torch.zeros(10)
-    wrong = Strides(strides.angles_deg + np.float32(7.0), *list(vars(strides).values())[1:])
+    wrong = dataclasses.replace(strides, angles_deg=strides.angles_deg + np.float32(7.0))
     shown, shown_wrong = (zeroed(s, common, 1.0) for s in (strides, wrong))
     np.testing.assert_allclose(shown.angles_deg, shown_wrong.angles_deg, atol=1e-4)
 
@@ -481,3 +484,47 @@ def test_a_mirrored_foot_path_is_the_other_foots() -> None:
     angles = torch.randn(5, 10) * 20
     path, mirrored = foot_path(angles), foot_path(angles[:, list(MIRROR)])
     torch.testing.assert_close(path[:, :4], mirrored[:, 4:])
+
+
+def test_what_a_build_changes_is_learnt_from_people_left_out_and_shrunk() -> None:
+    """Each is heavier or lighter than usual, and bears in proportion more than their angles say."""
+    strides = made_up({"lab": 12})
+    person = np.arange(len(strides)) // 4
+    heavier = np.linspace(-0.25, 0.25, 12)[person]
+    height_m = np.linspace(1.55, 1.95, 12)[person].astype(np.float32)
+    slope = np.sin(np.arange(POINTS))[:, None] * np.ones(OUTPUTS)
+    added = heavier[:, None, None] * slope
+    taller = (height_m / 1.7)[:, None, None]
+    known = dataclasses.replace(
+        strides,
+        moments=((strides.moments + added[..., :3]) * taller).astype(np.float32),
+        forces=(strides.forces + added[..., 3:]).astype(np.float32),
+        body_mass_kg=(22.0 * np.exp(heavier) * height_m**2).astype(np.float32),
+        body_height_m=height_m,
+    )
+    shown: list[tuple[set[str], set[str]]] = []
+
+    def without_build(rest: Strides, held: Strides) -> Array:
+        shown.append((set(rest.people), set(held.people)))
+        return strides.take(strides.person == held.person[0]).loads
+
+    build = fit_build(known, without_build)
+    assert build is not None
+    assert all(len(held) == 1 and not rest & held for rest, held in shown)
+    assert build.usual == pytest.approx(22.0, rel=1e-3)
+    squares = (np.linspace(-0.25, 0.25, 12) ** 2).sum()
+    np.testing.assert_allclose(build.slope, slope * squares / (squares + PRIOR), atol=1e-3)
+    # Whoever is beyond all of them is taken for the heaviest, and somebody unknown for usual.
+    one = known.take(np.zeros(4, int))
+    mass_kg = np.array([22.0, 22.0 * np.exp(0.25), 90.0, np.nan]) * one.body_height_m**2
+    others = dataclasses.replace(one, body_mass_kg=mass_kg.astype(np.float32))
+    usual, heaviest, beyond, unknown = build.added(others)
+    assert abs(usual).max() < 1e-4
+    np.testing.assert_allclose(heaviest, 0.25 * build.slope, atol=1e-3)
+    np.testing.assert_allclose(beyond, heaviest, atol=1e-3)
+    assert not unknown.any()
+
+
+def test_no_build_is_made_of_nobodys_mass() -> None:
+    strides = made_up({"lab": 4})
+    assert fit_build(strides, lambda rest, held: held.loads) is None

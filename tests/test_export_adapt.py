@@ -101,6 +101,24 @@ def test_what_is_a_persons_own_is_added_from_then_on(
     np.testing.assert_allclose(spread, as_before, atol=1e-5)
 
 
+def test_what_a_build_changes_is_not_taken_for_the_persons_own_and_remembered(
+    tmp_path: Path, usual: Model
+) -> None:
+    heavy = {"body_height_m": np.full(4, 1.8, np.float32), "body_mass_kg": np.full(4, 85, "f4")}
+    known = {"stride_s": STRIDE_S}
+    said = answers(usual.engine.run, usual.card, STRIDES, known | heavy)["moments_nm_per_kg"]
+    own = 0.3 * OWN * abs(said).mean((0, 1))
+    changes = {"Y": (said + own) * 85, "weight_kg": np.full(4, 85.0), "height_m": np.full(4, 1.8)}
+    strides = session(tmp_path / "heavy.npz", usual, "moments", OWN, **changes)
+    assert run(adapt, "hip-cycle", strides, "-o", tmp_path / "me.tflite").exit_code == 0
+    adapted = load_model(tmp_path / "me.tflite")
+    assert adapted.card.personal is not None
+    assert adapted.card.personal.body_mass_kg == 85.0
+    for told in (known, known | heavy):
+        now = answers(adapted.engine.run, adapted.card, STRIDES, told)["moments_nm_per_kg"]
+        np.testing.assert_allclose(now - said, (share(4) * own)[None].repeat(4, 0), atol=2e-3)
+
+
 def test_a_stream_knows_the_person_by_the_file(
     tmp_path: Path, usual: Model, moments: Path, forces: Path
 ) -> None:

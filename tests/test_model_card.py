@@ -13,6 +13,12 @@ from edgehip.errors import ModelFileError
 from edgehip.model_card import ModelCard, write_model
 from edgehip.model_report import describe
 
+INDEX = {
+    "reference_kg_per_m2": 22.0,
+    "low_kg_per_m2": 17.0,
+    "high_kg_per_m2": 28.0,
+    "slopes": {"moments_nm_per_kg": [[0.0] * 3] * 180},
+}
 TENS = [0.0] * len(ANGLES)
 
 
@@ -54,6 +60,12 @@ def test_a_card_is_read_back_as_it_was_written(card: ModelCard) -> None:
         {"personal": {"offsets": {"moment_spread_nm_per_kg": [[0.0] * 3] * 180}, "strides": 1}},
         {"personal": {"offsets": {}, "strides": 1, "body_height_m": 170}},
         {"personal": {"offsets": []}},
+        {"body_mass_index": INDEX | {"slopes": {"moments_nm_per_kg": [[0.0] * 3] * 179}}},
+        {"body_mass_index": INDEX | {"slopes": {"moments_nm_per_kg": [[float("nan")] * 3] * 180}}},
+        {"body_mass_index": INDEX | {"slopes": {"out_of_range_score": [[0.0]]}}},
+        {"body_mass_index": INDEX | {"low_kg_per_m2": 23.0}},
+        {"body_mass_index": INDEX | {"low_kg_per_m2": 0.0}},
+        {"body_mass_index": INDEX | {"high_kg_per_m2": float("inf")}},
         {"rate_hz": "100"},
         {"resets_at_contact": 1},
         {"spread_coverage": "x"},

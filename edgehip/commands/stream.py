@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from edgehip import __version__
-from edgehip.body import heeds_height
+from edgehip.body import heeds_height, unknown_index
 from edgehip.commands.complaint import complain
 from edgehip.commands.idle import refuse_idle
 from edgehip.commands.numbers import FiniteRange
@@ -116,7 +116,7 @@ from edgehip.sources.replay import ReplaySource
     "body_mass_kg",
     type=FiniteRange(*MASS_KG),
     metavar="KG",
-    help="Adds N and Nm to N/kg and Nm/kg.",
+    help="Adds N and Nm to N/kg and Nm/kg; with --body-height, what their ratio changes.",
 )
 @click.option(
     "--body-height",
@@ -186,6 +186,11 @@ def stream(**given: Any) -> None:
     sample_model = load_model(name, trusted=False) if options.by_sample else None
     heeds = any(heeds_height(one.card) for one in (model, sample_model) if one is not None)
     refuse_idle(("body_height_m", "--body-height", heeds, "with a model that does not heed it"))
+    if model and (index := unknown_index(model.card, options.body_height_m, options.body_mass_kg)):
+        complain(
+            f"{options.body_mass_kg:g} kg at {options.body_height_m:g} m are {index:.0f} kg/m2, "
+            f"which nobody had from whom {model.card.name} learnt: trust it less"
+        )
     path = None if options.calibrate else options.profile_path
     profile = load_profile(path) if path else None
     heed_interrupts()

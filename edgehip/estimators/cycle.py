@@ -27,7 +27,7 @@ class CycleEstimator:
     model
         Of kind ``cycle``.
     body_mass_kg
-        Makes N and Nm of N/kg and Nm/kg; the networks themselves need no mass.
+        Makes N and Nm of N/kg and Nm/kg; with the height it serves models that heed them.
     body_height_m
         For models that heed it; to others it makes no difference.
 
@@ -56,7 +56,7 @@ class CycleEstimator:
                 f"{model.path}: is a model of kind '{card.kind}', {what}; whole-cycle estimates "
                 "need one of kind 'cycle'"
             )
-        self.body = Body.of(card, body_height_m)
+        self.body = Body.of(card, body_height_m, body_mass_kg)
         if card.input("body_height_m") is not None and self.body.height_m is None:
             raise ModelInputError(
                 f"{model.path}: wants the body's height: give --body-height (Python: body_height_m)"

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from edgehip.body import Body
+from edgehip.body import DECIMALS, Body, card_curves
 from edgehip.errors import DatasetError, ModelFileError, ModelInputError
 from edgehip.model import Model, bundled_models, is_bundled, load_model
 from edgehip.model_card import ModelCard, PersonalCard, read_model, without_card, write_model
@@ -29,7 +29,6 @@ OF_WALK: Final = 0.2
 OF_STRIDE: Final = 0.9
 """Variance of what is missed that is a walk's own, and a stride's, beside that which is a person's:
 about as of people left out (``python -m benchmarks.accuracy``), moments and forces alike."""
-DECIMALS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +109,15 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
                 f"the next: adapted by the others each is met with R² {adapted.after.r2:.3f}, as "
                 f"the model is with {adapted.before.r2:.3f}; nothing is written"
             )
-    height_m = round(float(first.body_height_m[0]), DECIMALS)
+    height_m, mass_kg = (
+        round(float(one[0]), DECIMALS) for one in (first.body_height_m, first.body_mass_kg)
+    )
+    body = _body(card, first)
     personal = PersonalCard(
-        {name: _plain(offset) for name, offset in offsets.items()},
+        {name: card_curves(offset) for name, offset in offsets.items()},
         max(map(len, labelled)),
-        Body.of(card, height_m).height_m,
+        None if body.height_m is None else height_m,
+        None if body.body_mass_index is None else mass_kg,
     )
     training = card.training | {c.target: _remembering(card, c) for c in labelled}
     _, content, _ = read_model(path)
@@ -178,11 +181,15 @@ def _file_of(source: str, output: Path) -> Path:
     return Path(path)
 
 
+def _body(card: ModelCard, cohort: Cohort, place: int = 0) -> Body:
+    return Body.of(card, float(cohort.body_height_m[place]), float(cohort.body_mass_kg[place]))
+
+
 def _missed(model: Model, cohort: Cohort) -> tuple[Floats, Floats]:
     """Return what a model says of strides, and what it misses, in a body of its own height."""
     name = OUTPUTS[cohort.target]
     said = answers(model.engine.run, model.card, cohort.angles_deg, cohort.others)[name]
-    body = Body.of(model.card, float(cohort.body_height_m[0]))
+    body = _body(model.card, cohort)
     return said, body.unload(name, cohort.per_kg - said)
 
 
@@ -191,7 +198,7 @@ def _by_the_others(cohort: Cohort, model: Model, said: Floats, missed: Floats) -
     name: str = OUTPUTS[cohort.target]
     adapted = np.empty_like(said)
     for place in range(len(said)):
-        own = Body.of(model.card, float(cohort.body_height_m[place]))
+        own = _body(model.card, cohort, place)
         offsets: dict[str, Floats] = {name: offset_of(np.delete(missed, place, axis=0))}
         usual = own.unload(name, said[place])
         adapted[place] = replace(own, offsets=offsets).load(name, usual)
@@ -205,7 +212,3 @@ def _remembering(card: ModelCard, cohort: Cohort) -> dict[str, Any]:
         "adapted_subjects": list(cohort.people()),
         "adapted_strides": "".join(digests(cohort.angles_deg)),
     }
-
-
-def _plain(offset: Floats) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(round(float(x), DECIMALS) for x in row) for row in offset)

@@ -40,7 +40,8 @@ def answers(
         (N, S, 10), contact to contact.
     others
         (N,) for each input the model may want beyond angles, by its name; ``stride_s`` (s) also
-        tells how fast a stride is walked, and ``body_height_m`` (m) how large who walks it is.
+        tells how fast a stride is walked, and ``body_height_m`` (m) and ``body_mass_kg`` (kg) how
+        large who walks it is.
 
     Returns
     -------
@@ -49,8 +50,11 @@ def answers(
     collected: dict[str, list[Floats]] = {}
     for number, stride in enumerate(strides_deg):
         known = {name: column[number].reshape(1, 1) for name, column in (others or {}).items()}
-        height_m = known.get("body_height_m")
-        body = Body.of(card, None if height_m is None else height_m.item())
+        height_m, mass_kg = (
+            known[name].item() if name in known else None
+            for name in ("body_height_m", "body_mass_kg")
+        )
+        body = Body.of(card, height_m, mass_kg)
         if "stride_s" in known:
             known["stride_s"] = known["stride_s"] / np.float32(body.slower)
         if card.kind == "cycle":

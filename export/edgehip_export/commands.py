@@ -415,7 +415,7 @@ def _labelled(
         cohorts = [cohort.of(judged) for cohort in cohorts]
     per_kg = {cohort.target: cohort.per_kg for cohort in cohorts}
     first = cohorts[0]
-    return Labelled(first.angles_deg, per_kg, first.stride_s, first.body_height_m, first.path)
+    return Labelled(first.angles_deg, per_kg, first.others, first.path)
 
 
 def _told(paths: tuple[Path, ...]) -> list[Cohort]:

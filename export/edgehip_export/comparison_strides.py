@@ -16,32 +16,27 @@ from edgehip_export.trained import Target
 class Labelled:
     """Strides (N, 180, 10) in degrees, and what is known of the hip in them, per target.
 
-    ``stride_s`` (N,) is how long they took, in seconds, and ``body_height_m`` (N,) how tall their
-    people are, where these are known; ``name`` is what to call them in a message.
+    ``others`` (N,) by name are what a model may want, or heed, beyond angles, as far as it is
+    known (see :func:`edgehip_export.answers.answers`); ``name`` is what to call them in a message.
     """
 
     strides_deg: Floats
     per_kg: dict[Target, Floats] = field(default_factory=dict)
-    stride_s: Floats | None = None
-    body_height_m: Floats | None = None
+    others: dict[str, Floats] = field(default_factory=dict)
     name: str = "the labelled strides"
 
     @classmethod
     def made_up(cls) -> "Labelled":
         """Return strides of nobody, of typical duration, without labels."""
         strides = normal_strides()
-        return cls(strides, stride_s=np.full(len(strides), TYPICAL_STRIDE_S, np.float32))
+        return cls(
+            strides, others={"stride_s": np.full(len(strides), TYPICAL_STRIDE_S, np.float32)}
+        )
 
     @property
     def reference(self) -> dict[str, Floats]:
         """The labels, by the names of a model's outputs."""
         return {OUTPUTS[target]: values for target, values in self.per_kg.items()}
-
-    @property
-    def others(self) -> dict[str, Floats]:
-        """What a model may want beyond angles."""
-        known = {"stride_s": self.stride_s, "body_height_m": self.body_height_m}
-        return {name: values for name, values in known.items() if values is not None}
 
 
 def normal_strides(count: int = 12, seed: int = 0) -> Floats:

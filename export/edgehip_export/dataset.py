@@ -111,8 +111,12 @@ class Cohort:
 
     @property
     def others(self) -> dict[str, Floats]:
-        """What a model may want beyond angles."""
-        known = {"stride_s": self.stride_s, "body_height_m": self.body_height_m}
+        """What a model may want, or heed, beyond angles."""
+        known = {
+            "stride_s": self.stride_s,
+            "body_height_m": self.body_height_m,
+            "body_mass_kg": self.body_mass_kg,
+        }
         return {name: values for name, values in known.items() if values is not None}
 
     def people(self) -> tuple[str, ...]:

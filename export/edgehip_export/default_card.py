@@ -71,6 +71,9 @@ SOURCES: Final = (
 LIMITS: Final = (
     "Adults without gait impairment, level walking at 0.8 to 2 s a stride; not running, stairs, "
     "implants or impaired gait. Children are served worse, and only if their height is told.",
+    "The trunk is not seen: who sways it on purpose is served worse, above all of hip adduction.",
+    "Whoever is heavier or lighter for their height than people of training is taken for the "
+    "nearest of them.",
     "Labels are inverse dynamics and static optimization, not measured forces; they carry the "
     "error of the motion capture, of the scaled model and of the optimization's criterion.",
     "Few people of few laboratories: expect a laboratory never seen to be served worse than a new "

@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from edgehip.channels import MOMENTS, MUSCLES
+from edgehip_export.default_bodies import in_model_body, of_bodies
+from edgehip_export.default_build import Build
+from edgehip_export.default_ensemble import CycleEnsemble
 from edgehip_export.default_sample import RATE_HZ, SampleNetwork
 from edgehip_export.default_walks import at_phase
 from edgehip_export.in_processes import cores, in_processes
@@ -71,19 +74,28 @@ def offsets(strides: Strides, sd_deg: float, seed: int) -> Curves:
     return torch.stack([drawn[person] for person in strides.person])[:, None].numpy()
 
 
-def estimate_cycles(network: nn.Module, strides: Strides) -> Curves:
-    """Return a whole-cycle model's loads (N, 180, 17); forces not below zero."""
-    angles, duration = torch.from_numpy(strides.angles_deg), torch.from_numpy(strides.stride_s)
+def estimate_cycles(
+    ensemble: CycleEnsemble, strides: Strides, build: Build | None = None
+) -> Curves:
+    """Return a whole-cycle model's loads (N, 180, 17); forces not below zero.
+
+    As the runtime does, it heeds the height, and what a build changes, of whoever it is known of.
+    """
+    stride_s = torch.from_numpy(in_model_body(strides).stride_s)
     with torch.no_grad():
-        loads = network(angles, duration[:, None])
-    return _pulling(loads.numpy())
+        loads = ensemble(torch.from_numpy(strides.angles_deg), stride_s[:, None]).numpy()
+    if build is not None:
+        loads = loads + build.added(strides)
+    return pulling(of_bodies(loads, strides))
 
 
 def estimate_samples(network: SampleNetwork, strides: Strides, look_ahead_s: float = 0.0) -> Curves:
     """Return a per-sample network's loads (N, 180, 17) on each stride walked over and over.
 
-    The first two strides warm it up; the third is read at the stride's 180 points.
+    The first two strides warm it up; the third is read at the stride's 180 points. As the runtime
+    does, it heeds the height of whoever it is known of.
     """
+    known, strides = strides, in_model_body(strides)
     closed = torch.from_numpy(close_cycles(strides.angles_deg))
     duration = torch.from_numpy(strides.stride_s)
     samples = int(3.1 * float(duration.max()) * RATE_HZ + RATE_HZ * look_ahead_s) + 2
@@ -96,7 +108,7 @@ def estimate_samples(network: SampleNetwork, strides: Strides, look_ahead_s: flo
         resample(wanted * stride_s, time_s, curves)
         for stride_s, curves in zip(strides.stride_s.tolist(), loads, strict=True)
     ]
-    return _pulling(np.stack(answers))
+    return pulling(of_bodies(np.stack(answers), known))
 
 
 def warm_up_s(network: SampleNetwork, strides: Strides) -> float:
@@ -120,7 +132,8 @@ def warm_up_s(network: SampleNetwork, strides: Strides) -> float:
     return float((cold[-1] + 1) / RATE_HZ) if len(cold) else 0.0
 
 
-def _pulling(loads: Curves) -> Curves:
+def pulling(loads: Curves) -> Curves:
+    """Return loads (N, 180, 17) whose forces are not below zero: muscles only pull."""
     split = len(MOMENTS)
     return np.concatenate([loads[..., :split], np.maximum(loads[..., split:], 0.0)], axis=-1)
 

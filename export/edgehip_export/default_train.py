@@ -6,7 +6,7 @@ the seed on one machine and one version of PyTorch.
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import nn
 
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip.model_card import ModelCard, ZeroCard
+from edgehip_export.default_build import Build, fit_build
 from edgehip_export.default_card import Facts, cycle_card, sample_card
 from edgehip_export.default_ensemble import CycleEnsemble, CycleModel
 from edgehip_export.default_evaluate import (
@@ -28,6 +29,7 @@ from edgehip_export.default_evaluate import (
     folds,
     left_out,
     moments_and_forces,
+    pulling,
     warm_up_s,
 )
 from edgehip_export.default_fit import (
@@ -129,7 +131,8 @@ class Workshop:
 
         def train(rest: Strides, hidden: set[str]) -> Estimate:
             ensemble = self.cycle_ensemble(rest, hidden)
-            return lambda held: estimate_cycles(ensemble, held)
+            build = build_of(ensemble, rest)
+            return lambda held: estimate_cycles(ensemble, held, build)
 
         return train
 
@@ -145,6 +148,23 @@ class Workshop:
             )
 
         return train
+
+
+def build_of(ensemble: CycleEnsemble, strides: Strides) -> Build | None:
+    """Return what the builds of the people it learnt from change, as its kernel member misses it.
+
+    The network is left out, which takes long to train without each of them.
+    """
+    kernel = ensemble.kernel
+
+    def estimate(rest: Strides, held: Strides) -> Curves:
+        fitted = fit_kernel(rest, chances(rest), kernel.protocol, kernel.mechanics, kernel.student)
+        angles, stride_s = map(torch.from_numpy, (held.angles_deg, held.stride_s))
+        with torch.no_grad():
+            loads = ensemble.network.at_points(fitted(angles, stride_s[:, None]))
+        return pulling(loads.numpy())
+
+    return fit_build(strides, estimate)
 
 
 def card_metrics(strides: Strides, estimates: Curves) -> dict[str, Any]:
@@ -181,7 +201,7 @@ def _judged(
     """
     strides = workshop.strides
     every = list(folds(strides))
-    raw = {"raw": lambda held, mean: held}
+    raw = {"raw": lambda held, mean: held.of_nobody()}
     estimates = left_out(
         strides, every, train, raw, lambda fold: print(f"  left out: {fold}", flush=True)
     )["raw"]
@@ -199,7 +219,10 @@ def cycle_model(workshop: Workshop) -> tuple[nn.Module, ModelCard]:
     movement = fit_movement(strides, chances(strides), MOVEMENTS)
     score = cycle_score(strides, movement, CYCLE.augmentation.offset_deg, held)
     model = CycleModel(ensemble, spread, movement, score)
-    return model.eval(), cycle_card("hip-cycle", facts)
+    card = cycle_card("hip-cycle", facts)
+    if (build := build_of(ensemble, strides)) is not None:
+        card = replace(card, body_mass_index=build.card())
+    return model.eval(), card
 
 
 def sample_model(workshop: Workshop) -> tuple[nn.Module, ModelCard]:

@@ -56,7 +56,7 @@ def export_file(
             raise ModelFileError(
                 f"{path}: is of {model.card.precision} already: give the file of fp32"
             )
-        require_duration(model.card, path, labelled.stride_s, labelled.name)
+        require_duration(model.card, path, labelled.others.get("stride_s"), labelled.name)
         _, content, format = read_model(path)
         told = answers(model.engine.run, model.card, labelled.strides_deg, labelled.others)
         graph_in = _graph_in(without_card(content, str(path)), format)

@@ -4,7 +4,7 @@ Every stride is seen from its own leg: a left stride is mirrored, so that the hi
 to is always the right one (see :data:`edgehip.channels.MIRROR`).
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ class Strides:
 
     ``angles_deg`` (N, 180, 10), ``moments`` (N, 180, 3) Nm/kg, ``forces`` (N, 180, 14) N/kg (NaN
     where the laboratory has none), ``stride_s`` (N,), and per stride the ``lab``, the ``person``,
-    the ``trial`` and the ``leg`` it came from.
+    the ``trial`` and the ``leg`` it came from, ``body_mass_kg`` and ``body_height_m`` (N,), NaN
+    where nobody wrote them down.
     """
 
     angles_deg: Array
@@ -37,6 +38,8 @@ class Strides:
     person: Names
     trial: Names
     leg: Names
+    body_mass_kg: Array
+    body_height_m: Array
 
     def __len__(self) -> int:
         return len(self.stride_s)
@@ -44,6 +47,11 @@ class Strides:
     def take(self, chosen: NDArray[Any]) -> "Strides":
         """Return the strides a boolean mask or a list of places chooses."""
         return Strides(*(getattr(self, f.name)[chosen] for f in fields(self)))
+
+    def of_nobody(self) -> "Strides":
+        """Return the strides without the mass and height of who walked them."""
+        unknown = np.full_like(self.stride_s, np.nan)
+        return replace(self, body_mass_kg=unknown, body_height_m=unknown)
 
     @property
     def loads(self) -> Array:
@@ -82,11 +90,13 @@ def load_strides(data: Path) -> Strides:
     in N/kg (NaN where there are none), times in seconds.
 
     ``walking/strides_180.npz`` holds N strides, left ones mirrored: ``X`` (N, 180, 10),
-    ``Y_moment`` (N, 180, 3), ``Y_force`` (N, 180, 14), ``stride_s`` (N,), and as text ``dataset``
-    (the laboratory), ``subject``, ``trial`` and ``leg`` (``r`` or ``l``), each (N,).
+    ``Y_moment`` (N, 180, 3), ``Y_force`` (N, 180, 14), ``stride_s`` and ``mass`` (N,), and as text
+    ``dataset`` (the laboratory), ``subject``, ``trial`` and ``leg`` (``r`` or ``l``), each (N,).
+    The recordings they were cut of, ``walking/LAB__PERSON__TRIAL.npz``, tell the ``height``.
 
     ``other_labs/LAB__PERSON__TRIAL.npz`` hold T samples each: ``t`` (T,), ``X`` (T, 10), ``M_r``
-    and ``M_l`` (T, 3), ``F_r`` and ``F_l`` (T, 14), and ``strides`` (K, 3): leg, start and end.
+    and ``M_l`` (T, 3), ``F_r`` and ``F_l`` (T, 14), ``strides`` (K, 3): leg, start and end, and
+    ``mass`` and ``height``.
 
     Raises
     ------
@@ -97,14 +107,26 @@ def load_strides(data: Path) -> Strides:
 
 
 def _walking(path: Path) -> Strides:
+    heights_m = {}
+    for recording in sorted(path.parent.glob("*__*.npz")):
+        with np.load(recording) as saved:
+            heights_m[recording.stem.split("__")[1]] = saved["height"]
     with np.load(path) as saved:
+        lab, person, trial, leg = (
+            saved[key].astype(str) for key in ("dataset", "subject", "trial", "leg")
+        )
         # The file's left strides are mirrored already.
         return Strides(
             saved["X"],
             saved["Y_moment"],
             saved["Y_force"],
             saved["stride_s"].astype(np.float32),
-            *(saved[key].astype(str) for key in ("dataset", "subject", "trial", "leg")),
+            lab,
+            person,
+            trial,
+            leg,
+            saved["mass"].astype(np.float32),
+            np.array([heights_m.get(one, np.nan) for one in person.tolist()], np.float32),
         )
 
 
@@ -121,6 +143,7 @@ def _cut(path: Path) -> Strides:
     rows = []
     with np.load(path) as saved:
         cuts = [(leg, float(start), float(end)) for leg, start, end in saved["strides"]]
+        body = [np.full(len(cuts), saved[key], np.float32) for key in ("mass", "height")]
         for leg, start, end in cuts:
             angles = saved["X"] if leg == "r" else saved["X"][:, MIRROR]
             at = np.linspace(start, end, POINTS)
@@ -140,6 +163,8 @@ def _cut(path: Path) -> Strides:
         person=np.full(len(cuts), f"{lab}/{person}"),
         trial=np.full(len(cuts), trial),
         leg=np.array([leg for leg, _, _ in cuts]),
+        body_mass_kg=body[0],
+        body_height_m=body[1],
     )
 
 
