@@ -30,6 +30,8 @@ OF_STRIDE: Final = 0.9
 """Variance of what is missed that is a walk's own, and a stride's, beside that which is a person's:
 about as of people left out (``python -m benchmarks.accuracy``), moments and forces alike."""
 DECIMALS: Final = 5
+MOST_MASS_CHANGE: Final = 1.05
+"""What clothes, meals and weeks change of somebody's mass is less; every label is divided by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
     Raises
     ------
     DatasetError
-        If the strides are not one person's, of one height and each there once, or do not agree in
-        what the model misses.
+        If the strides are not one person's, of one height and mass and each there once, or do not
+        agree in what the model misses.
     ModelFileError
         If there is no such model, or it does not estimate what the strides are labelled with.
     ModelInputError
@@ -147,6 +149,13 @@ def _by_target(cohorts: Sequence[Cohort]) -> dict[Target, Cohort]:
     if len(heights_m) > 1:
         raise DatasetError(
             f"{paths}: height_m is {', '.join(map(str, sorted(heights_m)))} of one person"
+        )
+    masses_kg = np.concatenate([cohort.body_mass_kg for cohort in cohorts])
+    if masses_kg.max() > MOST_MASS_CHANGE * masses_kg.min():
+        raise DatasetError(
+            f"{paths}: weight_kg is {masses_kg.min():.4g} to {masses_kg.max():.4g} of one person, "
+            "and their labels are divided by it: put right what is wrong, or give strides of one "
+            "time of their life"
         )
     joined: dict[Target, Cohort] = {}
     for cohort in cohorts:

@@ -46,6 +46,10 @@ MOST_ANGLE_DEG: Final = 360.0
 USUAL_MASS_INDEX: Final = 45.0
 """Of body mass to height squared, kg/m2: few people are above, and in pounds nearly all adults."""
 
+LEAST_MASS_INDEX: Final = 11.0
+"""Nobody who walks is as thin, nor is a child (three SD below the median: about 12; WHO growth
+reference of 5 to 19 years, 2007)."""
+
 MOST_APART: Final = 1 / 3
 """Of a cycle."""
 
@@ -179,6 +183,12 @@ def _judge_mass(judge: _Judge, per_height2: Floats) -> None:
         index > USUAL_MASS_INDEX,
         "body mass / height² is",
         "should weight_kg be in pounds, multiply it by 0.4536",
+    )
+    judge.doubt(
+        index,
+        index < LEAST_MASS_INDEX,
+        "body mass / height² is",
+        "nobody walks who is so thin: is weight_kg in kg, and of this person?",
     )
 
 
