@@ -365,10 +365,20 @@ def write_model(path: str | Path, graph: bytes, card: ModelCard) -> ModelCard:
         Ends in ``.onnx`` or ``.tflite``.
     graph
         The engine's own file, without a card.
+
+    Raises
+    ------
+    ModelFileError
+        If nobody could read the file, for what its card says.
     """
     card = dataclasses.replace(card, sha256=hashlib.sha256(graph).hexdigest())
-    ModelCard.from_json(card.to_json(), str(path))  # or nobody could read it
+    ModelCard.from_json(card.to_json(), str(path))
     body = _metadata_entry(CARD_KEY, card.to_json().encode())
+    if len(body) > MAX_CARD_BYTES:
+        raise ModelFileError(
+            f"{path}: not written: its card takes {len(body)} bytes, more than the "
+            f"{MAX_CARD_BYTES} that are read: keep less in it (an adapted model: fewer strides)"
+        )
     trailer = _metadata_entry(OFFSET_KEY, str(len(graph)).zfill(OFFSET_DIGITS).encode())
     write_file(path, graph + body + trailer)
     return card

@@ -1,12 +1,16 @@
 """A model adapted to one person: by labelled strides, in a file that everything else can use."""
 
+import base64
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgehip import Pipeline, load_model
 from edgehip.channels import MOMENTS, MUSCLES
@@ -19,8 +23,11 @@ from edgehip_export.adapt import share
 from edgehip_export.answers import answers
 from edgehip_export.commands import adapt, evaluate, export
 from edgehip_export.comparison_strides import normal_strides
+from edgehip_export.copies import as_text, copies_among, copies_of, from_text, traces
 from edgehip_export.dataset import read_cohort
+from edgehip_export.strides import resample
 from tests.export_cohort import cohort_arrays, write_cohort
+from tests.shared_data import SHARED, needs_shared_data
 from tests.streams import synthetic_walk
 from tests.test_export_commands import figures, run
 from tests.test_export_commands import refused as one_line
@@ -44,16 +51,21 @@ def session(path: Path, usual: Model, target: str, own: np.ndarray, **changes: A
     ``own`` is in shares of each output's mean size, (180, 1) or one such per stride.
     """
     name, unit = f"{target}_n{'m' if target == 'moments' else ''}_per_kg", HEIGHT_M / 1.7
-    others = {"stride_s": STRIDE_S, "body_height_m": np.full(4, HEIGHT_M, np.float32)}
-    said = answers(usual.engine.run, usual.card, STRIDES, others)[name]
+    strides = changes.get("X", STRIDES)
+    count = len(strides)
+    others = {
+        "stride_s": np.resize(STRIDE_S, count),
+        "body_height_m": np.full(count, HEIGHT_M, np.float32),
+    }
+    said = answers(usual.engine.run, usual.card, strides, others)[name]
     scale = unit if target == "moments" else 1.0
     per_kg = said + scale * 0.3 * own * abs(said).mean((0, 1))
-    arrays = cohort_arrays(people=["P1"], strides_each=4, target=target) | {  # type: ignore[arg-type]
-        "X": STRIDES,
+    arrays = cohort_arrays(people=["P1"], strides_each=count, target=target) | {  # type: ignore[arg-type]
+        "X": strides,
         "Y": per_kg * 50.0,
-        "weight_kg": np.full(4, 50.0),
-        "height_m": np.full(4, HEIGHT_M),
-        "stride_s": STRIDE_S,
+        "weight_kg": np.full(count, 50.0),
+        "height_m": np.full(count, HEIGHT_M),
+        "stride_s": others["stride_s"],
     }
     return write_cohort(path, **(arrays | changes))
 
@@ -166,8 +178,7 @@ def test_one_stride_is_enough_and_is_believed_less(tmp_path: Path, usual: Model)
 def test_walks_in_several_files_are_taken_together(
     tmp_path: Path, usual: Model, moments: Path
 ) -> None:
-    quicker = {"X": STRIDES + np.float32(0.1), "stride_s": 0.9 * STRIDE_S}
-    other = session(tmp_path / "other.npz", usual, "moments", OWN, **quicker)
+    other = session(tmp_path / "other.npz", usual, "moments", OWN, X=normal_strides(4, seed=5))
     mine = tmp_path / "people" / "me.onnx"
     assert run(adapt, "hip-cycle", moments, other, "-o", mine).exit_code == 0
     personal = load_model(mine).card.personal
@@ -179,7 +190,7 @@ def test_who_adapted_a_model_does_not_judge_it(tmp_path: Path, moments: Path) ->
     mine = tmp_path / "me.tflite"
     assert run(adapt, "hip-cycle", moments, "-o", mine).exit_code == 0
     line = one_line(evaluate, DatasetError, mine, moments, "-o", tmp_path / "out")
-    assert "the model was trained on every one of its 1 people" in line
+    assert "the model was trained on every one of its 1 people, or adapted to them" in line
 
 
 @pytest.mark.parametrize("kept", ["strides", "ids"])
@@ -191,7 +202,7 @@ def test_an_adapted_model_still_knows_who_trained_it(
         usual,
         "moments",
         OWN,
-        X=STRIDES + np.float32(0.1),
+        X=normal_strides(4, seed=5),
         subject_id=np.array(["P2", "P2", "P3", "P4"]),
     )
     cohort = read_cohort(them)
@@ -225,15 +236,70 @@ def test_an_adapted_model_still_knows_who_trained_it(
 
 
 def test_no_stride_of_a_long_walk_is_forgotten(tmp_path: Path, usual: Model) -> None:
-    parts = []
-    for place in range(20):  # more than are kept of those who train a network
-        turned = STRIDES + np.float32(0.01 * place)
-        parts.append(session(tmp_path / f"{place}.npz", usual, "moments", OWN, X=turned))
+    # More than are kept of those who train a network.
+    long = session(tmp_path / "long.npz", usual, "moments", OWN, X=normal_strides(80))
     mine = tmp_path / "me.tflite"
-    assert run(adapt, "hip-cycle", *parts, "-o", mine).exit_code == 0
-    known = load_model(mine).card.training["moments"]
-    strides = [read_cohort(part).of(np.array([place])) for part in parts for place in range(4)]
-    assert not any(meet(known, stride).judged for stride in strides)
+    assert run(adapt, "hip-cycle", long, "-o", mine).exit_code == 0
+    known, walk = load_model(mine).card.training["moments"], read_cohort(long)
+    assert not any(meet(known, walk.of(np.array([place]))).judged for place in range(80))
+
+
+def cut_anew(strides: np.ndarray, earlier: float, later: float) -> np.ndarray:
+    """Return strides that begin and end at other points of the same walk."""
+    walk = np.concatenate([strides[:, -41:-1], strides, strides[:, 1:41]], axis=1)  # it repeats
+    at = np.linspace(40 + earlier, 219 + later, 180)
+    points = np.arange(walk.shape[1])
+    return np.array(
+        [np.stack([np.interp(at, points, curve) for curve in one.T], -1) for one in walk],
+        np.float32,
+    )
+
+
+@pytest.mark.parametrize(("earlier", "later"), [(-1.6, -1.6), (0.0, 1.6), (5.0, -3.0)])
+def test_strides_cut_anew_from_other_contacts_are_known(
+    earlier: float, later: float, tmp_path: Path, usual: Model, moments: Path
+) -> None:
+    strides = cut_anew(STRIDES, earlier, later)
+    anew = session(tmp_path / "anew.npz", usual, "moments", OWN, X=strides)
+    mine = tmp_path / "me.tflite"
+    line = refused(DatasetError, "hip-cycle", moments, anew, "-o", mine)
+    assert "4 of 8 strides are there a second time" in line
+    assert run(adapt, "hip-cycle", moments, "-o", mine).exit_code == 0
+    line = one_line(evaluate, DatasetError, mine, anew, "-o", tmp_path / "out")
+    assert line.startswith(f"{anew}: the model was trained on every one of its 1 people, or adapt")
+
+
+@needs_shared_data
+def test_neighbours_of_a_steady_walk_are_not_taken_for_each_other() -> None:
+    strides = []
+    for path in sorted((SHARED / "data" / "other_labs").glob("fukuchi_tm__*__*.npz")):
+        with np.load(path) as saved:
+            cuts = [
+                (float(start), float(end)) for leg, start, end in saved["strides"] if leg == "r"
+            ]
+            strides += [
+                resample(np.linspace(start, end, 180), saved["t"], saved["X"])
+                for start, end in cuts
+            ]
+    with np.load(SHARED / "data" / "walking" / "treadmill_angles_events_20s.npz") as saved:
+        strides += [
+            resample(np.linspace(*ends, 180), saved["t"], saved["X"])
+            for ends in pairwise(saved["HS_r"])
+        ]
+    assert len(strides) > 20
+    assert copies_among(np.array(strides)) == 0
+    kept = traces(np.array(strides))
+    np.testing.assert_array_equal(from_text(as_text(kept)), kept)
+
+
+BYTES = st.one_of(st.binary(), st.binary(min_size=480, max_size=480), st.just(bytes(480)))
+
+
+@given(st.one_of(st.text(), BYTES.map(lambda b: base64.urlsafe_b64encode(b).decode())))
+def test_any_word_holds_traces_or_none(word: str) -> None:
+    strides = np.zeros((2, 180, 10), np.float32)
+    for trace in from_text(word):
+        assert copies_of(trace, strides).shape == (2,)
 
 
 def test_another_precision_stays_the_persons(tmp_path: Path, moments: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from edgehip import load_model
 from edgehip.channels import ANGLES
 from edgehip.errors import ModelFileError
-from edgehip.model_card import ModelCard, write_model
+from edgehip.model_card import MAX_CARD_BYTES, ModelCard, write_model
 from edgehip.model_report import describe
 
 TENS = [0.0] * len(ANGLES)
@@ -100,6 +100,8 @@ def test_a_card_that_nobody_could_read_is_not_written(card: ModelCard, tmp_path:
     path = tmp_path / "odd.tflite"
     with pytest.raises(ModelFileError, match="warm_up_s"):
         write_model(path, b"graph", replace(card, warm_up_s=float("nan")))
+    with pytest.raises(ModelFileError, match="keep less in it"):
+        write_model(path, b"graph", replace(card, training={"strides": "x" * MAX_CARD_BYTES}))
     assert not path.exists()
 
 

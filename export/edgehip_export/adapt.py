@@ -16,8 +16,8 @@ from edgehip.body import Body
 from edgehip.errors import DatasetError, ModelFileError, ModelInputError
 from edgehip.model import Model, bundled_models, is_bundled, load_model
 from edgehip.model_card import ModelCard, PersonalCard, read_model, without_card, write_model
-from edgehip_export.acquaintance import digests
 from edgehip_export.answers import Floats, answers, require_duration
+from edgehip_export.copies import as_text, copies_among, traces
 from edgehip_export.dataset import Cohort
 from edgehip_export.export_file import is_model_file
 from edgehip_export.forms import OUTPUTS
@@ -162,10 +162,11 @@ def _by_target(cohorts: Sequence[Cohort]) -> dict[Target, Cohort]:
         before = joined.get(cohort.target)
         joined[cohort.target] = cohort if before is None else before.joined(cohort)
     for cohort in joined.values():
-        if twice := len(cohort) - len(set(digests(cohort.angles_deg))):
+        if twice := copies_among(cohort.angles_deg):
             raise DatasetError(
-                f"{cohort.path}: {twice} of {len(cohort)} strides are there a second time, and "
-                "would be judged by themselves: give each once"
+                f"{cohort.path}: {twice} of {len(cohort)} strides are there a second time, if "
+                "perhaps from contacts a little apart, and would be judged by themselves: give "
+                "each once"
             )
     return joined
 
@@ -212,7 +213,7 @@ def _remembering(card: ModelCard, cohort: Cohort) -> dict[str, Any]:
     own = card.training.get(cohort.target)
     return (own if isinstance(own, dict) else {}) | {
         "adapted_subjects": list(cohort.people()),
-        "adapted_strides": "".join(digests(cohort.angles_deg)),
+        "adapted_strides": as_text(traces(cohort.angles_deg)),
     }
 
 
