@@ -393,12 +393,7 @@ def read_model(path: str | Path) -> tuple[ModelCard, bytes, Format]:
         If the file is absent, is no edgehip model, is damaged, or its card contradicts itself.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in (".onnx", ".tflite"):
-        raise ModelFileError(
-            f"{path}: a model file ends in .onnx or .tflite; a PyTorch checkpoint becomes one "
-            "with 'edgehip export'"
-        )
+    _format(path)
     if os.path.exists(path) and not os.path.isfile(path):
         raise ModelFileError(f"{path}: cannot be read: it is not a file")
     try:
@@ -411,6 +406,19 @@ def read_model(path: str | Path) -> tuple[ModelCard, bytes, Format]:
         content = path.read_bytes()
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
+    card, format = model_in(content, path)
+    return card, content, format
+
+
+def model_in(content: bytes, path: str | Path) -> tuple[ModelCard, Format]:
+    """Return the card in a model file's whole bytes, and their format.
+
+    Raises
+    ------
+    ModelFileError
+        As :func:`read_model`.
+    """
+    format = _format(Path(path))
     graph_size, card_json = _split(content, str(path))
     card = ModelCard.from_json(card_json, str(path))
     if hashlib.sha256(content[:graph_size]).hexdigest() != card.sha256:
@@ -418,7 +426,20 @@ def read_model(path: str | Path) -> tuple[ModelCard, bytes, Format]:
             f"{path}: the contents do not match the card's hash, the file is damaged or was "
             "changed: copy or export it again"
         )
-    return card, content, "onnx" if suffix == ".onnx" else "tflite"
+    return card, format
+
+
+def _format(path: Path) -> Format:
+    """Return the format that a file's name tells."""
+    match path.suffix.lower():
+        case ".onnx":
+            return "onnx"
+        case ".tflite":
+            return "tflite"
+    raise ModelFileError(
+        f"{path}: a model file ends in .onnx or .tflite; a PyTorch checkpoint becomes one with "
+        "'edgehip export'"
+    )
 
 
 def without_card(content: bytes, where: str) -> bytes:

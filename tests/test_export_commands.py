@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ModelInputError, ParityError
-from edgehip.model import bundled_models, load_model
+from edgehip.model import bundled_files, bundled_models, load_model
 from edgehip.model_report import describe
 from edgehip_export import parity
 from edgehip_export.acquaintance import Acquaintance, digests, meet, remember
@@ -587,7 +587,7 @@ def test_what_is_not_offered_is_said_and_the_rest_written(tmp_path: Path) -> Non
 
 
 def test_a_model_file_stays_of_its_format_and_is_made_smaller_once(tmp_path: Path) -> None:
-    onnx = next(path for path in bundled_models() if path.name == "hip-sample.onnx")
+    onnx = bundled_files("hip-sample")["onnx"]
     words = ("-o", tmp_path, "--precision", "fp16")
     assert "add --to onnx" in refused(export, ModelFileError, onnx, *words, "--to", "tflite")
     assert run(export, onnx, *words, "--to", "onnx").exit_code == 0

@@ -14,7 +14,7 @@ import numpy as np
 
 from edgehip.body import Body
 from edgehip.errors import DatasetError, ModelFileError, ModelInputError
-from edgehip.model import Model, bundled_models, is_bundled, load_model
+from edgehip.model import Model, bundled_files, is_bundled, load_model
 from edgehip.model_card import ModelCard, PersonalCard, read_model, without_card, write_model
 from edgehip_export.answers import Floats, answers, require_duration
 from edgehip_export.copies import as_text, copies_among, traces
@@ -178,7 +178,7 @@ def _file_of(source: str, output: Path) -> Path:
     if not is_model_file(path):
         raise ModelFileError(f"{path}: is no model file: export it, and adapt what that writes")
     if is_bundled(source):
-        named = {p.suffix: p for p in bundled_models() if p.stem == source}
+        named = {f".{format}": file for format, file in bundled_files(source).items()}
         if suffix not in named:
             raise ModelFileError(f"{output}: must end in {' or '.join(sorted(named))}")
         return named[suffix]
