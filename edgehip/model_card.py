@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES, Side
 from edgehip.errors import ModelFileError
-from edgehip.given import HEIGHT_M
+from edgehip.given import HEIGHT_M, MASS_KG
 from edgehip.typed_fields import (
     Reader,
     anything,
@@ -115,12 +115,13 @@ class PersonalCard:
 
     ``offsets`` (S, D) by output (``moments_nm_per_kg``, ``forces_n_per_kg``) are to be added, in a
     body of the model's height; ``strides`` showed it, of a body of ``body_height_m`` (None if the
-    model does not heed it).
+    model does not heed it) and ``body_mass_kg`` (None if nobody told).
     """
 
     offsets: dict[str, tuple[tuple[float, ...], ...]]
     strides: int
     body_height_m: float | None = None
+    body_mass_kg: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +249,7 @@ def _personal(plain: Any) -> PersonalCard:
         "offsets": named(offset),
         "strides": whole,
         "body_height_m": optional(number(*HEIGHT_M)),
+        "body_mass_kg": optional(number(*MASS_KG)),
     }
     return PersonalCard(**fields(plain, readers))
 

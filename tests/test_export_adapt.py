@@ -101,6 +101,7 @@ def test_what_is_a_persons_own_is_added_from_then_on(
     adapted = load_model(mine)
     assert adapted.card.personal is not None
     assert (adapted.card.personal.strides, adapted.card.personal.body_height_m) == (4, HEIGHT_M)
+    assert adapted.card.personal.body_mass_kg == 50.0
     others = {"stride_s": STRIDE_S, "body_height_m": np.full(4, HEIGHT_M, np.float32)}
     said, tells = (answers(m.engine.run, m.card, STRIDES, others) for m in (usual, adapted))
     added = tells["moments_nm_per_kg"] - said["moments_nm_per_kg"]

@@ -53,6 +53,7 @@ def test_a_card_is_read_back_as_it_was_written(card: ModelCard) -> None:
         {"personal": {"offsets": {"moments_nm_per_kg": [[1e9] * 3] * 180}, "strides": 1}},
         {"personal": {"offsets": {"moment_spread_nm_per_kg": [[0.0] * 3] * 180}, "strides": 1}},
         {"personal": {"offsets": {}, "strides": 1, "body_height_m": 170}},
+        {"personal": {"offsets": {}, "strides": 1, "body_mass_kg": 0.07}},
         {"personal": {"offsets": []}},
         {"rate_hz": "100"},
         {"resets_at_contact": 1},

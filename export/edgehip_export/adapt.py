@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from edgehip.body import Body
+from edgehip.body import Body, is_one_mass
 from edgehip.errors import DatasetError, ModelFileError, ModelInputError
 from edgehip.model import Model, bundled_files, is_bundled, load_model
 from edgehip.model_card import ModelCard, PersonalCard, read_model, without_card, write_model
@@ -30,8 +30,6 @@ OF_STRIDE: Final = 0.9
 """Variance of what is missed that is a walk's own, and a stride's, beside that which is a person's:
 about as of people left out (``python -m benchmarks.accuracy``), moments and forces alike."""
 DECIMALS: Final = 5
-MOST_MASS_CHANGE: Final = 1.05
-"""What clothes, meals and weeks change of somebody's mass is less; every label is divided by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +115,7 @@ def adapt(source: str, cohorts: Sequence[Cohort], output: Path) -> list[Adapted]
         {name: _plain(offset) for name, offset in offsets.items()},
         max(map(len, labelled)),
         Body.of(card, height_m).height_m,
+        round(float(first.body_mass_kg[0]), DECIMALS),
     )
     training = card.training | {c.target: _remembering(card, c) for c in labelled}
     _, content, _ = read_model(path)
@@ -150,10 +149,10 @@ def _by_target(cohorts: Sequence[Cohort]) -> dict[Target, Cohort]:
         raise DatasetError(
             f"{paths}: height_m is {', '.join(map(str, sorted(heights_m)))} of one person"
         )
-    masses_kg = np.concatenate([cohort.body_mass_kg for cohort in cohorts])
-    if masses_kg.max() > MOST_MASS_CHANGE * masses_kg.min():
+    masses_kg = [float(mass) for cohort in cohorts for mass in cohort.body_mass_kg]
+    if not is_one_mass(*masses_kg):
         raise DatasetError(
-            f"{paths}: weight_kg is {masses_kg.min():.4g} to {masses_kg.max():.4g} of one person, "
+            f"{paths}: weight_kg is {min(masses_kg):.4g} to {max(masses_kg):.4g} of one person, "
             "and their labels are divided by it: put right what is wrong, or give strides of one "
             "time of their life"
         )

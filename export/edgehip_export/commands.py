@@ -248,7 +248,10 @@ def adapt(model: str, cohorts: tuple[Path, ...], output: Path, subject: str | No
         print_errors(UNITS[found.target], rows)
         if found.after is None:
             click.echo("  one stride: nothing is there to tell how well others are met")
-    click.echo(f"{output}: adapted to {read[0].people()[0]}")
+    click.echo(
+        f"{output}: adapted to {read[0].people()[0]}; a stream's samples follow its strides with "
+        "--estimates cycle,sample, and intervals stay as wide as everybody's"
+    )
 
 
 @click.command("import")
