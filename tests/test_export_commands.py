@@ -589,7 +589,7 @@ def test_what_is_not_offered_is_said_and_the_rest_written(tmp_path: Path) -> Non
 def test_a_model_file_stays_of_its_format_and_is_made_smaller_once(tmp_path: Path) -> None:
     onnx = bundled_files("hip-sample")["onnx"]
     words = ("-o", tmp_path, "--precision", "fp16")
-    assert "add --to onnx" in refused(export, ModelFileError, onnx, *words, "--to", "tflite")
+    assert "give --to onnx" in refused(export, ModelFileError, onnx, *words, "--to", "tflite")
     assert run(export, onnx, *words, "--to", "onnx").exit_code == 0
     halved = tmp_path / "hip-sample-fp16.onnx"
     message = refused(export, ModelFileError, halved, *words, "--to", "onnx")

@@ -38,6 +38,10 @@ def other_leg(x: Array) -> None:
     x[:] = x[:, :, SIDES_SWAPPED]
 
 
+def knees_swapped(x: Array) -> None:
+    x[:, :, [6, 8]] = x[:, :, [8, 6]]
+
+
 def other_contact(x: Array) -> None:
     x[:] = np.concatenate([x[:, 90:-1], x[:, :91]], axis=1)
 
@@ -53,6 +57,7 @@ WRONG: list[tuple[Target | None, Change, str]] = [
     (None, lambda x, y, m: other_sign(x, HIP_R, HIP_L), "hip_flexion_r is least .*by -1"),
     (None, lambda x, y, m: other_sign(x, HIP_R), "hip_flexion_r is least where .*by -1"),
     (None, lambda x, y, m: other_sign(x, HIP_L), "hip_flexion_l is least where .*by -1"),
+    (None, lambda x, y, m: knees_swapped(x), "the knees bend half a cycle off from the hips"),
     (None, lambda x, y, m: other_leg(x), "half a cycle off .*begin at right initial contact"),
     (None, both_from_the_other_contact, "half a cycle off .*begin at right initial contact"),
     ("moments", lambda x, y, m: other_sign(y, 0), "flexion_r_moment extends where .*by -1"),

@@ -82,9 +82,12 @@ class Acquaintance:
             If everybody in the cohort trained the model.
         """
         if not self.judged:
+            met = "trained on"
+            if self.adapted:
+                met = "adapted by strides of" if not self.trained else "trained on, or adapted by,"
             raise DatasetError(
-                f"{cohort.path}: the model was trained on every one of its {len(self.taught)} "
-                f"people{', or adapted to them' if self.adapted else ''}: give others"
+                f"{cohort.path}: the model was {met} every one of its {len(self.taught)} people: "
+                f"give {'walks that it never saw' if self.adapted else 'others'}"
             )
         return cohort.of_people(self.judged)
 

@@ -80,7 +80,7 @@ def _files(source: str | Path, formats: Sequence[Format]) -> list[Path]:
     if path.suffix:
         own = path.suffix.lower().removeprefix(".")
         if own not in formats:
-            raise ModelFileError(f"{path}: stays a .{own} file: add --to {own}")
+            raise ModelFileError(f"{path}: stays a .{own} file: give --to {own}")
         return [path]
     if not is_bundled(source):
         load_model(path)  # says what there is

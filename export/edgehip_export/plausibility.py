@@ -226,6 +226,12 @@ def _judge_angles(judge: _Judge, angles: Floats) -> None:
         "cycles must begin at right initial contact, strides of the left leg with the columns of "
         "the sides swapped",
     )
+    judge.refuse_most(
+        other_leg & ~np.logical_or(*opposed.values()),
+        "the knees bend half a cycle off from the hips",
+        "either pair has the columns of its sides swapped, or hip flexion is negative: multiply it "
+        "by -1",
+    )
     for name, wrong in opposed.items():
         judge.refuse_most(
             wrong & ~other_leg,
@@ -268,7 +274,7 @@ def _judge_moments(judge: _Judge, per_kg: Floats) -> None:
         FLEXION_PER_KG.opposed(flexion),
         "hip_flexion_r_moment extends where a hip's flexors work",
         "it must be what muscles do to the right thigh, flexion positive: multiply moments by -1 "
-        "that are external, or positive in extension",
+        "that are external, or positive in extension; if legs are mixed up, give each its own",
     )
     judge.doubt_any(
         ADDUCTION_PER_KG.opposed(adduction),
