@@ -315,7 +315,7 @@ def test_what_is_no_walk_of_anybody_leaves_no_file(
     assert "has no column hip_flexion_l_moment" in refused(
         collect, DatasetError, *words, angles, *rest
     )
-    assert "has no addbrev: neither addbrev_l nor add_brev_l" in refused(
+    assert "has no addbrev, neither addbrev_l nor add_brev_l: give static" in refused(
         collect, DatasetError, "--angles", angles, "--forces", angles, *rest
     )
     holed = tmp_path / "holed.sto"

@@ -267,8 +267,10 @@ def _force(table: OpenSimTable, muscle: str, side: Side) -> NDArray[np.float64]:
     for parts in (*known, whole):
         if set(parts) <= set(table.names):
             return table.column(*parts)
+    neither = " nor ".join(", ".join(parts) for parts in dict.fromkeys((*known, whole)))
     raise DatasetError(
-        f"{table.path}: has no {muscle}: neither {' nor '.join(', '.join(p) for p in known)}"
+        f"{table.path}: has no {muscle}, neither {neither}: give static optimization's forces, of "
+        "all muscles of the hip"
     )
 
 
