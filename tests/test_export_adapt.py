@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -314,6 +315,20 @@ def test_another_precision_stays_the_persons(tmp_path: Path, moments: Path) -> N
     assert small.card.personal == whole.card.personal
 
 
+@pytest.mark.parametrize(("times", "is_told"), [(0.4536, True), (0.8, False), (2.5, True)])
+def test_labels_of_another_size_than_anybodys_are_told(
+    times: float, is_told: bool, tmp_path: Path, usual: Model
+) -> None:
+    heavier = {"weight_kg": np.full(4, 50.0 / times)}
+    for target in ("moments", "forces"):
+        path = session(tmp_path / f"{target}.npz", usual, target, 0.1 * OWN, **heavier)
+        result = run(adapt, "hip-cycle", path, "-o", tmp_path / "me.tflite")
+        assert result.exit_code == 0, result.output
+        told = re.search(rf"{target} are (\S+) times what the model says", result.output)
+        assert (told is not None) is is_told
+        assert not told or float(told[1]) == pytest.approx(times, rel=0.05)
+
+
 def test_strides_that_disagree_of_the_person_change_nothing(tmp_path: Path, usual: Model) -> None:
     signs = np.array([1.0, -1.0, 1.0, -1.0])[:, None, None]
     torn = session(tmp_path / "torn.npz", usual, "moments", OWN * signs)
@@ -370,5 +385,10 @@ def test_what_cannot_be_adapted_is_said_in_a_line(
     assert run(adapt, "hip-cycle", two, "-o", mine, "--subject", "P2").exit_code == 0
     line = refused(ModelInputError, mine, moments, "-o", tmp_path / "again.tflite")
     assert "is one person's already" in line
+    base = tmp_path / "base.tflite"
+    base.write_bytes(Path(usual.path).read_bytes())
+    line = refused(ModelFileError, base, moments, "-o", tmp_path / "." / "base.tflite")
+    assert line == f"{base}: is the model to start from, and everybody's: name another file"
+    assert base.read_bytes() == Path(usual.path).read_bytes()
     line = refused(ModelFileError, mine, moments, "-o", tmp_path / "again.onnx")
     assert "must end in .tflite" in line

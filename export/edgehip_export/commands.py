@@ -253,6 +253,8 @@ def adapt(model: str, cohorts: tuple[Path, ...], output: Path, subject: str | No
         if found.after is not None:
             rows.append((f"{found.target}, adapted by the other strides", found.after))
         print_errors(UNITS[found.target], rows)
+        if doubt := found.doubt():
+            click.echo(f"  {doubt}")
         if found.after is None:
             click.echo("  one stride: nothing is there to tell how well others are met")
     click.echo(

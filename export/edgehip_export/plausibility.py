@@ -56,7 +56,7 @@ MOST_APART: Final = 1 / 3
 UNITS: Final[dict[Target, str]] = {"moments": "Nm", "forces": "N"}
 OTHERS: Final[dict[Target, str]] = {
     "moments": "Nm/kg by weight_kg, % of body weight x height by 0.0981 x weight_kg x height_m",
-    "forces": "N/kg by weight_kg, % of body weight by 0.0981 x weight_kg; activations are no forces",
+    "forces": "N/kg by weight_kg, % of body weight by 0.0981 x weight_kg; activations are none",
 }
 """What else is in use, and what it must be multiplied by."""
 
