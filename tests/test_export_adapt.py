@@ -363,7 +363,9 @@ def test_what_cannot_be_adapted_is_said_in_a_line(
     assert "nobody is called 'P2'; there are: P1" in line
     tall = session(tmp_path / "tall.npz", usual, "moments", OWN, height_m=np.full(4, 1.8))
     line = refused(DatasetError, "hip-cycle", moments, tall, "-o", mine)
-    assert line == f"{moments}, {tall}: height_m is 1.36, 1.8 of one person"
+    assert (
+        line == f"{moments}, {tall}: height_m is 1.36, 1.8 of one person: put right what is wrong"
+    )
     heavy = session(tmp_path / "heavy.npz", usual, "forces", OWN, weight_kg=np.full(4, 65.0))
     line = refused(DatasetError, "hip-cycle", moments, heavy, "-o", mine)
     assert line.startswith(f"{moments}, {heavy}: weight_kg is 50 to 65 of one person")

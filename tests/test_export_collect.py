@@ -158,11 +158,11 @@ def test_a_column_that_is_there_twice_is_not_chosen_from(
     assert line == f"{twice}: names two columns hip_flexion_r: leave one out"
 
 
-def test_lines_may_end_as_on_any_system(tmp_path: Path, angles: Path) -> None:
+def test_text_may_be_saved_as_any_system_does(tmp_path: Path, angles: Path) -> None:
     whole = read_opensim_table(angles)
-    for end in ("\r\n", "\r"):
+    for end, encoding in (("\r\n", "utf-8-sig"), ("\r", "utf-8"), ("\r\n", "utf-16")):
         other = tmp_path / "other.mot"
-        other.write_bytes(b"\xef\xbb\xbf" + angles.read_text().replace("\n", end).encode())
+        other.write_bytes(angles.read_text().replace("\n", end).encode(encoding))
         read = read_opensim_table(other)
         assert (read.names, read.in_degrees) == (whole.names, whole.in_degrees)
         np.testing.assert_array_equal(read.values, whole.values)

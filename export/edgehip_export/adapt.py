@@ -169,7 +169,8 @@ def _by_target(cohorts: Sequence[Cohort]) -> dict[Target, Cohort]:
     heights_m = {round(float(height), 2) for cohort in cohorts for height in cohort.body_height_m}
     if len(heights_m) > 1:
         raise DatasetError(
-            f"{paths}: height_m is {', '.join(map(str, sorted(heights_m)))} of one person"
+            f"{paths}: height_m is {', '.join(map(str, sorted(heights_m)))} of one person: put "
+            "right what is wrong"
         )
     masses_kg = [float(mass) for cohort in cohorts for mass in cohort.body_mass_kg]
     if not is_one_mass(*masses_kg):

@@ -1,5 +1,6 @@
 """Tables that OpenSim's tools write (``.mot``, ``.sto``): a header, names of columns, numbers."""
 
+import codecs
 import io
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -81,7 +82,9 @@ def read_opensim_table(path: str | Path) -> OpenSimTable:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
     if len(content) > MOST_BYTES:
         raise DatasetError(f"{path}: has more than {MOST_BYTES >> 20} MiB: cut the walk out of it")
-    lines = io.StringIO(content.decode("utf-8-sig", "replace"), newline=None)
+    wide = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # a spreadsheet's Unicode text
+    text = content.decode("utf-16" if wide else "utf-8-sig", "replace")
+    lines = io.StringIO(text, newline=None)
     said: dict[str, str] = {}
     for _, line in zip(range(LONGEST_HEADER), lines, strict=False):
         key, _, value = (part.strip().lower() for part in line.partition("="))
