@@ -71,8 +71,9 @@ CHILDREN: Final = (
 )
 ADAPTED: Final = (
     "people left out, angles as measured; before: hip-cycle as it is, on the same strides; each "
-    "stride is judged once for each stride, or set of strides, that it can be adapted by; walking "
-    "on: corrected by the adapted stride; offsets later: adapted by angles as measured, used with "
+    "stride is judged once for each stride, or set of strides, that it can be adapted by; inside: "
+    "the share of references in the stated interval, which stays everybody's; walking on: "
+    "corrected by the adapted stride; offsets later: adapted by angles as measured, used with "
     "wrong zeros"
 )
 DRAWN: Final = (

@@ -18,6 +18,7 @@ from edgehip_export.strides import Strides
 
 WRONG: Final = f"{CYCLE}, {OFFSETS} later"
 SPLIT: Final = len(MOMENTS)
+OUTPUTS: Final = {"moments": slice(SPLIT), "forces": slice(SPLIT, None)}
 Places = NDArray[np.intp]
 Choose = Callable[[Strides, int, Places], Iterator[Places]]
 """Yields the sets of a person's strides that one of them is adapted by, each in turn."""
@@ -85,14 +86,15 @@ def adapted_rows(
 
     ``cycles`` and, if there are any, ``samples`` (N, 180, 17) are both models' estimates of people
     left out; the latter are corrected by adapted strides as in a stream. ``width`` (N, 180, 17) is
-    the half-width of the former's interval. ``wrong`` are ``cycles`` with other zeros of the angles
-    each, for which the laboratory's angles were right.
+    the half-width of the former's interval, which an adapted model keeps: the share of references
+    inside is told. ``wrong`` are ``cycles`` with other zeros of the angles each, for which the
+    laboratory's angles were right.
     """
     found: list[Row] = []
     for by, choose in BY.items():
         places, after = adapted(strides, cycles, choose)
         judged = strides.take(places)
-        found += _rows(CYCLE, by, judged, cycles[places], after)
+        found += _rows(CYCLE, by, judged, cycles[places], after, width[places])
         if len(set(places.tolist())) < len(places):
             continue
         if samples is not None:
@@ -123,7 +125,7 @@ def variance_rows(strides: Strides, cycles: Curves) -> list[Row]:
             walks[person] = trials
     every = np.array([*walks.values()], np.float64)  # (people, 2, 2, 180, 17)
     found: list[Row] = []
-    for name, outputs in (("moments", slice(SPLIT)), ("forces", slice(SPLIT, None))):
+    for name, outputs in OUTPUTS.items():
         curves = every[..., outputs]
         of_stride = curves.var(axis=2, ddof=1).mean()
         of_walk = curves.mean(axis=2).var(axis=1, ddof=1).mean() - of_stride / 2
@@ -139,8 +141,18 @@ def variance_rows(strides: Strides, cycles: Curves) -> list[Row]:
     return found
 
 
-def _rows(model: str, by: str, strides: Strides, before: Curves, after: Curves) -> Iterator[Row]:
+def _rows(
+    model: str,
+    by: str,
+    strides: Strides,
+    before: Curves,
+    after: Curves,
+    width: Curves | None = None,
+) -> Iterator[Row]:
     reference = strides.loads
+    missed = np.abs(after - reference)
+    inside = np.full_like(missed, np.nan) if width is None else (missed <= width).astype(np.float32)
+    inside[~np.isfinite(missed)] = np.nan
     for of in (*strides.labs, EVERYBODY):
         here = (strides.lab == of) | (of == EVERYBODY)
         row: Row = {"of": of, "model": model, "adapted by": by, "estimates": int(here.sum())}
@@ -149,4 +161,7 @@ def _rows(model: str, by: str, strides: Strides, before: Curves, after: Curves) 
             other = now[name]
             row[f"{name}_r2_before"] = one.r2 if one else None
             row[f"{name}_r2"] = other.r2 if other else None
+        for name, outputs in OUTPUTS.items():
+            held = inside[here][..., outputs]
+            row[f"{name}_inside"] = float(np.nanmean(held)) if np.isfinite(held).any() else None
         yield row

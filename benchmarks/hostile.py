@@ -25,7 +25,7 @@ from benchmarks.hostile_flatbuffers import TFLITE
 from benchmarks.hostile_graphs import ONNX
 from benchmarks.machine import ROOT
 from benchmarks.report import Cell, Check, Report, Table, run_program
-from edgehip.model import DEFAULT_SAMPLE_MODEL, bundled_models
+from edgehip.model import DEFAULT_CYCLE_MODEL, DEFAULT_SAMPLE_MODEL, bundled_files
 from edgehip.model_card import OFFSET_DIGITS, ModelCard, read_model, write_model
 from edgehip.recording import MAGIC, header
 from edgehip.zero import Profile
@@ -144,7 +144,7 @@ def _cases(folder: Path, quick: bool) -> Iterator[tuple[str, list[str]]]:
     def stream(*options: str, port: str = WALK) -> list[str]:
         return ["stream", "--port", port, "--output", "jsonl", *options]
 
-    card, content, _ = read_model(next(p for p in bundled_models() if p.suffix == ".tflite"))
+    card, content, _ = read_model(bundled_files(DEFAULT_CYCLE_MODEL)["tflite"])
     for what, changed in _cards(card):
         written = _write_unchecked(folder / f"{what.replace(' ', '-')}.tflite", content, changed)
         yield f"model with {what}", stream("--model", written)
@@ -156,7 +156,7 @@ def _cases(folder: Path, quick: bool) -> Iterator[tuple[str, list[str]]]:
         path = folder / f"graph.{what.partition(' ')[0].lower()}"
         write_model(path, graph, card)
         yield what, stream("--model", str(path))
-    sample = next(p for p in bundled_models() if p.name == f"{DEFAULT_SAMPLE_MODEL}.tflite")
+    sample = bundled_files(DEFAULT_SAMPLE_MODEL)["tflite"]
     for what, changed in _rates(sample):
         written = _write_unchecked(folder / f"{what}.tflite", sample.read_bytes(), changed)
         yield f"model with {what}", stream("--estimates", "sample", "--sample-model", written)

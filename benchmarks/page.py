@@ -73,8 +73,9 @@ def _draw(table: dict[str, Any], path: Path) -> bool:
         from matplotlib.figure import Figure
     except ImportError:
         return False
-    figure = Figure(figsize=(9, 1.0 + 0.25 * len(table["rows"])), layout="constrained")
+    figure = Figure(figsize=(9, 1.3 + 0.25 * len(table["rows"])), layout="constrained")
     _panel(figure.subplots(), table)
+    figure.legend(fontsize=7, ncols=4, loc="outside lower right", frameon=False)
     figure.savefig(path, dpi=110)
     return True
 
@@ -84,14 +85,15 @@ def _panel(panel: Any, table: dict[str, Any]) -> None:
     labels = [", ".join(c for c in row[:first] if isinstance(c, str)) for row in table["rows"]]
     for place, row in enumerate(table["rows"]):
         p50, _, p99, p999, most = row[first : first + 5]
-        panel.plot([p50, p999], [place, place], color="tab:blue", linewidth=6, alpha=0.35)
-        panel.plot([p50], [place], "o", color="tab:blue", label="p50" if not place else None)
-        panel.plot([p99], [place], "|", color="tab:blue", markersize=12)
-        panel.plot([most], [place], "x", color="tab:red", label="max" if not place else None)
+        names = ("p50", "p99", "to p99.9", "max") if not place else (None,) * 4
+        panel.plot([p50], [place], "o", color="tab:blue", label=names[0])
+        panel.plot([p99], [place], "|", color="tab:blue", markersize=12, label=names[1])
+        bar = [p50, p999], [place, place]
+        panel.plot(*bar, color="tab:blue", linewidth=6, alpha=0.35, label=names[2])
+        panel.plot([most], [place], "x", color="tab:red", label=names[3])
     panel.set_yticks(range(len(labels)), labels, fontsize=7)
-    panel.invert_yaxis()
+    panel.set_ylim(len(labels) - 0.4, -0.6)  # the first above, and no mark at the frame
     panel.set_xscale("log")
     panel.set_xlabel(table["note"].partition(",")[0].partition(";")[0], fontsize=7)
     panel.set_title(table["title"], fontsize=9, loc="left")
     panel.grid(axis="x", which="both", alpha=0.2)
-    panel.legend(fontsize=7, ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0), frameon=False)

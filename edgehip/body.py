@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 
 from edgehip.backends import Tensor
-from edgehip.model_card import Curves, ModelCard, RangeCard
+from edgehip.model_card import Curves, ModelCard, PersonalCard, RangeCard
 
 PER_HEIGHT: Final = ("moments_nm_per_kg", "moment_spread_nm_per_kg")
 """What grows with the height."""
@@ -32,6 +32,10 @@ DECIMALS: Final = 5
 """Of what a card states in Nm/kg and N/kg."""
 PULLING: Final = "forces_n_per_kg"
 """What is never below zero: muscles only pull."""
+MOST_MASS_CHANGE: Final = 1.05
+"""What clothes, meals and weeks change of somebody's mass is less."""
+MOST_HEIGHT_APART_M: Final = 0.03
+"""Two measurements of somebody's height are nearer, with shoes and without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,24 @@ class Body:
     def unload(self, output: str, measured: Tensor) -> Tensor:
         """Return loads of this body as they would be in one of the model's height."""
         return measured / np.float32(self.taller) if output in PER_HEIGHT else measured
+
+
+def strangeness(
+    personal: PersonalCard, body_mass_kg: float | None, body_height_m: float | None
+) -> str:
+    """Return what of a body is not that of the person a model was adapted to; nothing if all is."""
+    known_kg, known_m = personal.body_mass_kg, personal.body_height_m
+    unlike = []
+    if known_kg and body_mass_kg and not is_one_mass(known_kg, body_mass_kg):
+        unlike.append(f"of {known_kg:.4g} kg (here {body_mass_kg:.4g})")
+    if known_m and body_height_m and abs(known_m - body_height_m) > MOST_HEIGHT_APART_M:
+        unlike.append(f"of {known_m:.3g} m (here {body_height_m:.3g})")
+    return " and ".join(unlike)
+
+
+def is_one_mass(*masses_kg: float) -> bool:
+    """Return whether all these may be one person's."""
+    return max(masses_kg) <= MOST_MASS_CHANGE * min(masses_kg)
 
 
 def heeds_height(card: ModelCard) -> bool:

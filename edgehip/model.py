@@ -8,7 +8,7 @@ from pathlib import Path
 from edgehip.backends import Engine, load_engine
 from edgehip.declared import checked
 from edgehip.errors import ModelFileError
-from edgehip.model_card import ModelCard, read_model
+from edgehip.model_card import Format, ModelCard, read_model
 
 BUNDLED = files("edgehip") / "models"
 DEFAULT_CYCLE_MODEL = "hip-cycle"
@@ -28,6 +28,13 @@ def bundled_models() -> tuple[Path, ...]:
     """Return the model files that come with edgehip."""
     folder = Path(str(BUNDLED))
     return tuple(sorted(p for p in folder.iterdir() if p.suffix in (".onnx", ".tflite")))
+
+
+def bundled_files(name: str) -> dict[Format, Path]:
+    """Return the files of a bundled model by their formats; none if no model is called so."""
+    named = {path.suffix: path for path in bundled_models() if path.stem == name}
+    formats: tuple[Format, ...] = ("tflite", "onnx")  # of what is not chosen, the first is taken
+    return {format: named[f".{format}"] for format in formats if f".{format}" in named}
 
 
 def is_bundled(source: str | os.PathLike[str]) -> bool:
@@ -73,16 +80,15 @@ def load_model(
     if not trusted and path.parent != Path(str(BUNDLED)):
         from edgehip.trial import try_out
 
-        try_out(path)
+        try_out(path, content)
     return Model(card, load_engine(content, format, card, str(path)), str(path))
 
 
 def _bundled(name: str) -> Path:
     available = bundled_models()
-    for suffix in ("", ".tflite", ".onnx"):
-        for path in available:
-            if path.name == name + suffix:
-                return path
+    for path in (*bundled_files(name).values(), *available):
+        if name in (path.stem, path.name):
+            return path
     names = ", ".join(sorted({path.stem for path in available}))
     raise ModelFileError(
         f"{name}: no such file, and no bundled model of that name (there are: {names})"

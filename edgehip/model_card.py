@@ -116,8 +116,8 @@ class PersonalCard:
     """What labelled strides of one person showed beside what a whole-cycle model says of them.
 
     ``offsets`` (S, D) by output (``moments_nm_per_kg``, ``forces_n_per_kg``) are to be added, in a
-    body of the model's height; ``strides`` showed it, of a body of ``body_height_m`` and
-    ``body_mass_kg`` (None if the model does not heed them).
+    body of the model's height; ``strides`` showed it, of a body of ``body_height_m`` (None if the
+    model does not heed it) and ``body_mass_kg`` (None if nobody told).
     """
 
     offsets: dict[str, Curves]
@@ -409,10 +409,20 @@ def write_model(path: str | Path, graph: bytes, card: ModelCard) -> ModelCard:
         Ends in ``.onnx`` or ``.tflite``.
     graph
         The engine's own file, without a card.
+
+    Raises
+    ------
+    ModelFileError
+        If nobody could read the file, for what its card says.
     """
     card = dataclasses.replace(card, sha256=hashlib.sha256(graph).hexdigest())
-    ModelCard.from_json(card.to_json(), str(path))  # or nobody could read it
+    ModelCard.from_json(card.to_json(), str(path))
     body = _metadata_entry(CARD_KEY, card.to_json().encode())
+    if len(body) > MAX_CARD_BYTES:
+        raise ModelFileError(
+            f"{path}: not written: its card takes {len(body)} bytes, more than the "
+            f"{MAX_CARD_BYTES} that are read: keep less in it (an adapted model: fewer strides)"
+        )
     trailer = _metadata_entry(OFFSET_KEY, str(len(graph)).zfill(OFFSET_DIGITS).encode())
     write_file(path, graph + body + trailer)
     return card
@@ -427,12 +437,7 @@ def read_model(path: str | Path) -> tuple[ModelCard, bytes, Format]:
         If the file is absent, is no edgehip model, is damaged, or its card contradicts itself.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in (".onnx", ".tflite"):
-        raise ModelFileError(
-            f"{path}: a model file ends in .onnx or .tflite; a PyTorch checkpoint becomes one "
-            "with 'edgehip export'"
-        )
+    _format(path)
     if os.path.exists(path) and not os.path.isfile(path):
         raise ModelFileError(f"{path}: cannot be read: it is not a file")
     try:
@@ -445,6 +450,19 @@ def read_model(path: str | Path) -> tuple[ModelCard, bytes, Format]:
         content = path.read_bytes()
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
+    card, format = model_in(content, path)
+    return card, content, format
+
+
+def model_in(content: bytes, path: str | Path) -> tuple[ModelCard, Format]:
+    """Return the card in a model file's whole bytes, and their format.
+
+    Raises
+    ------
+    ModelFileError
+        As :func:`read_model`.
+    """
+    format = _format(Path(path))
     graph_size, card_json = _split(content, str(path))
     card = ModelCard.from_json(card_json, str(path))
     if hashlib.sha256(content[:graph_size]).hexdigest() != card.sha256:
@@ -452,7 +470,20 @@ def read_model(path: str | Path) -> tuple[ModelCard, bytes, Format]:
             f"{path}: the contents do not match the card's hash, the file is damaged or was "
             "changed: copy or export it again"
         )
-    return card, content, "onnx" if suffix == ".onnx" else "tflite"
+    return card, format
+
+
+def _format(path: Path) -> Format:
+    """Return the format that a file's name tells."""
+    match path.suffix.lower():
+        case ".onnx":
+            return "onnx"
+        case ".tflite":
+            return "tflite"
+    raise ModelFileError(
+        f"{path}: a model file ends in .onnx or .tflite; a PyTorch checkpoint becomes one with "
+        "'edgehip export'"
+    )
 
 
 def without_card(content: bytes, where: str) -> bytes:

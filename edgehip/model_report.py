@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from edgehip.channels import ANGLES
-from edgehip.model_card import ModelCard, TensorCard
+from edgehip.model_card import ModelCard, PersonalCard, TensorCard
 
 INDENT = "  "
 LONGEST_TEXT = 300
@@ -14,6 +14,15 @@ LONGEST_TEXT = 300
 def describe(card: ModelCard) -> str:
     """Return a card as text of a few dozen lines."""
     return "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in _lines(card))
+
+
+def whose(personal: PersonalCard, has_spread: bool) -> str:
+    """Return whom a model was adapted to, and what of its answers is theirs."""
+    sizes = ((personal.body_height_m, "m"), (personal.body_mass_kg, "kg"))
+    of = " and ".join(f"{size:.4g} {unit}" for size, unit in sizes if size is not None)
+    what = " and ".join(name.partition("_")[0] for name in personal.offsets) or "nothing"
+    line = f"{what} adapted to one person{of and f' of {of}'}, by {personal.strides} strides"
+    return f"{line}; intervals are as wide as everybody's still" if has_spread else line
 
 
 def _lines(card: ModelCard) -> Iterator[str]:
@@ -34,9 +43,7 @@ def _lines(card: ModelCard) -> Iterator[str]:
             f"or from strides ({card.zero.strength:.0%} of it)"
         )
     if card.personal is not None:
-        known = card.personal.body_height_m
-        height = "" if known is None else f" of a body of {known:.5g} m"
-        yield f"personal: what {card.personal.strides} labelled strides{height} showed is added"
+        yield f"personal: {whose(card.personal, card.spread_coverage is not None)}"
     if card.reference_height_m is not None:
         yield f"body height: {card.reference_height_m:.5g} m; others are scaled to theirs, if told"
     if (index := card.body_mass_index) is not None:

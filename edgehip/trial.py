@@ -17,7 +17,7 @@ import numpy as np
 
 from edgehip.backends import load_engine
 from edgehip.errors import ModelFileError, ModelInputError
-from edgehip.model_card import read_model
+from edgehip.model_card import model_in
 
 MEMORY_MIB: Final = 384
 """What the process may allocate; the bundled models need a tenth of it."""
@@ -31,10 +31,11 @@ _CODE: Final = "import sys; sys.path[:] = sys.argv[3:]; from edgehip.trial impor
 _ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def try_out(path: str | Path, cpu_s: int = CPU_S) -> None:
+def try_out(path: str | Path, content: bytes, cpu_s: int = CPU_S) -> None:
     """Load a model file and run it once on zeros, in a process with bounded memory and time.
 
-    ``cpu_s`` is how much processor time it may take.
+    ``content`` is what was read of it, and no other is tried; ``cpu_s`` is how much processor time
+    it may take.
 
     On systems without such bounds only a crash or a long wait is noticed.
 
@@ -48,7 +49,7 @@ def try_out(path: str | Path, cpu_s: int = CPU_S) -> None:
     try:
         done = subprocess.run(
             command,
-            stdin=subprocess.DEVNULL,
+            input=content,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=os.environ | _ONE_THREAD,
@@ -72,11 +73,12 @@ def try_out(path: str | Path, cpu_s: int = CPU_S) -> None:
 
 
 def main() -> None:
-    """Be that process; its first arguments are the path and its seconds."""
+    """Be that process; its first arguments are the path and its seconds, its input the content."""
     path = sys.argv[1]
     _bound(int(sys.argv[2]))
     try:
-        card, content, format = read_model(path)
+        content = sys.stdin.buffer.read()
+        card, format = model_in(content, path)
         engine = load_engine(content, format, card, path)
         engine.run(*(np.zeros(tensor.shape, np.float32) for tensor in card.inputs))
     except ModelFileError as error:

@@ -20,7 +20,7 @@ import pytest
 from edgehip.channels import ANGLES
 from edgehip.events import PortOpened
 from edgehip.messages import Angles, Description
-from edgehip.model_card import read_model, without_card, write_model
+from edgehip.model_card import PersonalCard, read_model, without_card, write_model
 from edgehip.recording import RecordingReader
 from edgehip.sinks.recorder import Recorder
 from edgehip.wire import encode
@@ -592,6 +592,37 @@ def test_a_name_with_its_ending_is_a_file_where_there_is_one(tmp_path: Path) -> 
     assert edgehip("models", mine.name, cwd=tmp_path).stdout.startswith(f"{mine} (")
     mine.write_bytes(b"nothing")
     assert f"edgehip: {mine}: " in edgehip("models", mine.name, cwd=tmp_path).stderr
+
+
+def test_a_persons_model_says_whose_it_is_and_whose_it_is_not(tmp_path: Path) -> None:
+    card, content, _ = read_model(MODELS / "hip-cycle.tflite")
+    none = ((0.0,) * 3,) * 180
+    personal = PersonalCard({"moments_nm_per_kg": none}, 2, 1.69, 65.0)
+    me = tmp_path / "me.tflite"
+    write_model(me, without_card(content, "hip-cycle"), replace(card, personal=personal))
+    whose = (
+        "moments adapted to one person of 1.69 m and 65 kg, by 2 strides; intervals are as wide "
+        "as everybody's still"
+    )
+    assert f"personal: {whose}\n" in edgehip("models", str(me)).stdout
+
+    def told(*options: str) -> list[str]:
+        port = ("--port", "synthetic:?speed=max&duration_s=3", "--model", str(me))
+        done = edgehip("stream", *port, "--no-curves", "--output", "jsonl", *options)
+        assert done.returncode == 0, done.stderr
+        lines = done.stderr.splitlines()
+        return [line for line in lines if line.startswith("edgehip: ")]
+
+    first = f"edgehip: {me}: {whose}"
+    assert told() == [first]
+    assert told("--body-height", "1.7", "--body-mass", "66") == [first]
+    other = f"edgehip: {me}: was adapted to a body"
+    one, two = told("--body-height", "1.2")
+    assert (one, two.startswith(f"{other} of 1.69 m (here 1.2): if this is")) == (first, True)
+    one, two = told("--body-mass", "80")
+    assert (one, two.startswith(f"{other} of 65 kg (here 80): if this is")) == (first, True)
+    uncorrected = ("--estimates", "cycle,sample", "--no-correction")
+    assert told(*uncorrected) == [f"{first}; samples are everybody's with --no-correction"]
 
 
 def test_the_bundled_models_are_listed() -> None:

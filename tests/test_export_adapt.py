@@ -1,12 +1,17 @@
 """A model adapted to one person: by labelled strides, in a file that everything else can use."""
 
+import base64
 import json
+import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgehip import Pipeline, load_model
 from edgehip.channels import MOMENTS, MUSCLES
@@ -19,8 +24,11 @@ from edgehip_export.adapt import share
 from edgehip_export.answers import answers
 from edgehip_export.commands import adapt, evaluate, export
 from edgehip_export.comparison_strides import normal_strides
+from edgehip_export.copies import as_text, copies_among, copies_of, from_text, traces
 from edgehip_export.dataset import read_cohort
+from edgehip_export.strides import resample
 from tests.export_cohort import cohort_arrays, write_cohort
+from tests.shared_data import SHARED, needs_shared_data
 from tests.streams import synthetic_walk
 from tests.test_export_commands import figures, run
 from tests.test_export_commands import refused as one_line
@@ -29,6 +37,7 @@ STRIDES = normal_strides(4)
 STRIDE_S = np.array([1.0, 1.1, 1.2, 1.3], np.float32)
 HEIGHT_M = 1.36
 """Four fifths of the height that the bundled models know."""
+MET = "the model was adapted by strides of every one of its 1 people: give walks that it never saw"
 OWN = np.sin(np.linspace(0.0, 2.0 * np.pi, 180))[:, None]
 """What the person adds to what a body of the models' height has: a curve over the cycle."""
 
@@ -44,16 +53,21 @@ def session(path: Path, usual: Model, target: str, own: np.ndarray, **changes: A
     ``own`` is in shares of each output's mean size, (180, 1) or one such per stride.
     """
     name, unit = f"{target}_n{'m' if target == 'moments' else ''}_per_kg", HEIGHT_M / 1.7
-    others = {"stride_s": STRIDE_S, "body_height_m": np.full(4, HEIGHT_M, np.float32)}
-    said = answers(usual.engine.run, usual.card, STRIDES, others)[name]
+    strides = changes.get("X", STRIDES)
+    count = len(strides)
+    others = {
+        "stride_s": np.resize(STRIDE_S, count),
+        "body_height_m": np.full(count, HEIGHT_M, np.float32),
+    }
+    said = answers(usual.engine.run, usual.card, strides, others)[name]
     scale = unit if target == "moments" else 1.0
     per_kg = said + scale * 0.3 * own * abs(said).mean((0, 1))
-    arrays = cohort_arrays(people=["P1"], strides_each=4, target=target) | {  # type: ignore[arg-type]
-        "X": STRIDES,
+    arrays = cohort_arrays(people=["P1"], strides_each=count, target=target) | {  # type: ignore[arg-type]
+        "X": strides,
         "Y": per_kg * 50.0,
-        "weight_kg": np.full(4, 50.0),
-        "height_m": np.full(4, HEIGHT_M),
-        "stride_s": STRIDE_S,
+        "weight_kg": np.full(count, 50.0),
+        "height_m": np.full(count, HEIGHT_M),
+        "stride_s": others["stride_s"],
     }
     return write_cohort(path, **(arrays | changes))
 
@@ -89,6 +103,7 @@ def test_what_is_a_persons_own_is_added_from_then_on(
     adapted = load_model(mine)
     assert adapted.card.personal is not None
     assert (adapted.card.personal.strides, adapted.card.personal.body_height_m) == (4, HEIGHT_M)
+    assert adapted.card.personal.body_mass_kg == 50.0
     others = {"stride_s": STRIDE_S, "body_height_m": np.full(4, HEIGHT_M, np.float32)}
     said, tells = (answers(m.engine.run, m.card, STRIDES, others) for m in (usual, adapted))
     added = tells["moments_nm_per_kg"] - said["moments_nm_per_kg"]
@@ -184,8 +199,7 @@ def test_one_stride_is_enough_and_is_believed_less(tmp_path: Path, usual: Model)
 def test_walks_in_several_files_are_taken_together(
     tmp_path: Path, usual: Model, moments: Path
 ) -> None:
-    quicker = {"X": STRIDES + np.float32(0.1), "stride_s": 0.9 * STRIDE_S}
-    other = session(tmp_path / "other.npz", usual, "moments", OWN, **quicker)
+    other = session(tmp_path / "other.npz", usual, "moments", OWN, X=normal_strides(4, seed=5))
     mine = tmp_path / "people" / "me.onnx"
     assert run(adapt, "hip-cycle", moments, other, "-o", mine).exit_code == 0
     personal = load_model(mine).card.personal
@@ -197,7 +211,7 @@ def test_who_adapted_a_model_does_not_judge_it(tmp_path: Path, moments: Path) ->
     mine = tmp_path / "me.tflite"
     assert run(adapt, "hip-cycle", moments, "-o", mine).exit_code == 0
     line = one_line(evaluate, DatasetError, mine, moments, "-o", tmp_path / "out")
-    assert "the model was trained on every one of its 1 people" in line
+    assert line == f"{moments}: {MET}"
 
 
 @pytest.mark.parametrize("kept", ["strides", "ids"])
@@ -209,7 +223,7 @@ def test_an_adapted_model_still_knows_who_trained_it(
         usual,
         "moments",
         OWN,
-        X=STRIDES + np.float32(0.1),
+        X=normal_strides(4, seed=5),
         subject_id=np.array(["P2", "P2", "P3", "P4"]),
     )
     cohort = read_cohort(them)
@@ -243,15 +257,70 @@ def test_an_adapted_model_still_knows_who_trained_it(
 
 
 def test_no_stride_of_a_long_walk_is_forgotten(tmp_path: Path, usual: Model) -> None:
-    parts = []
-    for place in range(20):  # more than are kept of those who train a network
-        turned = STRIDES + np.float32(0.01 * place)
-        parts.append(session(tmp_path / f"{place}.npz", usual, "moments", OWN, X=turned))
+    # More than are kept of those who train a network.
+    long = session(tmp_path / "long.npz", usual, "moments", OWN, X=normal_strides(80))
     mine = tmp_path / "me.tflite"
-    assert run(adapt, "hip-cycle", *parts, "-o", mine).exit_code == 0
-    known = load_model(mine).card.training["moments"]
-    strides = [read_cohort(part).of(np.array([place])) for part in parts for place in range(4)]
-    assert not any(meet(known, stride).judged for stride in strides)
+    assert run(adapt, "hip-cycle", long, "-o", mine).exit_code == 0
+    known, walk = load_model(mine).card.training["moments"], read_cohort(long)
+    assert not any(meet(known, walk.of(np.array([place]))).judged for place in range(80))
+
+
+def cut_anew(strides: np.ndarray, earlier: float, later: float) -> np.ndarray:
+    """Return strides that begin and end at other points of the same walk."""
+    walk = np.concatenate([strides[:, -41:-1], strides, strides[:, 1:41]], axis=1)  # it repeats
+    at = np.linspace(40 + earlier, 219 + later, 180)
+    points = np.arange(walk.shape[1])
+    return np.array(
+        [np.stack([np.interp(at, points, curve) for curve in one.T], -1) for one in walk],
+        np.float32,
+    )
+
+
+@pytest.mark.parametrize(("earlier", "later"), [(-1.6, -1.6), (0.0, 1.6), (5.0, -3.0)])
+def test_strides_cut_anew_from_other_contacts_are_known(
+    earlier: float, later: float, tmp_path: Path, usual: Model, moments: Path
+) -> None:
+    strides = cut_anew(STRIDES, earlier, later)
+    anew = session(tmp_path / "anew.npz", usual, "moments", OWN, X=strides)
+    mine = tmp_path / "me.tflite"
+    line = refused(DatasetError, "hip-cycle", moments, anew, "-o", mine)
+    assert "4 of 8 strides are there a second time" in line
+    assert run(adapt, "hip-cycle", moments, "-o", mine).exit_code == 0
+    line = one_line(evaluate, DatasetError, mine, anew, "-o", tmp_path / "out")
+    assert line == f"{anew}: {MET}"
+
+
+@needs_shared_data
+def test_neighbours_of_a_steady_walk_are_not_taken_for_each_other() -> None:
+    strides = []
+    for path in sorted((SHARED / "data" / "other_labs").glob("fukuchi_tm__*__*.npz")):
+        with np.load(path) as saved:
+            cuts = [
+                (float(start), float(end)) for leg, start, end in saved["strides"] if leg == "r"
+            ]
+            strides += [
+                resample(np.linspace(start, end, 180), saved["t"], saved["X"])
+                for start, end in cuts
+            ]
+    with np.load(SHARED / "data" / "walking" / "treadmill_angles_events_20s.npz") as saved:
+        strides += [
+            resample(np.linspace(*ends, 180), saved["t"], saved["X"])
+            for ends in pairwise(saved["HS_r"])
+        ]
+    assert len(strides) > 20
+    assert copies_among(np.array(strides)) == 0
+    kept = traces(np.array(strides))
+    np.testing.assert_array_equal(from_text(as_text(kept)), kept)
+
+
+BYTES = st.one_of(st.binary(), st.binary(min_size=480, max_size=480), st.just(bytes(480)))
+
+
+@given(st.one_of(st.text(), BYTES.map(lambda b: base64.urlsafe_b64encode(b).decode())))
+def test_any_word_holds_traces_or_none(word: str) -> None:
+    strides = np.zeros((2, 180, 10), np.float32)
+    for trace in from_text(word):
+        assert copies_of(trace, strides).shape == (2,)
 
 
 def test_another_precision_stays_the_persons(tmp_path: Path, moments: Path) -> None:
@@ -262,6 +331,20 @@ def test_another_precision_stays_the_persons(tmp_path: Path, moments: Path) -> N
     assert result.exit_code == 0, result.output
     small, whole = load_model(tmp_path / "me-fp16.tflite"), load_model(mine)
     assert small.card.personal == whole.card.personal
+
+
+@pytest.mark.parametrize(("times", "is_told"), [(0.4536, True), (0.8, False), (2.5, True)])
+def test_labels_of_another_size_than_anybodys_are_told(
+    times: float, is_told: bool, tmp_path: Path, usual: Model
+) -> None:
+    heavier = {"weight_kg": np.full(4, 50.0 / times)}
+    for target in ("moments", "forces"):
+        path = session(tmp_path / f"{target}.npz", usual, target, 0.1 * OWN, **heavier)
+        result = run(adapt, "hip-cycle", path, "-o", tmp_path / "me.tflite")
+        assert result.exit_code == 0, result.output
+        told = re.search(rf"{target} are (\S+) times what the model says", result.output)
+        assert (told is not None) is is_told
+        assert not told or float(told[1]) == pytest.approx(times, rel=0.05)
 
 
 def test_strides_that_disagree_of_the_person_change_nothing(tmp_path: Path, usual: Model) -> None:
@@ -298,7 +381,12 @@ def test_what_cannot_be_adapted_is_said_in_a_line(
     assert "nobody is called 'P2'; there are: P1" in line
     tall = session(tmp_path / "tall.npz", usual, "moments", OWN, height_m=np.full(4, 1.8))
     line = refused(DatasetError, "hip-cycle", moments, tall, "-o", mine)
-    assert line == f"{moments}, {tall}: height_m is 1.36, 1.8 of one person"
+    assert (
+        line == f"{moments}, {tall}: height_m is 1.36, 1.8 of one person: put right what is wrong"
+    )
+    heavy = session(tmp_path / "heavy.npz", usual, "forces", OWN, weight_kg=np.full(4, 65.0))
+    line = refused(DatasetError, "hip-cycle", moments, heavy, "-o", mine)
+    assert line.startswith(f"{moments}, {heavy}: weight_kg is 50 to 65 of one person")
     line = refused(DatasetError, "hip-cycle", moments, moments.parent / "none.npz", "-o", mine)
     assert "no such file" in line
     line = refused(ModelInputError, "hip-sample", moments, "-o", mine)
@@ -317,5 +405,10 @@ def test_what_cannot_be_adapted_is_said_in_a_line(
     assert run(adapt, "hip-cycle", two, "-o", mine, "--subject", "P2").exit_code == 0
     line = refused(ModelInputError, mine, moments, "-o", tmp_path / "again.tflite")
     assert "is one person's already" in line
+    base = tmp_path / "base.tflite"
+    base.write_bytes(Path(usual.path).read_bytes())
+    line = refused(ModelFileError, base, moments, "-o", tmp_path / "." / "base.tflite")
+    assert line == f"{base}: is the model to start from, and everybody's: name another file"
+    assert base.read_bytes() == Path(usual.path).read_bytes()
     line = refused(ModelFileError, mine, moments, "-o", tmp_path / "again.onnx")
     assert "must end in .tflite" in line

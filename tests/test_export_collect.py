@@ -118,6 +118,66 @@ def test_radians_and_knees_that_bend_the_other_way_are_mended_and_told(
     np.testing.assert_allclose(one.angles_deg, two.angles_deg, atol=1e-3)
 
 
+def test_a_header_that_lies_about_degrees_is_told(
+    tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    words = ("--moments", moments, *BODY, "-o", tmp_path / "out")
+    radians = table(tmp_path / "rad.mot", ANGLES, np.radians(WALK.angles_deg), "inDegrees=yes")
+    line = refused(collect, DatasetError, "--angles", radians, *words)
+    assert line.startswith(f"{radians}: its header says inDegrees=yes, and its knees move by 1.")
+    assert line.endswith("write inDegrees=no there")
+    degrees = table(tmp_path / "deg.mot", ANGLES, WALK.angles_deg, "inDegrees=no")
+    line = refused(collect, DatasetError, "--angles", degrees, *words)
+    assert line.endswith("write inDegrees=yes there")
+    silent = table(tmp_path / "silent.mot", ANGLES, np.radians(WALK.angles_deg))
+    result = run(collect, "--angles", silent, *words)
+    assert result.exit_code == 0, result.output
+    assert "radians turned into degrees" in result.output
+
+
+def test_angles_whose_hips_have_another_sign_are_not_called_moments_that_have(
+    tmp_path: Path, moments: Path
+) -> None:
+    turned = WALK.angles_deg.copy()
+    turned[:, [ANGLES.index("hip_flexion_r"), ANGLES.index("hip_flexion_l")]] *= -1.0
+    extending = table(tmp_path / "ext.mot", ANGLES, turned, "inDegrees=yes")
+    words = ("--angles", extending, "--moments", moments, *BODY, "-o", tmp_path / "out")
+    line = refused(collect, DatasetError, *words)
+    assert line.startswith(f"{extending}, {moments}: the knees bend half a cycle off from the hips")
+    assert "hip flexion is negative: multiply it by -1 (X is of --angles, Y of --moments" in line
+
+
+def test_a_column_that_is_there_twice_is_not_chosen_from(
+    tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    twice = table(
+        tmp_path / "twice.mot", [*ANGLES, ANGLES[0]], np.column_stack([WALK.angles_deg] * 2)[:, :11]
+    )
+    words = ("--moments", moments, *BODY, "-o", tmp_path / "out")
+    line = refused(collect, DatasetError, "--angles", twice, *words)
+    assert line == f"{twice}: names two columns hip_flexion_r: leave one out"
+
+
+def test_text_may_be_saved_as_any_system_does(tmp_path: Path, angles: Path) -> None:
+    whole = read_opensim_table(angles)
+    for end, encoding in (("\r\n", "utf-8-sig"), ("\r", "utf-8"), ("\r\n", "utf-16")):
+        other = tmp_path / "other.mot"
+        other.write_bytes(angles.read_text().replace("\n", end).encode(encoding))
+        read = read_opensim_table(other)
+        assert (read.names, read.in_degrees) == (whole.names, whole.in_degrees)
+        np.testing.assert_array_equal(read.values, whole.values)
+
+
+def test_somebody_must_have_walked(tmp_path: Path, angles: Path, moments: Path) -> None:
+    words = ("--angles", angles, "--moments", moments, *BODY[2:], "-o", tmp_path / "out")
+    for nobody in ("", " ", "nan"):
+        result = run(collect, *words, "--subject", nobody)
+        assert result.exit_code == 2
+        assert f"{nobody!r} names nobody: give an id" in result.output
+    result = run(collect, *words, "--subject", "P1", "--right-contacts", "3,25", "4,375")
+    assert "'3,25' is not a valid number: write a decimal point" in result.output
+
+
 def test_contacts_that_are_told_are_those(tmp_path: Path, angles: Path, moments: Path) -> None:
     words = ("--angles", angles, "--moments", moments, *BODY, "-o", tmp_path / "out")
     result = run(collect, *words, "--right-contacts", 5.5, 3.25, 4.375, "--left-contacts", 2.0)
@@ -128,6 +188,15 @@ def test_contacts_that_are_told_are_those(tmp_path: Path, angles: Path, moments:
     at = np.linspace(3.25, 4.375, 180)
     wanted = np.column_stack([np.interp(at, WALK.time_s, c) for c in WALK.angles_deg.T])
     np.testing.assert_allclose(found.angles_deg[0], wanted, atol=1e-4)
+
+
+def test_contacts_told_in_other_units_are_said_to_be(
+    tmp_path: Path, angles: Path, moments: Path
+) -> None:
+    words = ("--angles", angles, "--moments", moments, *BODY, "-o", tmp_path / "out")
+    line = refused(collect, DatasetError, *words, "--right-contacts", 3250, 4375)
+    assert line.startswith("no foot comes down between 0.00 and 8.99 s")
+    assert "from 3250 to 4375; give them in seconds" in line
 
 
 def test_a_walk_too_short_for_a_stride_is_said_to_be(tmp_path: Path, moments: Path) -> None:
@@ -246,7 +315,7 @@ def test_what_is_no_walk_of_anybody_leaves_no_file(
     assert "has no column hip_flexion_l_moment" in refused(
         collect, DatasetError, *words, angles, *rest
     )
-    assert "has no addbrev: neither addbrev_l nor add_brev_l" in refused(
+    assert "has no addbrev, neither addbrev_l nor add_brev_l: give static" in refused(
         collect, DatasetError, "--angles", angles, "--forces", angles, *rest
     )
     holed = tmp_path / "holed.sto"
@@ -279,6 +348,8 @@ def test_what_is_refused_replaces_nothing_that_was_there(
         ("", "its header does not end"),
         ("hello\n" * 2000, "its header does not end"),
         ("a\nendheader\n", "its first column is not called time"),
+        ("a\nendheader\ntime;x\n", "called time but 'time;x': .* text with tabs between columns"),
+        ("a\ntime,x\n0,1\n", "its header does not end: .* down to the line 'endheader'"),
         ("a\nendheader\ntime\tx\n", "holds 0 rows"),
         ("a\nendheader\ntime\tx\n0 1\n0.1 two\n", "something other than numbers"),
         ("a\nendheader\ntime\tx\n0 1\n0,1 2\n", "row 2, column time: write decimal points"),

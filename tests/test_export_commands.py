@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ModelInputError, ParityError
-from edgehip.model import bundled_models, load_model
+from edgehip.model import bundled_files, bundled_models, load_model
 from edgehip.model_report import describe
 from edgehip_export import parity
 from edgehip_export.acquaintance import Acquaintance, digests, meet, remember
@@ -561,12 +561,15 @@ def test_a_file_is_compared_with_all_it_wants_to_know(tmp_path: Path) -> None:
 def test_a_person_of_another_height_is_evaluated_in_his_own_time(name: str, tmp_path: Path) -> None:
     model, strides = load_model(name), normal_strides(4)
     taller = np.array([0.7, 0.9, 1.0, 1.15])
+    known = load_model("hip-cycle").card.body_mass_index
+    assert known is not None
+    mass_kg = known.reference_kg_per_m2 * (1.7 * taller) ** 2  # all of the same build
     stride_s = np.array([1.0, 1.1, 1.2, 1.3], np.float32)
     usual = answers(model.engine.run, model.card, strides, {"stride_s": stride_s})
     arrays = cohort_arrays(people=SIXTY[:4], strides_each=1) | {
         "X": strides,
-        "Y": usual["moments_nm_per_kg"] * taller[:, None, None] * 70,
-        "weight_kg": np.full(4, 70.0),
+        "Y": usual["moments_nm_per_kg"] * (taller * mass_kg)[:, None, None],
+        "weight_kg": mass_kg,
         "height_m": 1.7 * taller,
         "stride_s": stride_s * np.sqrt(taller),
     }
@@ -587,9 +590,9 @@ def test_what_is_not_offered_is_said_and_the_rest_written(tmp_path: Path) -> Non
 
 
 def test_a_model_file_stays_of_its_format_and_is_made_smaller_once(tmp_path: Path) -> None:
-    onnx = next(path for path in bundled_models() if path.name == "hip-sample.onnx")
+    onnx = bundled_files("hip-sample")["onnx"]
     words = ("-o", tmp_path, "--precision", "fp16")
-    assert "add --to onnx" in refused(export, ModelFileError, onnx, *words, "--to", "tflite")
+    assert "give --to onnx" in refused(export, ModelFileError, onnx, *words, "--to", "tflite")
     assert run(export, onnx, *words, "--to", "onnx").exit_code == 0
     halved = tmp_path / "hip-sample-fp16.onnx"
     message = refused(export, ModelFileError, halved, *words, "--to", "onnx")

@@ -10,7 +10,7 @@ import pytest
 from edgehip import load_model
 from edgehip.channels import ANGLES
 from edgehip.errors import ModelFileError
-from edgehip.model_card import ModelCard, write_model
+from edgehip.model_card import MAX_CARD_BYTES, ModelCard, write_model
 from edgehip.model_report import describe
 
 INDEX = {
@@ -59,6 +59,7 @@ def test_a_card_is_read_back_as_it_was_written(card: ModelCard) -> None:
         {"personal": {"offsets": {"moments_nm_per_kg": [[1e9] * 3] * 180}, "strides": 1}},
         {"personal": {"offsets": {"moment_spread_nm_per_kg": [[0.0] * 3] * 180}, "strides": 1}},
         {"personal": {"offsets": {}, "strides": 1, "body_height_m": 170}},
+        {"personal": {"offsets": {}, "strides": 1, "body_mass_kg": 0.07}},
         {"personal": {"offsets": []}},
         {"body_mass_index": INDEX | {"slopes": {"moments_nm_per_kg": [[0.0] * 3] * 179}}},
         {"body_mass_index": INDEX | {"slopes": {"moments_nm_per_kg": [[float("nan")] * 3] * 180}}},
@@ -112,6 +113,8 @@ def test_a_card_that_nobody_could_read_is_not_written(card: ModelCard, tmp_path:
     path = tmp_path / "odd.tflite"
     with pytest.raises(ModelFileError, match="warm_up_s"):
         write_model(path, b"graph", replace(card, warm_up_s=float("nan")))
+    with pytest.raises(ModelFileError, match="keep less in it"):
+        write_model(path, b"graph", replace(card, training={"strides": "x" * MAX_CARD_BYTES}))
     assert not path.exists()
 
 

@@ -15,6 +15,9 @@ class FiniteRange(click.FloatRange):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return the number, or fail."""
+        if "," in str(value):
+            advice = "write a decimal point, and a space between numbers"
+            self.fail(f"{value!r} is not a valid number: {advice}", param, ctx)
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)

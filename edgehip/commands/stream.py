@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from edgehip import __version__
-from edgehip.body import heeds_height, unknown_index
+from edgehip.body import heeds_height, strangeness, unknown_index
 from edgehip.commands.complaint import complain
 from edgehip.commands.idle import refuse_idle
 from edgehip.commands.numbers import FiniteRange
@@ -18,7 +18,9 @@ from edgehip.commands.stream_options import StreamOptions, one_or_two, voices, w
 from edgehip.errors import EdgehipError
 from edgehip.given import HEIGHT_M, MASS_KG
 from edgehip.interrupts import heed_interrupts
-from edgehip.model import DEFAULT_CYCLE_MODEL, DEFAULT_SAMPLE_MODEL, load_model
+from edgehip.model import DEFAULT_CYCLE_MODEL, DEFAULT_SAMPLE_MODEL, Model, load_model
+from edgehip.model_card import PersonalCard
+from edgehip.model_report import whose
 from edgehip.profiles import doubt, load_profile
 from edgehip.runtime import DEFAULT_DEADLINE_MS, Stream
 from edgehip.sinks.device import DeviceLink
@@ -191,6 +193,8 @@ def stream(**given: Any) -> None:
             f"{options.body_mass_kg:g} kg at {options.body_height_m:g} m are {index:.0f} kg/m2, "
             f"which nobody had from whom {model.card.name} learnt: trust it less"
         )
+    if model is not None and model.card.personal is not None:
+        _tell_of_person(model, model.card.personal, options)
     path = None if options.calibrate else options.profile_path
     profile = load_profile(path) if path else None
     heed_interrupts()
@@ -260,6 +264,19 @@ def _outlets(options: StreamOptions, streaming: Stream, stack: contextlib.ExitSt
     for link in reversed(run.links):  # what is entered last is closed first
         stack.callback(link.close)
     return run
+
+
+def _tell_of_person(model: Model, personal: PersonalCard, options: StreamOptions) -> None:
+    """Tell what is one person's, and that it is somebody else's if the body is."""
+    line = f"{model.path}: {whose(personal, model.card.spread_coverage is not None)}"
+    if options.by_sample and not options.correct:
+        line += "; samples are everybody's with --no-correction"
+    complain(line)
+    if unlike := strangeness(personal, options.body_mass_kg, options.body_height_m):
+        complain(
+            f"{model.path}: was adapted to a body {unlike}: if this is somebody else, give their "
+            "own file, or a model that is everybody's"
+        )
 
 
 def _about(options: StreamOptions, source: Source) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Whom of a cohort a model has met: told by their strides, or by ids where a model kept no strides.
 
 Ids tell little: another laboratory may number its people alike, and the same people may be renamed.
-So a trained model keeps digests of the angles of its people's strides.
+So a trained model keeps digests of the angles of its people's strides, and one that was adapted to
+somebody a few points of each of theirs, by which even what was cut out anew is known.
 """
 
 import base64
@@ -14,6 +15,7 @@ import numpy as np
 
 from edgehip.errors import DatasetError
 from edgehip_export.answers import Floats
+from edgehip_export.copies import copies_of, from_text
 from edgehip_export.dataset import Cohort
 
 DIGEST_BYTES: Final = 6
@@ -80,9 +82,12 @@ class Acquaintance:
             If everybody in the cohort trained the model.
         """
         if not self.judged:
+            met = "trained on"
+            if self.adapted:
+                met = "adapted by strides of" if not self.trained else "trained on, or adapted by,"
             raise DatasetError(
-                f"{cohort.path}: the model was trained on every one of its {len(self.taught)} "
-                "people: give others"
+                f"{cohort.path}: the model was {met} every one of its {len(self.taught)} people: "
+                f"give {'walks that it never saw' if self.adapted else 'others'}"
             )
         return cohort.of_people(self.judged)
 
@@ -139,16 +144,13 @@ def meet(provenance: Mapping[str, Any], cohort: Cohort) -> Acquaintance:
         The model's, see :class:`edgehip_export.trained.TrainedNetwork`; ``test_strides`` and
         ``training_strides`` hold what :func:`remember` returned, ``test_subjects`` and
         ``training_subjects`` ids. Of a model that was adapted, ``adapted_strides`` holds all
-        strides' digests, ``adapted_subjects`` the id.
+        strides' traces (see :mod:`edgehip_export.copies`), ``adapted_subjects`` the id.
     """
-    own = set().union(*(_digests_in(word) for word in _words(provenance.get("adapted_strides"))))
-    if not own:
-        return _meet(provenance, cohort)
-    adapted = tuple(
-        person
-        for person in cohort.people()
-        if own & set(digests(cohort.of_people([person]).angles_deg))
-    )
+    own = from_text("".join(_words(provenance.get("adapted_strides"))))
+    known = np.zeros(len(cohort), np.bool_)
+    for trace in own:
+        known |= copies_of(trace, cohort.angles_deg)
+    adapted = tuple(str(person) for person in np.unique(cohort.subjects[known]))
     others = cohort.of(~np.isin(cohort.subjects, adapted))
     return replace(_meet(provenance, others), adapted=adapted)
 

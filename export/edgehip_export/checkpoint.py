@@ -1,6 +1,6 @@
 """The released checkpoints of Gait2Hip-60 (arXiv 2605.30374), read without unpickling code."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,7 +39,17 @@ def import_checkpoints(paths: Sequence[str | Path], name: str | None = None) -> 
     ModelFileError
         If a file is not a released checkpoint, or two of them are for the same target.
     """
-    networks = [import_checkpoint(path) for path in paths]
+    return model_of([import_checkpoint(path) for path in paths], name)
+
+
+def model_of(networks: Sequence[TrainedNetwork], name: str | None = None) -> TrainedModel:
+    """Return the model that one or two released checkpoints' networks make.
+
+    Raises
+    ------
+    ModelFileError
+        If two of them are for the same target.
+    """
     families = dict.fromkeys(network.family for network in networks)
     only = "" if len(networks) > 1 else f"-{networks[0].target}"
     return TrainedModel.of(name or f"gait2hip60-{'-'.join(families)}{only}", networks)
@@ -53,7 +63,17 @@ def import_checkpoint(path: str | Path) -> TrainedNetwork:
     ModelFileError
         If the file is not one, would run code, or its columns are not the data set's.
     """
-    content = load_tensors(path)
+    return network_in(load_tensors(path), path)
+
+
+def network_in(content: Mapping[str, Any], path: str | Path) -> TrainedNetwork:
+    """Return the network in what one released checkpoint holds.
+
+    Raises
+    ------
+    ModelFileError
+        As :func:`import_checkpoint`.
+    """
     if "edgehip" in content:
         raise ModelFileError(
             f"{path}: is a model of edgehip already: evaluate and export take it as it is"

@@ -63,6 +63,8 @@ where it met one."""
 ON_ONE_LEG: Final = (0.30, 0.45)
 """Of a stride: its leg stands alone then at any pace."""
 GRAVITY_M_PER_S2: Final = 9.81
+MOST_RADIANS: Final = 3.0
+"""A knee that walks moves by tens of degrees, and never by half a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,20 @@ def collect(
         spans = ", ".join(
             f"{t.path} from {t.time_s[0]:.2f} to {t.time_s[-1]:.2f} s" for t in tables
         )
-        raise DatasetError(f"the tables have no time in common: {spans}")
+        raise DatasetError(
+            f"the tables have no time in common: {spans}: give those of one walk, times in seconds"
+        )
     if contacts_s is None:
         walked = _found(angles.time_s, angles_deg)
     else:
         walked = [(side, *ends) for side in SIDES for ends in pairwise(contacts_s[side])]
+        told_s = [at for side in SIDES for at in contacts_s[side]]
+        if not any(begin_s <= at <= end_s for at in told_s):
+            raise DatasetError(
+                f"no foot comes down between {begin_s:.2f} and {end_s:.2f} s, where all tables "
+                f"are, as contacts are told: from {min(told_s):.4g} to {max(told_s):.4g}; give "
+                "them in seconds, by the times in the tables"
+            )
     strides = [
         (side, start, end)
         for side, start, end in walked
@@ -127,7 +138,10 @@ def collect(
             "--left-contacts tell them)"
         )
     if out := len(walked) - len(strides):
-        told.append(f"{out} of {len(walked)} strides left out: not whole in all tables")
+        told.append(
+            f"{out} of {len(walked)} strides left out: not whole in all tables, or not of "
+            f"{MIN_STRIDE_S} to {MAX_STRIDE_S} s"
+        )
     for target, table in labels.items():
         strides = _borne(target, table, strides, person.body_mass_kg, told)
     x = _cut(strides, angles.time_s, {"r": angles_deg, "l": angles_deg[:, MIRROR]})
@@ -159,7 +173,13 @@ def collect(
         np.savez(packed, **arrays)  # type: ignore[arg-type]
         contents[path] = packed.getvalue()
         sha256 = hashlib.sha256(contents[path]).hexdigest()
-        read = cohort_of(arrays, f"{angles.path}, {table.path}", sha256)
+        try:
+            read = cohort_of(arrays, f"{angles.path}, {table.path}", sha256)
+        except DatasetError as error:
+            meant = f"X is of --angles, Y of --{target}, weight_kg --body-mass"
+            raise DatasetError(
+                f"{error} ({meant}, and a cycle goes from contact to contact)"
+            ) from error
         cohorts.append(replace(read, path=str(path)))
     folder.mkdir(parents=True, exist_ok=True)  # only now: what is no walk replaces nothing
     for path, content in contents.items():
@@ -171,10 +191,19 @@ def _angles_deg(table: OpenSimTable) -> tuple[NDArray[np.float64], list[str]]:
     """Return the ten angles (T, 10), and what was mended."""
     mended = []
     angles = np.column_stack([table.column(name) for name in ANGLES])
-    if table.in_degrees is False:
+    knees = [ANGLES.index(name) for name in KNEES]
+    whole = angles[np.isfinite(angles).all(axis=1)]
+    moved = float(np.ptp(whole[:, knees], axis=0).max()) if len(whole) else 0.0
+    in_degrees = moved > MOST_RADIANS
+    said = table.in_degrees
+    if moved and said is not None and said != in_degrees:
+        raise DatasetError(
+            f"{table.path}: its header says inDegrees={'yes' if said else 'no'}, and its knees "
+            f"move by {moved:.3g}: write inDegrees={'no' if said else 'yes'} there"
+        )
+    if not in_degrees:
         angles = np.degrees(angles)
         mended.append(f"{table.path}: radians turned into degrees")
-    knees = [ANGLES.index(name) for name in KNEES]
     if np.all(np.nansum(angles[:, knees], axis=0) < 0.0):
         angles[:, knees] *= -1.0
         mended.append(f"{table.path}: knees bend by negative angles there; turned round")
@@ -238,8 +267,10 @@ def _force(table: OpenSimTable, muscle: str, side: Side) -> NDArray[np.float64]:
     for parts in (*known, whole):
         if set(parts) <= set(table.names):
             return table.column(*parts)
+    neither = " nor ".join(", ".join(parts) for parts in dict.fromkeys((*known, whole)))
     raise DatasetError(
-        f"{table.path}: has no {muscle}: neither {' nor '.join(', '.join(p) for p in known)}"
+        f"{table.path}: has no {muscle}, neither {neither}: give static optimization's forces, of "
+        "all muscles of the hip"
     )
 
 

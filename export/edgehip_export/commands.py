@@ -22,7 +22,7 @@ from edgehip_export.checkpoint import import_checkpoints
 from edgehip_export.collect import Person
 from edgehip_export.collect import collect as collect_strides
 from edgehip_export.comparison_strides import Labelled
-from edgehip_export.dataset import DATA_SET, Cohort, read_cohort
+from edgehip_export.dataset import DATA_SET, NO_ID, Cohort, read_cohort
 from edgehip_export.error_report import print_errors
 from edgehip_export.evaluate import evaluate as evaluate_model
 from edgehip_export.evaluate import stored_errors
@@ -68,6 +68,13 @@ def _file_name(_: click.Context, __: click.Parameter, name: str | None) -> str |
     ):
         raise click.BadParameter(f"{name!r} cannot be the name of a file")
     return name
+
+
+def _somebody(_: click.Context, __: click.Parameter, subject: str) -> str:
+    """Return whose id this is, if it names anybody."""
+    if subject.strip() in NO_ID:
+        raise click.BadParameter(f"{subject!r} names nobody: give an id, as P1")
+    return subject
 
 
 def _tell_the_bundled(model: str) -> None:
@@ -165,7 +172,7 @@ def evaluate(model: str, cohort: Path, output: Path) -> None:
 @click.option("--angles", type=FILE, required=True, help="Of inverse kinematics (.mot, .sto).")
 @click.option("--moments", type=FILE, help="Of inverse dynamics.")
 @click.option("--forces", type=FILE, help="Of static optimization.")
-@click.option("--subject", required=True, metavar="ID", help="Who walked.")
+@click.option("--subject", required=True, metavar="ID", callback=_somebody, help="Who walked.")
 @click.option(
     "--body-mass", "body_mass_kg", type=FiniteRange(*MASS_KG), required=True, metavar="KG"
 )
@@ -246,9 +253,14 @@ def adapt(model: str, cohorts: tuple[Path, ...], output: Path, subject: str | No
         if found.after is not None:
             rows.append((f"{found.target}, adapted by the other strides", found.after))
         print_errors(UNITS[found.target], rows)
+        if doubt := found.doubt():
+            click.echo(f"  {doubt}")
         if found.after is None:
             click.echo("  one stride: nothing is there to tell how well others are met")
-    click.echo(f"{output}: adapted to {read[0].people()[0]}")
+    click.echo(
+        f"{output}: adapted to {read[0].people()[0]}; a stream's samples follow its strides with "
+        "--estimates cycle,sample, and intervals stay as wide as everybody's"
+    )
 
 
 @click.command("import")

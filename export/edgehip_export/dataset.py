@@ -164,7 +164,8 @@ def read_cohort(path: str | Path) -> Cohort:
     """
     if not Path(path).is_file():
         raise DatasetError(
-            f"{path}: no such file; Gait2Hip_JM60.npz and Gait2Hip_MF60.npz come from {DATA_SET}"
+            f"{path}: no such file; labelled strides are an NPZ file, as 'edgehip collect' writes "
+            f"it or as Gait2Hip-60's ({DATA_SET})"
         )
     return cohort_of(read_npz(path, (*KEYS, "stride_s")), path, file_sha256(path))
 

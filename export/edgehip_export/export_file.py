@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from edgehip.errors import ModelFileError
-from edgehip.model import bundled_models, is_bundled, load_model
+from edgehip.model import bundled_files, is_bundled, load_model
 from edgehip.model_card import Format, read_model, without_card
 from edgehip_export.answers import answers, require_duration
 from edgehip_export.compact import name_tensors
@@ -80,11 +80,11 @@ def _files(source: str | Path, formats: Sequence[Format]) -> list[Path]:
     if path.suffix:
         own = path.suffix.lower().removeprefix(".")
         if own not in formats:
-            raise ModelFileError(f"{path}: stays a .{own} file: add --to {own}")
+            raise ModelFileError(f"{path}: stays a .{own} file: give --to {own}")
         return [path]
     if not is_bundled(source):
         load_model(path)  # says what there is
-    named = {p.suffix.removeprefix("."): p for p in bundled_models() if p.stem == path.name}
+    named = bundled_files(path.name)
     return [named[format] for format in formats]
 
 

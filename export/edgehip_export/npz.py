@@ -57,7 +57,10 @@ def read_npz(path: str | Path, keys: Container[str] | None = None) -> dict[str, 
         raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
     except Exception as error:  # what a hostile or damaged file raises has no common base
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DatasetError(f"{path}: is not a NumPy .npz file of plain arrays: {reason}") from error
+        raise DatasetError(
+            f"{path}: is not a NumPy .npz file of plain arrays: {reason}; of OpenSim's tables "
+            "'edgehip collect' makes one"
+        ) from error
 
 
 def _check_size(path: str | Path, unpacked: int) -> None:

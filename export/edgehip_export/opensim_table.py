@@ -1,7 +1,9 @@
 """Tables that OpenSim's tools write (``.mot``, ``.sto``): a header, names of columns, numbers."""
 
+import codecs
 import io
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,10 @@ from edgehip.errors import DatasetError
 MOST_BYTES: Final = 1 << 28
 """An hour at 100 Hz of all of a body's coordinates has half as many."""
 LONGEST_HEADER: Final = 1000
+AS_WRITTEN: Final = (
+    "give it as OpenSim wrote it; what a spreadsheet saves must be text with tabs between columns, "
+    "decimal points, no quotes, and the header down to the line 'endheader'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +40,17 @@ class OpenSimTable:
         Raises
         ------
         DatasetError
-            If one is not there.
+            If one is not there, or there twice.
         """
-        if missing := [name for name in names if name not in self.names]:
-            there = ", ".join(self.names[:6])
-            raise DatasetError(f"{self.path}: has no column {missing[0]}; it has {there} ...")
+        for name in names:
+            if name not in self.names:
+                near = get_close_matches(name, self.names, cutoff=0.0)
+                raise DatasetError(
+                    f"{self.path}: has no column {name}; most like it of its {len(self.names)} "
+                    f"are {', '.join(near)}"
+                )
+            if self.names.count(name) > 1:
+                raise DatasetError(f"{self.path}: names two columns {name}: leave one out")
         total: NDArray[np.float64]
         total = self.values[:, [self.names.index(name) for name in names]].sum(axis=1)
         return total
@@ -70,7 +82,9 @@ def read_opensim_table(path: str | Path) -> OpenSimTable:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
     if len(content) > MOST_BYTES:
         raise DatasetError(f"{path}: has more than {MOST_BYTES >> 20} MiB: cut the walk out of it")
-    lines = io.StringIO(content.decode("utf-8", "replace"))
+    wide = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # a spreadsheet's Unicode text
+    text = content.decode("utf-16" if wide else "utf-8-sig", "replace")
+    lines = io.StringIO(text, newline=None)
     said: dict[str, str] = {}
     for _, line in zip(range(LONGEST_HEADER), lines, strict=False):
         key, _, value = (part.strip().lower() for part in line.partition("="))
@@ -78,10 +92,13 @@ def read_opensim_table(path: str | Path) -> OpenSimTable:
             break
         said[key] = value
     else:
-        raise DatasetError(f"{path}: is no .mot or .sto file of OpenSim: its header does not end")
+        raise DatasetError(
+            f"{path}: is no .mot or .sto file of OpenSim: its header does not end: {AS_WRITTEN}"
+        )
     names = lines.readline().split()
     if not names or names[0].lower() != "time":
-        raise DatasetError(f"{path}: its first column is not called time")
+        first = repr(names[0][:20]) if names else "nothing"
+        raise DatasetError(f"{path}: its first column is not called time but {first}: {AS_WRITTEN}")
     rows = [line for line in lines if line.strip()]
     if len(rows) < 2:
         raise DatasetError(f"{path}: holds {len(rows)} rows: there is no walk in it")
@@ -90,7 +107,10 @@ def read_opensim_table(path: str | Path) -> OpenSimTable:
     except ValueError as error:
         raise DatasetError(f"{path}: {_first_wrong(rows, names) or error}") from error
     if table.shape[1] != len(names):
-        raise DatasetError(f"{path}: names {len(names)} columns, and has {table.shape[1]}")
+        raise DatasetError(
+            f"{path}: names {len(names)} columns, and has {table.shape[1]}: a name has no spaces, "
+            "and every column one"
+        )
     time_s = table[:, 0]
     if not np.all(np.diff(time_s) > 0.0):  # NaN neither
         raise DatasetError(f"{path}: its times do not increase from row to row")

@@ -46,13 +46,17 @@ MOST_ANGLE_DEG: Final = 360.0
 USUAL_MASS_INDEX: Final = 45.0
 """Of body mass to height squared, kg/m2: few people are above, and in pounds nearly all adults."""
 
+LEAST_MASS_INDEX: Final = 11.0
+"""Nobody who walks is as thin, nor is a child (three SD below the median: about 12; WHO growth
+reference of 5 to 19 years, 2007)."""
+
 MOST_APART: Final = 1 / 3
 """Of a cycle."""
 
 UNITS: Final[dict[Target, str]] = {"moments": "Nm", "forces": "N"}
 OTHERS: Final[dict[Target, str]] = {
     "moments": "Nm/kg by weight_kg, % of body weight x height by 0.0981 x weight_kg x height_m",
-    "forces": "N/kg by weight_kg, % of body weight by 0.0981 x weight_kg",
+    "forces": "N/kg by weight_kg, % of body weight by 0.0981 x weight_kg; activations are none",
 }
 """What else is in use, and what it must be multiplied by."""
 
@@ -180,6 +184,12 @@ def _judge_mass(judge: _Judge, per_height2: Floats) -> None:
         "body mass / height² is",
         "should weight_kg be in pounds, multiply it by 0.4536",
     )
+    judge.doubt(
+        index,
+        index < LEAST_MASS_INDEX,
+        "body mass / height² is",
+        "nobody walks who is so thin: is weight_kg in kg, and of this person?",
+    )
 
 
 def _judge_angles(judge: _Judge, angles: Floats) -> None:
@@ -215,6 +225,12 @@ def _judge_angles(judge: _Judge, angles: Floats) -> None:
         "the legs are half a cycle off",
         "cycles must begin at right initial contact, strides of the left leg with the columns of "
         "the sides swapped",
+    )
+    judge.refuse_most(
+        other_leg & ~np.logical_or(*opposed.values()),
+        "the knees bend half a cycle off from the hips",
+        "either pair has the columns of its sides swapped, or hip flexion is negative: multiply it "
+        "by -1",
     )
     for name, wrong in opposed.items():
         judge.refuse_most(
@@ -258,7 +274,7 @@ def _judge_moments(judge: _Judge, per_kg: Floats) -> None:
         FLEXION_PER_KG.opposed(flexion),
         "hip_flexion_r_moment extends where a hip's flexors work",
         "it must be what muscles do to the right thigh, flexion positive: multiply moments by -1 "
-        "that are external, or positive in extension",
+        "that are external, or positive in extension; if legs are mixed up, give each its own",
     )
     judge.doubt_any(
         ADDUCTION_PER_KG.opposed(adduction),

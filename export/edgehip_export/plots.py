@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 REFERENCE, ESTIMATE = "0.25", "tab:red"
 LETTERS_PER_INCH = 8
+ROOM_INCHES = 0.1
+"""Above and below a panel, and what is at the picture's edge."""
 
 
 def plot_curves(
@@ -65,7 +67,7 @@ def plot_peaks(path: Path, target: Target, agreement: Sequence[Peaks], title: st
                 axes.axhline(limit, color=ESTIMATE, lw=0.9, ls="--", label=label)
             said += f", limits {each.limits[0]:+.2g} to {each.limits[1]:+.2g}"
         axes.axhline(0, color="0.8", lw=0.6, zorder=0)
-        axes.margins(y=0.15)
+        axes.margins(y=0.2)  # what is said above has room
         axes.text(0.02, 0.98, said, transform=axes.transAxes, va="top", fontsize=7)
 
     unit = UNITS[target]
@@ -84,12 +86,13 @@ def _panels(
 ) -> None:
     try:
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
         raise MissingExtraError("matplotlib", "export", "a plot") from error
     columns = min(len(names), 5)
     rows = -(-len(names) // columns)
-    size = (3.6 * columns, 2.9 * rows + 0.5) if rows == 1 else (2.9 * columns, 2.3 * rows + 0.6)
-    figure = Figure(figsize=size, layout="constrained")
+    size = (3.6 * columns, 2.9 * rows + 0.5) if rows == 1 else (2.9 * columns, 2.45 * rows + 0.6)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=ROOM_INCHES))
     grid = figure.subplots(rows, columns, squeeze=False)
     for index, axes in enumerate(grid.flat):
         if index >= len(names):

@@ -11,7 +11,7 @@ from edgehip.errors import ModelFileError
 from edgehip.model import load_model
 from edgehip.model_card import ModelCard
 from edgehip_export.answers import Floats, answers, require_duration
-from edgehip_export.checkpoint import import_checkpoints
+from edgehip_export.checkpoint import model_of, network_in
 from edgehip_export.dataset import Cohort
 from edgehip_export.export_file import is_model_file
 from edgehip_export.fit import predict
@@ -19,7 +19,7 @@ from edgehip_export.forms import OUTPUTS
 from edgehip_export.metrics import Errors
 from edgehip_export.run_folder import model_file
 from edgehip_export.safe_load import load_tensors
-from edgehip_export.trained import Target, TrainedModel, load_trained
+from edgehip_export.trained import Target, TrainedModel, trained_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,11 @@ def open_trained(paths: Sequence[str | Path]) -> TrainedModel:
     ModelFileError
         If a file is neither, or two are for the same target.
     """
-    models = [
-        load_trained(path) if "edgehip" in load_tensors(path) else import_checkpoints([path])
-        for path in paths
-    ]
+    models = []
+    for path in paths:
+        content = load_tensors(path)
+        own = "edgehip" in content
+        models.append(trained_in(content, path) if own else model_of([network_in(content, path)]))
     if len(models) == 1:
         return models[0]
     names = [model.name.removesuffix(f"-{model.networks[0].target}") for model in models]

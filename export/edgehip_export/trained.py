@@ -6,7 +6,7 @@ On disk it is one PyTorch file that holds tensors and plain values alone, so tha
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -178,7 +178,17 @@ def load_trained(path: str | Path) -> TrainedModel:
     ModelFileError
         If the file is anything else, or its parts do not fit one another.
     """
-    content = load_tensors(path)
+    return trained_in(load_tensors(path), path)
+
+
+def trained_in(content: Mapping[str, Any], path: str | Path) -> TrainedModel:
+    """Return the trained model in what such a file holds.
+
+    Raises
+    ------
+    ModelFileError
+        As :func:`load_trained`.
+    """
     if content.get("edgehip") != TRAINED_FORMAT:
         raise ModelFileError(
             f"{path}: is not a model of 'edgehip train' or 'edgehip import'; a released "
