@@ -22,8 +22,8 @@ from edgehip_export.comparison_strides import normal_strides
 from edgehip_export.dataset import read_cohort
 from tests.export_cohort import cohort_arrays, write_cohort
 from tests.streams import synthetic_walk
-from tests.test_export_commands import figures, run
-from tests.test_export_commands import refused as one_line
+from tests.workstation import figures, run
+from tests.workstation import refused as one_line
 
 STRIDES = normal_strides(4)
 STRIDE_S = np.array([1.0, 1.1, 1.2, 1.3], np.float32)
