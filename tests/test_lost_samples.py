@@ -84,6 +84,19 @@ def test_single_lost_samples_are_bridged_and_told(model: Model, walk: Walk) -> N
             assert np.max(np.abs(curve - other.moments_nm_per_kg[name])) < 0.1
 
 
+def test_one_lost_sample_is_told_of_the_strides_it_lies_in_and_of_no_other(
+    model: Model, walk: Walk
+) -> None:
+    pipeline = Pipeline(model)
+    samples = without(walk, lambda t: round(t * 100) == 507)
+    found = estimates([e for s in samples for e in pipeline.feed_sample(s)])
+    lossy = [e for e in found if e.start_s < walk.time_s[507] < e.end_s]
+    assert [e.side for e in lossy] in (["l", "r"], ["r", "l"])
+    for estimate in found:
+        assert estimate.samples_lost == (estimate in lossy)
+        assert (Flag.SAMPLES_LOST in estimate.flags) == (estimate in lossy)
+
+
 @pytest.mark.parametrize("gap_s", [0.08, 0.15, 0.6, 3.0])
 def test_a_stride_with_a_gap_is_never_estimated(model: Model, gap_s: float) -> None:
     walk = synthetic_walk(14.0, stand_s=1.0)

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgehip import Pipeline, load_model
+from edgehip.backends import Tensor
 from edgehip.events import Chunk, Flag, HipEstimate, HipSampleEstimate, Hop
 from edgehip.model import Model
 from tests.pipelines import estimates, run, told
@@ -36,6 +37,44 @@ def test_a_symmetric_walk_loads_both_hips_alike(model: Model, walk: Walk) -> Non
     right = [e for e in found if e.side == "r"][2]
     for name, curve in left.moments_nm_per_kg.items():
         assert np.allclose(curve, right.moments_nm_per_kg[name], atol=0.03)
+
+
+def test_a_stride_whose_foot_off_was_not_found_has_no_stance_and_says_so(
+    model: Model, walk: Walk
+) -> None:
+    pipeline = Pipeline(model)
+    samples = list(walk.samples())
+    found = estimates([event for sample in samples[:600] for event in pipeline.feed_sample(sample)])
+    pipeline.segmenter.parameters = replace(
+        pipeline.segmenter.parameters, foot_off_knee_share=np.inf, lift_s=0.0
+    )
+    later = estimates([event for sample in samples[600:] for event in pipeline.feed_sample(sample)])
+    for estimate in found:
+        assert estimate.stance_percent is not None
+        assert Flag.NO_FOOT_OFF not in estimate.flags
+    for estimate in later[-2:]:
+        assert estimate.stance_percent is None
+        assert Flag.NO_FOOT_OFF in estimate.flags
+        assert estimate.trusted
+
+
+@pytest.mark.parametrize("score", [0.99, 1.01])
+def test_a_stride_that_no_model_knows_is_not_trusted(
+    model: Model, walk: Walk, score: float
+) -> None:
+    class Scoring:
+        name = model.engine.name
+
+        def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+            *loads, told = model.engine.run(*inputs)
+            return *loads, np.full_like(told, score)
+
+    assert model.card.outputs[-1].name == "out_of_range_score"
+    found = estimates(run(Pipeline(replace(model, engine=Scoring())), walk))
+    assert len(found) > 8
+    for estimate in found:
+        assert (Flag.OUT_OF_RANGE in estimate.flags) == (score > 1.0)
+    assert any(estimate.trusted for estimate in found) == (score < 1.0)
 
 
 @settings(max_examples=15)

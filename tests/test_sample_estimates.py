@@ -21,6 +21,7 @@ from edgehip.events import CueChange, Flag, HipEstimate, HipSampleEstimate, Link
 from edgehip.model_card import RangeCard
 from edgehip.sinks.records import sample_record
 from edgehip.zero import Profile
+from tests.pipelines import run as run_pipeline
 from tests.sample_model import KEEP, LeakyEngine, leaky_model, scored_model
 from tests.streams import Walk, synthetic_walk
 
@@ -75,6 +76,24 @@ def test_jittered_times_give_the_same_answer() -> None:
     compared = np.array([np.interp(times, reference_s, column) for column in reference.T]).T
     error = np.sqrt(np.mean((outputs - compared) ** 2, axis=0)) / reference.std(axis=0)
     assert np.max(error) < 0.03
+
+
+@pytest.mark.parametrize("rate_hz", [148.0, 500.0])
+def test_what_changes_steadily_is_answered_between_the_grids_points_as_on_them(
+    rate_hz: float,
+) -> None:
+    """Between them the network is asked for the next one, where the angles will be by then."""
+
+    def turning(rate_hz: float) -> Walk:
+        times = np.arange(round(2.0 * rate_hz)) / rate_hz
+        return Walk(times, np.outer(times, np.linspace(-40.0, 40.0, 10)))
+
+    reference_s, reference = traces(run(turning(100.0)))
+    times, outputs = traces(run(turning(rate_hz)))
+    known = (times > 0.2) & (times < reference_s[-1])
+    for output, expected in zip(outputs.T, reference.T, strict=True):
+        at_times = np.interp(times, reference_s, expected)
+        assert output[known] == pytest.approx(at_times[known], abs=1e-3)
 
 
 @given(st.integers(10, 300), st.integers(0, 2**32))
@@ -325,6 +344,17 @@ def test_long_standing_ends_the_networks_memory_and_nobody_sees_it(cut: int | No
     renewed = int(np.argmin(np.diff(knee))) + 1
     assert 1600 < renewed < 1900
     assert knee[renewed:].max() < 0.02
+
+
+def test_a_memory_that_ends_in_long_standing_leaves_no_gap_in_the_answers() -> None:
+    """A fresh one that has not warmed up yet would tell of angles of nearly zero."""
+    walk = synthetic_walk(30.0, stand_s=1.0, walk_s=5.0, pause_s=60.0, noise_deg=0.05)
+    pipeline = Pipeline(None, sample_model=leaky_model())
+    events = run_pipeline(pipeline, Walk(walk.time_s, walk.angles_deg + 10.0))
+    samples = [event for event in events if isinstance(event, HipSampleEstimate)]
+    assert pipeline.state.rested
+    hip = np.array([one.value("hip_flexion_r") for one in samples[1000:]])
+    assert np.ptp(hip) < 0.05 < 0.9 < hip.min()
 
 
 def test_estimates_that_no_stride_is_compared_with_are_not_kept() -> None:
