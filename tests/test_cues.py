@@ -24,6 +24,7 @@ from edgehip.events import (
     PortLost,
 )
 from edgehip.model import Model
+from tests.pipelines import estimates, run
 from tests.receiving import HEADER
 from tests.sample_model import leaky_model
 from tests.streams import Walk, synthetic_walk
@@ -53,6 +54,8 @@ def test_a_cue_switches_at_its_threshold() -> None:
 def test_hysteresis_holds_a_cue_on() -> None:
     values = [12.5, 11.5, 12.5, 10.9, 12.5]
     assert switched("glmed_r > 12 N/kg, hysteresis=1", values) == [(0, True), (3, False), (4, True)]
+    values = [11.5, 12.5, 13.1, 12.5, 11.9]
+    assert switched("glmed_r < 12 N/kg, hysteresis=1", values) == [(0, True), (2, False), (4, True)]
 
 
 def test_a_cue_rests_after_it_went_off() -> None:
@@ -181,6 +184,19 @@ def test_a_cue_on_peaks_looks_at_the_extremes_of_its_own_hips_strides(
     assert curve.min() < -0.3 < 0.3 < curve.max()
     assert (on.on, on.time_s) == (True, first.confirmed_s)
     assert on.value == pytest.approx(curve.max() if sign == ">" else curve.min())
+
+
+def test_what_ends_one_foots_strides_leaves_the_other_foots_peak_cue_on(
+    model: Model, walk: Walk
+) -> None:
+    cues = Cues([parse_cue(f"peak glmed_{side} > 1 N/kg") for side in SIDES])
+    *_, last = walk.samples()
+    strides = estimates(run(Pipeline(model), walk))[-2:]
+    for stride in strides:
+        assert [change.on for change in cues.feed(stride)] == [True]
+    for place, side in enumerate(SIDES):
+        (off,) = cues.peaks_off(side, Flag.OUT_OF_RANGE, last)
+        assert (off.cue, off.on, off.flags) == (place, False, (Flag.OUT_OF_RANGE,))
 
 
 def test_a_cue_looks_at_samples_or_at_strides(model: Model) -> None:

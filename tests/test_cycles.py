@@ -105,3 +105,14 @@ def test_foot_off_belongs_to_its_own_stride() -> None:
     assert isinstance(without, GaitCycle)
     assert with_off.foot_off_s == 1.65
     assert without.foot_off_s is None
+
+
+def test_no_foot_is_off_after_it_has_come_down_again() -> None:
+    tracker = CycleTracker()
+    for i in range(300):
+        tracker.add(JointAngleSample(i / 100, (0.0,) * 10, 0))
+    tracker.event(InitialContact("r", 1.0, 1.0), 0)
+    tracker.event(FootOff("r", 2.13, 2.14), 0)
+    cycle = tracker.event(InitialContact("r", 2.1, 2.15), 0)
+    assert isinstance(cycle, GaitCycle)
+    assert cycle.foot_off_s is None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgehip import Pipeline, load_model, snapshot
-from edgehip.channels import angles_of
+from edgehip.channels import ANGLES, angles_of
 from edgehip.errors import ProfileError
 from edgehip.events import Flag
 from edgehip.model import Model
@@ -60,6 +60,14 @@ def test_sensors_that_hang_make_no_zero(model: Model, method: Method) -> None:
     assert not any(isinstance(event, Profile) for event in run(pipeline, walk))
 
 
+@pytest.mark.parametrize("channel", range(10))
+def test_no_zero_is_measured_while_one_joint_moves(model: Model, channel: int) -> None:
+    walk = synthetic_walk(8.0, stand_s=60.0, noise_deg=0.1)
+    walk.angles_deg[:, channel] += 5.0 * np.sin(np.pi * walk.time_s)
+    pipeline = Pipeline(model, calibrate="standing")
+    assert not any(isinstance(event, Profile) for event in run(pipeline, walk))
+
+
 def bent(hip: float, knee: float, sides: str = "lr") -> Walk:
     """Return somebody who keeps a posture for 4 s, and stands upright after that."""
     walk = synthetic_walk(10.0, stand_s=60.0, noise_deg=0.2)
@@ -96,6 +104,20 @@ def test_a_zero_is_refused_of_who_does_not_stand(
     )
     assert np.abs(profile.mean_deg).max() < 0.2
     assert other.zero.startswith("standing")
+
+
+@pytest.mark.parametrize("off_deg", [-60.0, 60.0])
+@pytest.mark.parametrize("method", ["standing", "strides"])
+@pytest.mark.parametrize("angle", ["hip_adduction_l", "knee_angle_r"])
+def test_a_sensor_on_the_wrong_segment_makes_no_zero(
+    model: Model, method: Method, angle: str, off_deg: float
+) -> None:
+    zero = model.card.zero
+    assert zero is not None
+    mean_deg = list(zero.standing_deg if method == "standing" else zero.stride_mean_deg)
+    mean_deg[ANGLES.index(angle)] += off_deg
+    with pytest.raises(ProfileError, match=rf"{angle} is \{off_deg:+.0f} degrees from"):
+        Pipeline(model, profile=Profile(method, tuple(mean_deg), 10))
 
 
 def test_a_zero_measured_before_stays_where_the_next_is_refused(model: Model) -> None:
