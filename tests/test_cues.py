@@ -89,6 +89,8 @@ def test_no_cue_stays_on_without_trust(flag: Flag) -> None:
 def test_newtons_need_the_body_mass() -> None:
     cue = parse_cue("glmed_r > 840 N, hysteresis=70", body_mass_kg=70.0)
     assert (cue.threshold, cue.hysteresis) == (12.0, 1.0)
+    (on,) = Cues([cue]).feed(estimate(13.0, 0.0))
+    assert on.value == pytest.approx(910.0)
     with pytest.raises(CueError, match="--body-mass"):
         parse_cue("glmed_r > 840 N")
 
