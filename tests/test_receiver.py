@@ -307,9 +307,10 @@ def test_what_was_lost_while_the_cable_was_out_is_counted() -> None:
     assert samples[0].time_s == pytest.approx(4.01)
 
 
-def test_what_a_person_cannot_do_is_refused() -> None:
+@pytest.mark.parametrize("impossible_deg", [-250.0, 250.0])
+def test_what_a_person_cannot_do_is_refused(impossible_deg: float) -> None:
     receiver = Receiver()
-    impossible = (0.0,) * 9 + (250.0,)
+    impossible = (0.0,) * 9 + (impossible_deg,)
     partial = (0.0,) * 9 + (math.nan,)
     samples, faults = feed(
         receiver, (frame(0), 0), (frame(1, None, impossible), MS), (frame(2, None, partial), 2 * MS)

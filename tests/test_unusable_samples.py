@@ -29,7 +29,9 @@ def test_a_clock_that_crawls_fills_no_memory(model: Model) -> None:
     assert len(pipeline.agreement.state.recent) == MAX_SAMPLES
 
 
-@pytest.mark.parametrize(("angle", "fault"), [(math.nan, "incomplete"), (400.0, "bad_value")])
+@pytest.mark.parametrize(
+    ("angle", "fault"), [(math.nan, "incomplete"), (400.0, "bad_value"), (-400.0, "bad_value")]
+)
 def test_one_sample_that_cannot_be_does_not_end_all_strides(
     model: Model, walk: Walk, angle: float, fault: str
 ) -> None:
