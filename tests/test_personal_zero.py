@@ -1,12 +1,14 @@
 """The personal zero of a pipeline: measured of who stands, taken out of every angle."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from edgehip import Pipeline, load_model, snapshot
 from edgehip.channels import ANGLES, angles_of
 from edgehip.errors import ProfileError
-from edgehip.events import Flag
+from edgehip.events import Flag, PortOpened
 from edgehip.model import Model
 from edgehip.zero import Method, Profile
 from tests.pipelines import estimates, run
@@ -66,6 +68,23 @@ def test_no_zero_is_measured_while_one_joint_moves(model: Model, channel: int) -
     walk.angles_deg[:, channel] += 5.0 * np.sin(np.pi * walk.time_s)
     pipeline = Pipeline(model, calibrate="standing")
     assert not any(isinstance(event, Profile) for event in run(pipeline, walk))
+
+
+@pytest.mark.parametrize("how", ["gap", "port"])
+def test_no_zero_is_measured_across_an_interruption(model: Model, how: str) -> None:
+    """Sensors that were away may have been put on anew."""
+    walk = synthetic_walk(8.0, stand_s=60.0, noise_deg=0.1)
+    walk.angles_deg[250:] += 1.0
+    samples = list(walk.samples())
+    pipeline = Pipeline(model, calibrate="standing")
+    events = [event for sample in samples[:200] for event in pipeline.feed_sample(sample)]
+    if how == "port":
+        events += pipeline.feed(PortOpened(samples[250].received_ns, "back"))
+        samples[250:] = [replace(s, time_s=s.time_s - 0.49) for s in samples[250:]]
+    events += [event for sample in samples[250:] for event in pipeline.feed_sample(sample)]
+    (profile,) = (event for event in events if isinstance(event, Profile))
+    assert profile.count == 301
+    assert profile.mean_deg == pytest.approx(walk.angles_deg[250:551].mean(axis=0), abs=0.02)
 
 
 def bent(hip: float, knee: float, sides: str = "lr") -> Walk:

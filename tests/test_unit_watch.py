@@ -107,6 +107,22 @@ def test_no_sample_in_radians_is_trusted(cut: int | None) -> None:
     assert off[0] == (Flag.OUT_OF_RANGE,)
 
 
+@pytest.mark.parametrize("how", ["gap", "port"])
+def test_what_interrupts_a_walk_in_radians_does_not_make_degrees_of_them(how: str) -> None:
+    pipeline = Pipeline(None, sample_model=leaky_model())
+    walk = in_radians(synthetic_walk(14.0, noise_deg=0.1))
+    samples = list(walk.samples())
+    before = [event for sample in samples[:1000] for event in pipeline.feed_sample(sample)]
+    if how == "port":
+        pipeline.feed(PortOpened(samples[1000].received_ns, "back"))
+    rest = samples[1000 if how == "port" else 1050 :]
+    after = [event for sample in rest for event in pipeline.feed_sample(sample)]
+    *_, last = (event for event in before if isinstance(event, HipSampleEstimate))
+    told = [last, *(event for event in after if isinstance(event, HipSampleEstimate))]
+    assert len(told) == 1 + len(rest)
+    assert all(Flag.OUT_OF_RANGE in event.flags for event in told)
+
+
 def test_another_device_may_send_radians_after_one_that_sent_degrees() -> None:
     pipeline = Pipeline(None, sample_model=leaky_model())
     walk = synthetic_walk(20.0, noise_deg=0.1)
