@@ -3,11 +3,16 @@
 import importlib.util
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
+import edgehip
 from tests.programs import Watch
+
+if TYPE_CHECKING:
+    from tests.streams import Walk
 
 # Tests run beside each other: an engine's many threads would only wait for another's.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,6 +34,20 @@ def _no_program_outlives_its_test() -> Iterator[None]:
     yield
     for watch in list(Watch.all):
         watch.end()
+
+
+@pytest.fixture(scope="module")
+def model() -> "edgehip.Model":
+    """The bundled model of whole strides."""
+    return edgehip.load_model()
+
+
+@pytest.fixture(scope="module")
+def walk() -> "Walk":
+    """Eight seconds of level walking, the first of them standing."""
+    from tests.streams import synthetic_walk  # NumPy: not before the settings above
+
+    return synthetic_walk(8.0, stand_s=1.0)
 
 
 def pytest_report_header() -> str:

@@ -42,6 +42,14 @@ def edgehip(*arguments: str, constants: Mapping[str, float] | None = None) -> li
     return [sys.executable, "-c", "\n".join([*lines, "main()"]), *arguments]
 
 
+def finished(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run edgehip to its end, whatever that is; what it printed is text."""
+    command = edgehip(*arguments)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE_S, cwd=cwd, check=False
+    )
+
+
 class Child(subprocess.Popen[Any]):
     """A program of which a test reads what it redirected."""
 

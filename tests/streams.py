@@ -30,6 +30,13 @@ class Walk:
             for i, (t, angles) in enumerate(zip(self.time_s, self.angles_deg.tolist(), strict=True))
         ]
 
+    def lines(self, names: Sequence[str] = ANGLES) -> list[bytes]:
+        """Return one text line per sample, of a device that has its columns in this order."""
+        places = [ANGLES.index(name) for name in names]
+        rows = zip(self.time_s.tolist(), self.angles_deg[:, places].tolist(), strict=True)
+        texts = (",".join(f"{number:.2f}" for number in [1000 * t, *angles]) for t, angles in rows)
+        return [f"{text}\n".encode() for text in texts]
+
     def samples(self) -> Iterator[JointAngleSample]:
         """Yield the samples as a receiver would, received when they were taken."""
         for t, angles in zip(self.time_s.tolist(), self.angles_deg.tolist(), strict=True):

@@ -137,6 +137,18 @@ def test_a_link_that_stays_behind_stays_stale() -> None:
     assert old == [t >= 10.0 for t in walk.time_s]
 
 
+def test_a_link_that_falls_behind_bit_by_bit_holds_no_cue() -> None:
+    """Nor one that rests on the last stride, until the next."""
+    pipeline = Pipeline(load_model(), sample_model=leaky_model(), cues=[ALWAYS, PEAK])
+    found = [e for item in over(lambda t: 0.5 * max(0.0, t - 8.0)) for e in pipeline.feed(item)]
+    late_s = next(t for t, old in flagged(list(found)) if old)
+    assert 8.5 <= late_s < 8.55
+    for cue in (0, 1):
+        changes = [e for e in found if isinstance(e, CueChange) and e.cue == cue]
+        assert [e.on for e in changes] == [True, False]
+        assert (changes[1].time_s, changes[1].flags) == (late_s, (Flag.LINK_DOWN,))
+
+
 @pytest.mark.parametrize("backlog_s", [1.0, 10.0])
 @pytest.mark.parametrize("pace", [2.0, 10.0, 1000.0])
 def test_what_waited_before_the_port_was_opened_makes_nothing_old(

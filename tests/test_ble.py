@@ -113,6 +113,13 @@ def next_of(source: BleSource, kind: type[SourceItem]) -> SourceItem:
     return item
 
 
+def next_loss(source: BleSource) -> str:
+    """Return why there is no connection, by the next that is told of it."""
+    lost = next_of(source, PortLost)
+    assert isinstance(lost, PortLost)
+    return lost.detail
+
+
 def bytes_of(source: BleSource, count: int) -> bytes:
     data = b""
     while len(data) < count:
@@ -388,14 +395,17 @@ def test_nothing_is_waited_for_where_nothing_can_be_said(
     bluez: SimulatedBluez, left: Peripheral, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ble_link, "DRAIN_S", 2 * LIMIT_S)
-    with opened(Target(name="LEFT-LEG"), replace(PATIENT, silence_s=0.5)) as source:
+    monkeypatch.setattr(ble_link, "CLOSE_S", 0.1)
+    timing = replace(PATIENT, silence_s=0.5, find_s=0.3, service_s=0.3)
+    with opened(Target(name="LEFT-LEG"), timing) as source:
         bluez.notify(left, [b"hello"])
         next_of(source, Chunk)
-        bluez.frozen = True
+        bluez.freeze()
         assert source.write(b"nobody takes this")
-        next_of(source, PortLost)
-        bluez.frozen = False
-        next_of(source, PortOpened)  # at once: what waited is nothing to the next connection
+        assert next_loss(source) == "LEFT-LEG has fallen silent"
+        assert "does not answer" in next_loss(source)  # at once it is looked for again
+        bluez.thaw()
+        next_of(source, PortOpened)  # what waited is nothing to the next connection
         began_s = time.monotonic()
     assert time.monotonic() - began_s < LIMIT_S
 
@@ -404,7 +414,7 @@ def test_closing_does_not_wait_for_ever_to_be_heard(
     bluez: SimulatedBluez, left: Peripheral
 ) -> None:
     with opened(Target(name="LEFT-LEG")) as source:
-        bluez.frozen = True
+        bluez.freeze()
         source.write(b"x")
         began_s = time.monotonic()
     assert time.monotonic() - began_s < ble_link.DRAIN_S + ble_link.CLOSE_S + LIMIT_S
@@ -490,7 +500,7 @@ def test_no_bluetooth_service(bus: str) -> None:
 
 
 def test_a_bluetooth_service_that_hangs(bluez: SimulatedBluez) -> None:
-    bluez.frozen = True
+    bluez.freeze()
     assert "service does not answer" in refused(Target(name="LEFT-LEG"))
 
 

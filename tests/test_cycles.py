@@ -105,3 +105,23 @@ def test_foot_off_belongs_to_its_own_stride() -> None:
     assert isinstance(without, GaitCycle)
     assert with_off.foot_off_s == 1.65
     assert without.foot_off_s is None
+
+
+def test_no_foot_is_off_after_it_has_come_down_again() -> None:
+    tracker = CycleTracker()
+    for i in range(300):
+        tracker.add(JointAngleSample(i / 100, (0.0,) * 10, 0))
+    tracker.event(InitialContact("r", 1.0, 1.0), 0)
+    tracker.event(FootOff("r", 2.13, 2.14), 0)
+    cycle = tracker.event(InitialContact("r", 2.1, 2.15), 0)
+    assert isinstance(cycle, GaitCycle)
+    assert cycle.foot_off_s is None
+
+
+def test_what_was_lost_before_a_stride_is_of_the_stride_before() -> None:
+    tracker = CycleTracker()
+    for i in range(330):
+        tracker.add(JointAngleSample(i / 100, (0.0,) * 10, 0, samples_lost=2 * (i == 110)))
+    strides = [tracker.event(InitialContact("r", at_s, 3.29), 0) for at_s in (0.003, 1.103, 2.203)]
+    lost = [stride.samples_lost for stride in strides if isinstance(stride, GaitCycle)]
+    assert lost == [2, 0]

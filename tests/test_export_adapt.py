@@ -30,8 +30,8 @@ from edgehip_export.strides import resample
 from tests.export_cohort import cohort_arrays, write_cohort
 from tests.shared_data import SHARED, needs_shared_data
 from tests.streams import synthetic_walk
-from tests.test_export_commands import figures, run
-from tests.test_export_commands import refused as one_line
+from tests.workstation import figures, run
+from tests.workstation import refused as one_line
 
 STRIDES = normal_strides(4)
 STRIDE_S = np.array([1.0, 1.1, 1.2, 1.3], np.float32)

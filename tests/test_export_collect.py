@@ -19,7 +19,7 @@ from edgehip_export.dataset import read_cohort
 from edgehip_export.opensim_table import read_opensim_table
 from tests.shared_data import SHARED, needs_shared_data
 from tests.streams import synthetic_walk
-from tests.test_export_commands import refused, run
+from tests.workstation import refused, run
 
 KG, M = 72.0, 1.8
 WALK = synthetic_walk(9.0)

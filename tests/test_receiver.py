@@ -1,8 +1,7 @@
-"""Bytes to samples: order, loss, clocks, and what is said of each."""
+"""Frames to samples: order, loss, clocks, and what is said of each."""
 
 import itertools
 import math
-from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -18,34 +17,11 @@ from edgehip.events import (
     PortLost,
     PortOpened,
 )
-from edgehip.lines import LineDecoder, TimeUnit
-from edgehip.messages import Angles, Description, Start
+from edgehip.lines import LineDecoder
+from edgehip.messages import Description, Start
 from edgehip.receiver import Receiver
 from edgehip.wire import encode
-
-ZEROS = (0.0,) * 10
-MS = 1_000_000
-
-
-def frame(sequence: int, time_us: int | None = None, angles: tuple[float, ...] = ZEROS) -> bytes:
-    return encode(Angles(angles), sequence, 10_000 * sequence if time_us is None else time_us)
-
-
-def feed(
-    receiver: Receiver, *pieces: tuple[bytes, int]
-) -> tuple[list[JointAngleSample], Counter[Fault]]:
-    samples, faults = [], Counter[Fault]()
-    for data, received_ns in pieces:
-        for found in receiver.feed(Chunk(data, received_ns)):
-            if isinstance(found, JointAngleSample):
-                samples.append(found)
-            elif isinstance(found, LinkFault):
-                faults[found.fault] += found.count
-    return samples, faults
-
-
-def at_pace(frames: list[bytes], period_ns: int = 10 * MS) -> list[tuple[bytes, int]]:
-    return [(data, i * period_ns) for i, data in enumerate(frames)]
+from tests.receiving import LINE, MS, ZEROS, at_pace, feed, frame
 
 
 def test_an_undisturbed_link_loses_nothing() -> None:
@@ -331,9 +307,10 @@ def test_what_was_lost_while_the_cable_was_out_is_counted() -> None:
     assert samples[0].time_s == pytest.approx(4.01)
 
 
-def test_what_a_person_cannot_do_is_refused() -> None:
+@pytest.mark.parametrize("impossible_deg", [-250.0, 250.0])
+def test_what_a_person_cannot_do_is_refused(impossible_deg: float) -> None:
     receiver = Receiver()
-    impossible = (0.0,) * 9 + (250.0,)
+    impossible = (0.0,) * 9 + (impossible_deg,)
     partial = (0.0,) * 9 + (math.nan,)
     samples, faults = feed(
         receiver, (frame(0), 0), (frame(1, None, impossible), MS), (frame(2, None, partial), 2 * MS)
@@ -357,275 +334,6 @@ def test_a_description_says_what_is_missing() -> None:
     assert receiver.state.missing_channels == ANGLES[3:]
 
 
-LINE = ",".join(["{}"] + ["1.5"] * 10) + "\n"
-
-
-def test_lines_without_a_header_are_milliseconds() -> None:
-    text = "".join(LINE.format(10 * i) for i in range(5)).encode()
-    samples, faults = feed(Receiver(LineDecoder()), (text, 0))
-    assert [s.time_s for s in samples] == pytest.approx([0.0, 0.01, 0.02, 0.03, 0.04])
-    assert samples[0].angles_deg == (1.5,) * 10
-    assert not faults
-
-
-def test_a_header_names_unit_and_order() -> None:
-    names = ["battery", "time_us", *reversed(ANGLES)]
-    rows = [["3.7", str(10_000 * i), *(str(float(k)) for k in range(10))] for i in range(3)]
-    text = "\r\n".join(",".join(row) for row in [names, *rows]).encode() + b"\r\n"
-    samples, faults = feed(Receiver(LineDecoder()), (text, 0))
-    assert [s.time_s for s in samples] == pytest.approx([0.0, 0.01, 0.02])
-    assert samples[0].angles_deg == tuple(float(9 - k) for k in range(10))
-    assert not faults
-
-
-LEFT_FIRST = [*(n for n in ANGLES if n.endswith("_l")), *(n for n in ANGLES if n.endswith("_r"))]
-
-
-def left_first(header: str, count: int = 3, first: int = 0) -> bytes:
-    """A header, and lines of a device that names its left leg first: each angle is its place."""
-    values = ",".join(str(float(ANGLES.index(name))) for name in LEFT_FIRST)
-    rows = [f"{10 * i},{values}" for i in range(first, first + count)]
-    return "".join(f"{line}\n" for line in [*([header] if header else []), *rows]).encode()
-
-
-IN_PLACE = tuple(map(float, range(10)))
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        ",".join(["time_ms", *LEFT_FIRST]),
-        "\ufeff" + ",".join(["time_ms", *LEFT_FIRST]),
-        ",".join(f'"{name}"' for name in ["time_ms", *LEFT_FIRST]),
-        "\ufeff" + ",".join(f'"{name}"' for name in ["Time_ms", *LEFT_FIRST]),
-        ",".join(["Time_ms", *LEFT_FIRST]),
-        ",".join(["TIME_MS", *map(str.upper, LEFT_FIRST)]),
-        " , ".join(["timestamp_ms", *LEFT_FIRST]),
-        ",".join(["time_ms", *LEFT_FIRST]) + "\r",
-    ],
-)
-def test_a_header_is_understood_as_programs_write_it(header: str) -> None:
-    samples, faults = feed(Receiver(LineDecoder()), (left_first(header), 0))
-    assert [s.angles_deg for s in samples] == [IN_PLACE] * 3
-    assert [s.time_s for s in samples] == pytest.approx([0.0, 0.01, 0.02])
-    assert not faults
-
-
-def test_lines_whose_unit_is_named_late_lost_nothing() -> None:
-    """Their period is another one than it seemed before, and a doubtful time is counted once."""
-    receiver = Receiver(LineDecoder("us"))
-    feed(receiver, *at_pace([LINE.format(10 * i).encode() for i in range(50)]))
-    header = ",".join(["time_ms", *ANGLES]).encode() + b"\n"
-    doubtful = LINE.format(90_000_000).encode()
-    lines = [doubtful, header, *(LINE.format(10 * i).encode() for i in range(50, 100))]
-    samples, faults = feed(receiver, *((line, (500 + 10 * i) * MS) for i, line in enumerate(lines)))
-    assert faults == {Fault.COLUMNS: 1, Fault.BAD_VALUE: 1}
-    assert [s.samples_lost for s in samples] == [0] * 50
-
-
-def test_quoted_numbers_are_numbers() -> None:
-    samples, faults = feed(
-        Receiver(LineDecoder()), (LINE.format('"10"').replace("1.5", '"1.5"').encode(), 0)
-    )
-    assert [s.angles_deg for s in samples] == [(1.5,) * 10]
-    assert not faults
-
-
-@pytest.mark.parametrize(
-    ("header", "why"),
-    [
-        (["time", *LEFT_FIRST], "'time' names no unit of time"),
-        (["Timestamp", *LEFT_FIRST], "'timestamp' names no unit of time"),
-        (["time (ms)", *LEFT_FIRST], "names no unit of time"),
-        (["t", *LEFT_FIRST], "names no time"),
-        (["time_ms", "hip_flexion_l", "hip_flexion_l", *LEFT_FIRST[2:]], "hip_flexion_l twice"),
-        (["time_ms", "time_s", *LEFT_FIRST[1:]], "the time more than once"),
-        (["t", "LHF", "LHA", "LHR", "LK", "LA", "RHF", "RHA", "RHR", "RK", "RA"], "names no time"),
-        (["time_ms", *(f"left {i}" for i in range(10))], "names no angle"),
-        (["time_ms", *LEFT_FIRST[:-1], f"{LEFT_FIRST[-1]}10", "1.5"], "numbers stand in it"),
-    ],
-)
-@pytest.mark.parametrize("before", [b"", left_first("", 3), left_first("")[:9] + b"\n"])
-def test_columns_that_cannot_be_told_are_never_guessed(
-    header: list[str], why: str, before: bytes
-) -> None:
-    decoder = LineDecoder()
-    receiver = Receiver(decoder)
-    receiver.feed(PortOpened(0, "here"))
-    feed(receiver, (before, 0))
-    samples, faults = feed(receiver, (left_first(",".join(header), 5, first=3), 0))
-    assert not samples
-    assert faults[Fault.BAD_LINE] >= 5
-    assert why in decoder.unusable_header
-    assert "time_us, time_ms or time_s" in decoder.unusable_header
-    # One that can be used makes an end of it.
-    named = ",".join(["time_ms", *LEFT_FIRST])
-    samples, faults = feed(receiver, (left_first(named, 5, first=8), 0))
-    assert [s.angles_deg for s in samples] == [IN_PLACE] * 5
-    assert decoder.unusable_header == ""
-
-
-def test_wherever_a_port_is_opened_in_a_header_no_side_is_exchanged() -> None:
-    header = ",".join(["time_ms", *LEFT_FIRST])
-    for cut in range(1, len(header) - 1):
-        receiver = Receiver(LineDecoder())
-        receiver.feed(PortOpened(0, "here"))
-        sent = left_first(header)[cut:] + left_first(header, first=3)
-        samples, _ = feed(receiver, (sent, 0))
-        assert [s.angles_deg for s in samples] == [IN_PLACE] * 3, header[cut:]
-
-
-@given(st.integers(0, len(",".join(["time_ms", *LEFT_FIRST]))), st.integers(0, 7))
-def test_a_bit_that_flips_in_a_header_exchanges_no_side(at: int, bit: int) -> None:
-    sent = bytearray(left_first(",".join(["time_ms", *LEFT_FIRST])))
-    sent[at] ^= 1 << bit
-    samples, _ = feed(Receiver(LineDecoder()), (bytes(sent), 0))
-    assert {s.angles_deg for s in samples} <= {IN_PLACE}
-
-
-@pytest.mark.parametrize("said", [b"IMU ready\n", b"boot: 3, reset by pin\n", b"go, go, go\n"])
-def test_what_a_device_says_besides_is_counted_and_no_header(said: bytes) -> None:
-    receiver = Receiver(LineDecoder())
-    samples, faults = feed(receiver, (said + LINE.format(0).encode() + said, 0))
-    assert len(samples) == 1
-    assert faults == {Fault.BAD_LINE: 2}
-
-
-def test_lines_are_accounted_for_as_far_as_they_can_be() -> None:
-    good = [LINE.format(10 * i).encode() for i in range(60)]
-    receiver = Receiver(LineDecoder())
-    sent = [b"3,4.5\n", *good[:20], b"nonsense\n", *good[25:40], good[39], good[38], *good[40:]]
-    sent.insert(10, b"x" * 2000 + b"\n")
-    receiver.feed(PortOpened(0, "here"))
-    samples, faults = feed(receiver, *at_pace(sent))
-    assert len(samples) == 55
-    assert faults == {
-        Fault.BAD_LINE: 1,  # the first, cut line is not held against the device
-        Fault.OVERLONG: 1,
-        Fault.LOST: 5,
-        Fault.DUPLICATE: 1,
-        Fault.REORDERED: 1,
-    }
-
-
-@pytest.mark.parametrize("unit", ["us", "ms", "s"])
-@pytest.mark.parametrize("time", ["1e305", "1e308", "1e400", "1e20", "nan", "-1", "9" * 400])
-def test_an_absurd_time_is_a_bad_line_and_the_clock_stays_sharp(unit: TimeUnit, time: str) -> None:
-    good = [LINE.format(1 + i).encode() for i in range(5)]
-    sent = [b"\n", LINE.format(time).encode(), *good]
-    samples, faults = feed(Receiver(LineDecoder(unit)), *at_pace(sent))
-    assert faults == {Fault.BAD_LINE: 1}
-    assert len({s.time_s for s in samples}) == 5
-
-
-@pytest.mark.parametrize("late", [4, 8])
-def test_a_line_printed_late_does_not_make_every_later_one_look_lost(late: int) -> None:
-    times = [10 * i + (late if i == 30 else 0) for i in range(200)]
-    pieces = at_pace([LINE.format(time).encode() for time in times])
-    samples, faults = feed(Receiver(LineDecoder()), *pieces)
-    assert len(samples) == 200
-    assert faults[Fault.LOST] <= 1
-    assert set(faults) <= {Fault.LOST}
-
-
-@pytest.mark.parametrize("period_ms", [5, 20])
-def test_another_rate_of_lines_is_soon_no_loss(period_ms: int) -> None:
-    times = [*range(0, 1000, 10), *range(1000, 1000 + 200 * period_ms, period_ms)]
-    _, faults = feed(Receiver(LineDecoder()), *at_pace([LINE.format(t).encode() for t in times]))
-    assert faults[Fault.LOST] <= 8
-
-
-@pytest.mark.parametrize("garbled_ms", [5, 95_000])
-def test_a_garbled_time_of_a_line_is_no_restart(garbled_ms: int) -> None:
-    """Nothing but the line's neighbours shows that a digit of its time is wrong."""
-    times = [5000 + 10 * i for i in range(60)]
-    garbled = {20, 40, 41}
-    lines = [
-        LINE.format(garbled_ms + (0 if i == 41 else 7000 if i == 40 else 0) if i in garbled else t)
-        for i, t in enumerate(times)
-    ]
-    samples, faults = feed(Receiver(LineDecoder()), *at_pace([line.encode() for line in lines]))
-    kept = [t for i, t in enumerate(times) if i not in garbled]
-    assert [round(s.time_s * 1000) - round(samples[0].time_s * 1000) for s in samples] == [
-        t - times[0] for t in kept
-    ]
-    assert faults == {Fault.BAD_VALUE: 3, Fault.LOST: 3}
-    assert [s.samples_lost for s in samples if s.samples_lost] == [1, 2]
-
-
-def test_lines_that_waited_while_a_link_stalled_have_their_own_times() -> None:
-    lines = [LINE.format(10 * i).encode() for i in range(600)]
-    pieces = [(line, max(i, 500 if i > 100 else 0) * 10 * MS) for i, line in enumerate(lines)]
-    samples, faults = feed(Receiver(LineDecoder()), *pieces)
-    assert [s.time_s for s in samples] == pytest.approx([i * 0.01 for i in range(600)])
-    assert not set(faults) - {Fault.DELAYED}
-
-
-@pytest.mark.parametrize("still_ms", [200, 5000])
-@pytest.mark.parametrize("copies", [1, 3])
-def test_lines_whose_clock_stood_still_are_not_old_once_it_goes_on(
-    still_ms: int, copies: int
-) -> None:
-    lines = [LINE.format(10 * i - min(max(10 * i - 990, 0), still_ms)) for i in range(1000)]
-    receiver = Receiver(LineDecoder())
-    samples, faults = feed(receiver, *at_pace([copies * line.encode() for line in lines]))
-    repeats = still_ms // 10
-    assert faults == {Fault.DUPLICATE: copies * repeats + (copies - 1) * (1000 - repeats)} | {
-        Fault.RESTART: 1
-    }
-    assert [s.time_s for s in samples[:101]] == pytest.approx(
-        [*(i * 0.01 for i in range(100)), 1.0 + still_ms / 1000]
-    )
-    assert max(s.late_ns for s in samples) == 0
-
-
-@pytest.mark.parametrize("back_ms", [70, 150, 240, 900])
-def test_lines_whose_clock_was_put_back_go_on_as_after_a_new_start(back_ms: int) -> None:
-    """By their times alone, those before it and those after it would be of one movement."""
-    lines = [LINE.format(10 * i - (back_ms if i > 99 else 0)) for i in range(1000)]
-    samples, faults = feed(Receiver(LineDecoder()), *at_pace([line.encode() for line in lines]))
-    again = back_ms // 10
-    assert faults == {Fault.REORDERED: again - 1, Fault.DUPLICATE: 1, Fault.RESTART: 1}
-    assert [s.time_s for s in samples[:101]] == pytest.approx(
-        [*(i * 0.01 for i in range(100)), 1.0 + back_ms / 1000]
-    )
-    assert max(s.late_ns for s in samples) == 0
-
-
-def test_lines_that_come_again_all_at_once_are_of_a_clock_that_went_on() -> None:
-    lines = [LINE.format(10 * i).encode() for i in range(200)]
-    pieces = at_pace(lines[:100])
-    pieces += [(b"".join(lines[40:100]), pieces[-1][1] + MS)]
-    pieces += at_pace(lines)[100:]
-    samples, faults = feed(Receiver(LineDecoder()), *pieces)
-    assert faults == {Fault.REORDERED: 59, Fault.DUPLICATE: 1}
-    assert [s.time_s for s in samples] == pytest.approx([i * 0.01 for i in range(200)])
-
-
-@pytest.mark.parametrize("stalled_ms", [0, 300, 3000])
-def test_lines_that_repeat_what_a_slower_sensor_measured_are_of_a_clock_that_goes_on(
-    stalled_ms: int,
-) -> None:
-    sent_ms = [10 * i for i in range(600)]
-    lines = [LINE.format(at_ms // 50 * 50) for at_ms in sent_ms]
-    came_ms = [max(at_ms, 2020 + stalled_ms) if at_ms > 2020 else at_ms for at_ms in sent_ms]
-    pieces = [(line.encode(), at * MS) for line, at in zip(lines, came_ms, strict=True)]
-    samples, faults = feed(Receiver(LineDecoder()), *pieces)
-    assert set(faults) == {Fault.DUPLICATE}
-    assert [s.time_s for s in samples] == pytest.approx([i * 0.05 for i in range(120)])
-
-
-def test_a_restarted_printer_of_lines_is_recognised() -> None:
-    lines = [LINE.format(5000 + 10 * i).encode() for i in range(10)]
-    lines += [LINE.format(10 * i).encode() for i in range(10)]
-    pieces = [(line, (10 * i + (2000 if i >= 10 else 0)) * MS) for i, line in enumerate(lines)]
-    samples, faults = feed(Receiver(LineDecoder()), *pieces)
-    assert len(samples) == 20
-    assert faults == {Fault.RESTART: 1}
-    times = [s.time_s for s in samples]
-    assert times == sorted(times)
-
-
 @given(st.binary(max_size=3000), st.lists(st.integers(0, 400), max_size=12), st.booleans())
 def test_any_bytes_cut_anywhere_mean_the_same(
     data: bytes, sizes: list[int], as_lines: bool
@@ -642,46 +350,6 @@ def test_any_bytes_cut_anywhere_mean_the_same(
     assert events([]) == events(sizes)
 
 
-def numbered(count: int) -> list[bytes]:
-    """Lines that show what they are put together from: every angle of one is the same."""
-    return [
-        f"{123_000 + 10 * i},{','.join([f'{(10.25 + i) % 90:.2f}'] * 10)}\n".encode()
-        for i in range(count)
-    ]
-
-
-@given(st.integers(0, 80), st.booleans(), st.booleans())
-def test_the_rest_of_a_line_does_not_pass_for_one(cut: int, headed: bool, overrun: bool) -> None:
-    """Cut in its first number it would be whole, with another time or angle."""
-    receiver = Receiver(LineDecoder())
-    lines = numbered(9)
-    receiver.feed(PortOpened(0, "x"))
-    if headed:
-        receiver.feed(Chunk(",".join(["time_ms", *ANGLES]).encode() + b"\n", 0))
-        first, faults = feed(receiver, *at_pace(lines[:2]))
-        assert (len(first), faults) == (2, {})
-        # Bytes that wait when some are dropped are not put together with what comes after.
-        receiver.feed(Chunk(lines[2][:10], 25 * MS))
-        gap = BytesMissing(30 * MS, 3) if overrun else PortOpened(30 * MS, "again")
-        (*told,) = receiver.feed(gap)
-        assert told == ([LinkFault(Fault.OVERRUN, 3, 30 * MS)] if overrun else [])
-    pieces = [(lines[3][cut % len(lines[3]) :], 33 * MS), *at_pace(lines)[4:]]
-    samples, faults = feed(receiver, *pieces)
-    assert [s.angles_deg for s in samples] == [(14.25 + i,) * 10 for i in range(5)]
-    assert set(faults) <= {Fault.LOST}
-
-
-def test_a_header_is_heard_at_once() -> None:
-    """A board that starts when its port is opened prints it first."""
-    receiver = Receiver(LineDecoder())
-    receiver.feed(PortOpened(0, "x"))
-    header = ",".join([*ANGLES, "time_us"]).encode() + b"\n"
-    lines = [(",".join(["1.0"] * 10) + f",{i}0000\n").encode() for i in range(3)]
-    samples, faults = feed(receiver, *at_pace([header, *lines]))
-    assert [s.time_s for s in samples] == pytest.approx([0.0, 0.01, 0.02])
-    assert not faults
-
-
 def test_a_frame_cut_by_dropped_bytes_is_no_fault_of_the_link() -> None:
     receiver = Receiver()
     feed(receiver, *at_pace([frame(0), frame(1)[:9]]))
@@ -690,14 +358,3 @@ def test_a_frame_cut_by_dropped_bytes_is_no_fault_of_the_link() -> None:
     samples, faults = feed(receiver, (frame(4)[5:], 45 * MS), (frame(5), 50 * MS))
     assert [s.samples_lost for s in samples] == [4]
     assert faults == {Fault.LOST: 4}
-
-
-@pytest.mark.parametrize("off_ms", [90, 400, 900, 5_000, -400])
-def test_one_garbled_time_makes_no_other_line_late(off_ms: int) -> None:
-    receiver, late_ns = Receiver(LineDecoder()), list[int]()
-    for i in range(300):
-        time_ms = 10_000 + 10 * i + (off_ms if i == 100 else 0)
-        receiver.feed(Chunk(LINE.format(time_ms).encode(), i * 10 * MS))
-        late_ns += receiver.late_ns
-    assert len(late_ns) >= 290
-    assert max(late_ns) < 125 * MS

@@ -48,6 +48,14 @@ def test_drift_and_offset_are_found_under_jitter(
     assert timebase.uncertainty_ns < 2e6
 
 
+@pytest.mark.parametrize("drift_ppm", [-400.0, 0.0, 400.0])
+def test_either_clocks_times_are_had_from_the_others(drift_ppm: float) -> None:
+    assert Timebase().time_s(10**9) is None
+    timebase = learn(drift_ppm, 30.0, 100.0, np.array([40.0, 3.0, 11.0]))
+    for time_s in (0.0, 12.345, 31.0):
+        assert timebase.time_s(timebase.host_ns(time_s)) == pytest.approx(time_s, abs=1e-6)
+
+
 def test_before_ten_seconds_no_drift_is_claimed() -> None:
     timebase = learn(500.0, 8.0, 100.0, np.array([1.0, 3.0]))
     assert timebase.drift_ppm == 0.0
@@ -172,3 +180,25 @@ def test_a_device_that_runs_fast_makes_nothing_late() -> None:
         received_ns = round(t / 20 * 1e9)
         assert not timebase.feed(t, received_ns)
         assert received_ns - timebase.host_ns(t) < 2e6
+
+
+@pytest.mark.parametrize("late_ms", [30.0, 200.0])
+def test_a_link_that_stalls_for_a_moment_has_no_grown_delay(late_ms: float) -> None:
+    """Told as one, nobody would look for what is wrong any more when it has."""
+    timebase = Timebase()
+    for i in range(4000):
+        time_s = i / 100
+        delay_ms = late_ms if 20.0 <= time_s < 21.6 else 2.0
+        assert not timebase.feed(time_s, round((5.0 + time_s + delay_ms / 1e3) * 1e9))
+    for i in range(4000, 4400):
+        time_s = i / 100
+        if timebase.feed(time_s, round((5.0 + time_s + late_ms / 1e3) * 1e9)):
+            break
+    assert 41.5 < time_s < 43.0  # one that lasts is told
+
+
+def test_a_crystals_drift_is_believed_on_a_link_of_uneven_delay() -> None:
+    rng = np.random.default_rng(3)
+    timebase = learn(300.0, 60.0, 10.0, rng.uniform(0.0, 60.0, 600))
+    assert timebase.drift_ppm == pytest.approx(300.0, abs=150.0)
+    assert timebase.host_ns(59.0) == pytest.approx((5.0 + 59.0 * 1.0003) * 1e9, abs=8e6)

@@ -8,7 +8,7 @@ import pytest
 from edgehip import Pipeline, Stream, load_model, open_source, snapshot
 from edgehip.cues import parse_cue
 from edgehip.estimators.unit_watch import UnitWatch
-from edgehip.events import CueChange, Flag, HipSampleEstimate
+from edgehip.events import CueChange, Flag, HipSampleEstimate, PortOpened
 from edgehip.sinks.summary import summary_lines
 from tests.sample_model import leaky_model
 from tests.shared_data import needs_shared_data
@@ -105,6 +105,42 @@ def test_no_sample_in_radians_is_trusted(cut: int | None) -> None:
     assert foreign[-1] < 15.5
     off = [event.flags for event in events if isinstance(event, CueChange) and not event.on]
     assert off[0] == (Flag.OUT_OF_RANGE,)
+
+
+@pytest.mark.parametrize("how", ["gap", "port"])
+def test_what_interrupts_a_walk_in_radians_does_not_make_degrees_of_them(how: str) -> None:
+    pipeline = Pipeline(None, sample_model=leaky_model())
+    walk = in_radians(synthetic_walk(14.0, noise_deg=0.1))
+    samples = list(walk.samples())
+    before = [event for sample in samples[:1000] for event in pipeline.feed_sample(sample)]
+    if how == "port":
+        pipeline.feed(PortOpened(samples[1000].received_ns, "back"))
+    rest = samples[1000 if how == "port" else 1050 :]
+    after = [event for sample in rest for event in pipeline.feed_sample(sample)]
+    *_, last = (event for event in before if isinstance(event, HipSampleEstimate))
+    told = [last, *(event for event in after if isinstance(event, HipSampleEstimate))]
+    assert len(told) == 1 + len(rest)
+    assert all(Flag.OUT_OF_RANGE in event.flags for event in told)
+
+
+def test_another_device_may_send_radians_after_one_that_sent_degrees() -> None:
+    pipeline = Pipeline(None, sample_model=leaky_model())
+    walk = synthetic_walk(20.0, noise_deg=0.1)
+    walk.angles_deg[500:] = np.radians(walk.angles_deg[500:])
+    samples = list(walk.samples())
+    before = [event for sample in samples[:500] for event in pipeline.feed_sample(sample)]
+    pipeline.feed(PortOpened(samples[500].received_ns, "another one is plugged in"))
+    after = [event for sample in samples[500:] for event in pipeline.feed_sample(sample)]
+    told = [
+        [
+            Flag.OUT_OF_RANGE in event.flags
+            for event in events
+            if isinstance(event, HipSampleEstimate)
+        ]
+        for events in (before, after)
+    ]
+    assert not any(told[0])
+    assert all(told[1][800:])
 
 
 def test_who_sends_radians_is_told_at_the_end(tmp_path: Path) -> None:

@@ -166,6 +166,16 @@ def test_back_at_a_pace_that_is_known_it_is_trusted_again() -> None:
     assert flagged_s(events)[-1] == pytest.approx(max(sides_s.values()), abs=0.015)
 
 
+def test_who_rested_after_a_slow_walk_sets_out_afresh() -> None:
+    """What the last strides before the rest were says nothing of those after it."""
+    slow = walk_of(10.0, cadence_spm=50, stand_s=STAND_S, walk_s=6.0, pause_s=60.0)
+    usual = walk_of(10.0, cadence_spm=110, stand_s=4.0)
+    angles_deg = np.concatenate([slow.angles_deg, usual.angles_deg])
+    flagged = flagged_s(run(Walk(np.arange(len(angles_deg)) / 100, angles_deg)))
+    assert ((flagged > 6.0) & (flagged < 8.0)).sum() > 150  # it sets out again at 14 s
+    assert not (flagged > 12.0).any()
+
+
 def test_no_cue_is_on_while_it_is_out_of_range() -> None:
     cue = parse_cue("glmed_r > -1 N/kg")  # which every sample that is trusted switches on
     pipeline = Pipeline(MODEL, sample_model=leaky_model(), cues=[cue])

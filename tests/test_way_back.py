@@ -204,6 +204,35 @@ def test_a_cue_is_told_again_after_it_was_told_not_after_it_was_meant_to_be(
     link.close()
 
 
+def test_a_cue_that_went_off_while_it_was_told_that_it_is_on_is_not_told_on_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is out is repeated, but not while something newer is on its way."""
+
+    class Turnstile(Port):
+        asked = 0
+        let_by = threading.Semaphore(0)
+
+        def write(self, data: bytes) -> bool:
+            self.asked += 1
+            assert self.let_by.acquire(timeout=PATIENCE_S)
+            return super().write(data)
+
+    monkeypatch.setattr(device, "REPEAT_CUE_S", 0.0)
+    port = Turnstile()
+    port.open.set()
+    link = DeviceLink(port)
+    link.send(ON)
+    until(lambda: port.asked == 1)
+    link.send(OFF)
+    port.let_by.release()
+    until(lambda: port.asked == 2)
+    link.repeat_cues()
+    port.let_by.release(3)
+    link.close()
+    assert port.heard() == [ON, OFF, Stop()]
+
+
 def test_a_cue_the_port_refused_is_told_soon_and_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "RETRY_CUE_S", 0.0)
     port = Port(refusals=3)

@@ -56,8 +56,7 @@ class SimulatedBluez:
         self.powered = powered
         self.has_adapter = adapter
         self._address = address
-        self.frozen = False
-        """Whether it answers nobody any more."""
+        self._unheard: list[Message] | None = None
         self._discovering = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._objects: dict[str, dict[str, dict[str, Variant]]] = {}
@@ -101,6 +100,25 @@ class SimulatedBluez:
     def stop(self) -> None:
         """Stop bluetoothd."""
         self._do(self._stop())
+
+    def freeze(self) -> None:
+        """Let bluetoothd hang: it answers nobody any more."""
+
+        async def freeze() -> None:
+            self._unheard = []
+
+        self._do(freeze())
+
+    def thaw(self) -> None:
+        """Let it go on: the bus has kept what it was asked meanwhile, and it does that now."""
+
+        async def thaw() -> None:
+            unheard, self._unheard = self._unheard or [], None
+            for message in unheard:
+                if isinstance(reply := self._handle(message), Message):
+                    await self._bus.send(reply)
+
+        self._do(thaw())
 
     def switch(self, on: bool) -> None:
         """Switch the adapter on or off; off drops every connection."""
@@ -164,7 +182,8 @@ class SimulatedBluez:
     def _handle(self, message: Message) -> Message | bool:
         if message.message_type is not MessageType.METHOD_CALL:
             return False
-        if self.frozen:
+        if self._unheard is not None:
+            self._unheard.append(message)
             return True
         method = getattr(self, f"_call_{message.member}", None)
         if method is None:
