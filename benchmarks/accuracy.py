@@ -9,6 +9,7 @@ expect people of the next laboratory to be served a little worse than they say.
 """
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -79,6 +80,12 @@ ADAPTED: Final = (
 DRAWN: Final = (
     "mean over draws of one constant error per angle and person; largest share: of the released "
     "networks' loss, none where errors helped"
+)
+NUMBER: Final = re.compile(r"_[0-9]+$|(?<=[A-Za-z]{2})[0-9]+$")
+"""Of a trial, behind what was asked for in it."""
+WALKS: Final = (
+    "RMSE in Nm/kg and N/kg; schreiber: as fast as one likes (C4) and fast (C5); opencap: as one "
+    "likes, toes turned in (TI) or out (TO), and the trunk swayed (TS), which no leg's angle tells"
 )
 OFFSET_DRAWS: Final = 16
 PERSONAL_ZERO: Final = 0.5
@@ -169,6 +176,27 @@ def output_rows(strides: Strides, table: dict[str, dict[str, Curves]]) -> list[R
             e = errors(reference[..., one], by_condition[MEASURED][..., one])
             assert e is not None
             found.append({"output": name, "model": model, "r2": e.r2, "rmse": e.rmse})
+    return found
+
+
+def walk_rows(strides: Strides, table: dict[str, dict[str, Curves]]) -> list[Row]:
+    """Return errors by what people were asked to do, where that was more than one thing."""
+    asked = np.array([NUMBER.sub("", trial) for trial in strides.trial.tolist()])
+    reference = strides.loads
+    found: list[Row] = []
+    for lab in strides.labs:
+        walks = dict.fromkeys(asked[strides.lab == lab].tolist())
+        for walk in walks if len(walks) > 1 else ():
+            here = (strides.lab == lab) & (asked == walk)
+            for model, by_condition in table.items():
+                estimate = by_condition[MEASURED][here]
+                row: Row = {"of": lab, "walk": walk, "strides": int(here.sum()), "model": model}
+                for place, name in enumerate(MOMENTS):
+                    one = errors(reference[here, :, place, None], estimate[..., place, None])
+                    row[f"{name}_rmse"] = one.rmse if one else None
+                forces = moments_and_forces(reference[here], estimate)["forces"]
+                row["forces_rmse"] = forces.rmse if forces else None
+                found.append(row)
     return found
 
 
@@ -300,6 +328,7 @@ def measure(arguments: argparse.Namespace) -> Report:
             table("By laboratory", [r for r in figures if r["level"] == LABORATORY], UNITS),
             table("Loss in R2 by 5 degrees SD in every angle's zero", losses, DRAWN),
             table("By person, angles as measured", people, UNITS),
+            table("By what was asked for, angles as measured", walk_rows(strides, loads), WALKS),
             *(
                 table(title, found, note)
                 for title, found, note in (
