@@ -249,9 +249,9 @@ class Pipeline:
         A sample with an angle that is NaN or beyond a joint's reach, or a time that is not finite,
         is a fault, counts as lost and is not used. So is one given again, or after a later one,
         but for the loss; a time that lies back a second or more is of a clock that began anew, and
-        so does the gait, as after a long gap. So it does once a clock goes on that was put back, or
-        stood still for more than 0.1 s, by when its samples were received. Once none was of use for
-        0.25 s, no cue stays on.
+        so does the gait, as after a long gap. So it does once a clock goes on that stood still or
+        was put back for longer than a gap that is bridged, by when its samples were received. Once
+        none was of use for 0.25 s, no cue stays on.
 
         Raises
         ------

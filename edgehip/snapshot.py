@@ -18,7 +18,7 @@ from edgehip.errors import ProfileError, SnapshotError
 from edgehip.events import Flag
 from edgehip.pipeline import Pipeline
 
-FORMAT: Final = 9
+FORMAT: Final = 10
 _DTYPES: Final = {"float32": np.float32, "float64": np.float64}
 """Others (texts of any length, objects) have no place in a state, and could fill the memory."""
 _DAMAGE: Final = (

@@ -358,7 +358,7 @@ def test_a_clock_that_goes_back_far_begins_anew(model: Model, walk: Walk) -> Non
 
 @pytest.mark.parametrize(
     ("how", "for_s"),
-    [("put back", 0.08), ("put back", 0.9), ("stood still", 0.2), ("stood still", 0.9)],
+    [("put back", 0.08), ("put back", 0.9), ("stood still", 0.07), ("stood still", 0.9)],
 )
 def test_what_a_clock_does_not_tell_of_lies_in_no_estimate_that_is_trusted(
     model: Model, how: str, for_s: float
