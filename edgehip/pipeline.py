@@ -253,6 +253,11 @@ class Pipeline:
         was put back for longer than a gap that is bridged, by when its samples were received. Once
         none was of use for 0.25 s, no cue stays on.
 
+        As a device's, times that go on faster or slower than samples are received are told, and
+        from 10 % on flagged (:mod:`edgehip.pace`). Nothing else shows that a clock is wrong: if
+        ``received_ns`` is by the same one, or always the same, it is believed. How old a sample is
+        by then is the caller's to say (``late_ns``).
+
         Raises
         ------
         ArgumentError
@@ -270,8 +275,10 @@ class Pipeline:
         else:
             fault = Fault.BAD_VALUE
         told: list[Event] = [] if order is None else [LinkFault(order, 1, sample.received_ns)]
+        pace = self.intake.receivers[0].pace  # a program gives samples in the place of a device
         if order is Fault.RESTART:
             self.reset()
+            pace.reset()
         elif order is not None:
             return [*told, *self._not_used(sample)]
         if fault is not None:
@@ -282,6 +289,9 @@ class Pipeline:
         if state.unusable:
             sample = replace(sample, samples_lost=sample.samples_lost + state.unusable)
             state.unusable = 0
+        news = pace.feed(sample.time_s, sample.received_ns)
+        if news is not None:
+            told.append(LinkChange(LinkState.LIVE, sample.received_ns, news))
         return [*told, *self._sample(sample)]
 
     @property
