@@ -206,15 +206,28 @@ class Pipeline:
         self._waited_ns = waited_ns
         self.age_s = 0.0
         """How much later than by the link's fastest way the last sample is worked on."""
+        self._refused: ProfileError | None = None
+        """Why the zero that was just measured is none; raised once its item is worked off."""
+        self._made: list[Event] = []
+        """What calls made that raised something, for the next one to return."""
 
     def feed(self, item: SourceItem) -> list[Event]:
-        """Return what a source's item brings about."""
-        return list(self.follow(item))
+        """Return what a source's item brings about.
+
+        Raises
+        ------
+        ArgumentError
+            If it is no item of such a source.
+        ProfileError
+            If it completes a zero (``calibrate``) that is none for a model. All of it is worked on
+            even so: what it brought about comes with what the next item does.
+        """
+        return self._all(self.follow(item))
 
     def follow(self, item: SourceItem) -> Iterator[Event]:
         """Yield what a source's item brings about, each event before the next is worked on.
 
-        To be exhausted: what is left is not known to the pipeline.
+        To be exhausted: what is left is not known to the pipeline. Raises as :meth:`feed`, at last.
         """
         check_item(item, len(self.intake.receivers))
         if isinstance(item, PortOpened):
@@ -242,6 +255,7 @@ class Pipeline:
                     self.apply_zero()
             if isinstance(found, LinkChange) and found.state is not LinkState.LIVE:
                 yield from self.stalled(item.received_ns)
+        self._raise_refused()
 
     def feed_sample(self, sample: JointAngleSample) -> list[Event]:
         """Return what one sample brings about.
@@ -263,36 +277,9 @@ class Pipeline:
         ArgumentError
             If it has not ten angles, or something is no number.
         ProfileError
-            If it completes a zero (``calibrate``) that is none for a model.
+            As :meth:`feed`.
         """
-        sample, state = plain_sample(sample), self.state
-        fault = fault_of_angles(sample.angles_deg)
-        order: Fault | None = None
-        if math.isfinite(sample.time_s):
-            last_s = state.last_sample_s
-            step_us = None if last_s is None else 1e6 * (sample.time_s - last_s)
-            order = state.order.place(step_us, sample.received_ns)
-        else:
-            fault = Fault.BAD_VALUE
-        told: list[Event] = [] if order is None else [LinkFault(order, 1, sample.received_ns)]
-        pace = self.intake.receivers[0].pace  # a program gives samples in the place of a device
-        if order is Fault.RESTART:
-            self.reset()
-            pace.reset()
-        elif order is not None:
-            return [*told, *self._not_used(sample)]
-        if fault is not None:
-            state.unusable += 1
-            told.append(LinkFault(fault, 1, sample.received_ns))
-            return [*told, *self._not_used(sample)]
-        state.used_ns = sample.received_ns
-        if state.unusable:
-            sample = replace(sample, samples_lost=sample.samples_lost + state.unusable)
-            state.unusable = 0
-        news = pace.feed(sample.time_s, sample.received_ns)
-        if news is not None:
-            told.append(LinkChange(LinkState.LIVE, sample.received_ns, news))
-        return [*told, *self._sample(sample)]
+        return self._all(self._own(plain_sample(sample)))
 
     @property
     def zero(self) -> str:
@@ -336,6 +323,53 @@ class Pipeline:
         for estimator, zero in zip(self._estimators, zeros, strict=True):
             estimator.zero = zero
         self.watch.set_zero(profile)
+
+    def _all(self, events: Iterator[Event]) -> list[Event]:
+        """Return events, and before them what was made by calls that raised something."""
+        for event in events:
+            self._made.append(event)
+        made, self._made = self._made, []
+        return made
+
+    def _raise_refused(self) -> None:
+        refused, self._refused = self._refused, None
+        if refused is not None:
+            raise refused
+
+    def _own(self, sample: JointAngleSample) -> Iterator[Event]:
+        """Yield what a program's own sample brings about."""
+        state = self.state
+        fault = fault_of_angles(sample.angles_deg)
+        order: Fault | None = None
+        if math.isfinite(sample.time_s):
+            last_s = state.last_sample_s
+            step_us = None if last_s is None else 1e6 * (sample.time_s - last_s)
+            order = state.order.place(step_us, sample.received_ns)
+        else:
+            fault = Fault.BAD_VALUE
+        pace = self.intake.receivers[0].pace  # a program gives samples in the place of a device
+        if order is not None:
+            yield LinkFault(order, 1, sample.received_ns)
+        if order is Fault.RESTART:
+            self.reset()
+            pace.reset()
+        elif order is not None:
+            yield from self._not_used(sample)
+            return
+        if fault is not None:
+            state.unusable += 1
+            yield LinkFault(fault, 1, sample.received_ns)
+            yield from self._not_used(sample)
+            return
+        state.used_ns = sample.received_ns
+        if state.unusable:
+            sample = replace(sample, samples_lost=sample.samples_lost + state.unusable)
+            state.unusable = 0
+        news = pace.feed(sample.time_s, sample.received_ns)
+        if news is not None:
+            yield LinkChange(LinkState.LIVE, sample.received_ns, news)
+        yield from self._sample(sample)
+        self._raise_refused()
 
     def _not_used(self, sample: JointAngleSample) -> list[CueChange]:
         """Return what follows once there was no sample of use for long, by either clock."""
@@ -468,12 +502,12 @@ class Pipeline:
         before, state.profile = state.profile, profile
         try:
             self.apply_zero()
-        except ProfileError:
+        except ProfileError as error:
             # Whoever goes on does so with the zero there was, and may stand better next time.
-            state.profile = before
+            state.profile, self._refused = before, error
             if state.calibration is not None:
                 state.calibration.reset()
-            raise
+            return
         state.calibration = None
         self._forget_answers()  # answers with another zero are not to be compared
         if self.sample_estimator is not None:

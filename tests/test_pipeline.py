@@ -56,7 +56,7 @@ from edgehip.zero import Method, Profile
 from tests.listed_source import ListedSource
 from tests.sample_model import leaky_model
 from tests.shared_data import needs_shared_data
-from tests.streams import Walk, recorded_walk, recut, synthetic_walk
+from tests.streams import Walk, joined, recorded_walk, recut, synthetic_walk
 
 
 @pytest.fixture(scope="module")
@@ -806,6 +806,47 @@ def test_a_zero_is_refused_of_who_does_not_stand(
     )
     assert np.abs(profile.mean_deg).max() < 0.2
     assert other.zero.startswith("standing")
+
+
+@pytest.mark.parametrize(("own", "at_once"), [(True, 1), (False, 1), (False, 20), (False, 600)])
+def test_a_zero_that_is_refused_costs_no_sample_and_no_event(own: bool, at_once: int) -> None:
+    """Whatever came with it in one piece."""
+    walk = bent(35.0, 40.0)
+    samples = list(walk.samples())[:600]
+    each = walk.chunks()
+    chunks = [
+        Chunk(joined(c.data for c in each[i : i + at_once]), each[i].received_ns)
+        for i in range(0, 600, at_once)
+    ]
+
+    def made(calibrate: Method | None) -> tuple[list[str], int]:
+        sample_model = load_model("hip-sample")
+        cues = [parse_cue("glmed_r > -1 N/kg")]
+        pipeline = Pipeline(None, sample_model=sample_model, cues=cues, calibrate=calibrate)
+        events: list[Event] = []
+        refused = 0
+        calls = map(pipeline.feed_sample, samples) if own else map(pipeline.feed, chunks)
+        for _ in samples if own else chunks:
+            try:
+                events += next(calls)
+            except ProfileError:
+                refused += 1
+        return told(events + pipeline.feed(Chunk(b"", each[600].received_ns))), refused
+
+    plain, calibrating = made(None), made("standing")
+    assert calibrating == (plain[0], 1)
+    assert len(plain[0]) > 600
+
+
+def test_a_stream_gives_all_that_came_with_a_zero_that_is_refused() -> None:
+    chunks = bent(35.0, 40.0).chunks()[:600]
+    piece = Chunk(joined(chunk.data for chunk in chunks), chunks[-1].received_ns)
+    source = ListedSource([piece])
+    stream = Stream(source, None, sample_model=load_model("hip-sample"), calibrate="standing")
+    found: list[StreamEvent | None] = []
+    with stream, pytest.raises(ProfileError, match="stand upright"):
+        found.extend(stream)
+    assert len([event for event in found if isinstance(event, HipSampleEstimate)]) == 600
 
 
 def test_a_zero_measured_before_stays_where_the_next_is_refused(model: Model) -> None:
