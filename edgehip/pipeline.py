@@ -43,6 +43,7 @@ from edgehip.events import (
 from edgehip.flags import flagged
 from edgehip.given import check_body, check_item, plain_sample
 from edgehip.intake import Intake
+from edgehip.leap import leaps
 from edgehip.line_order import TimeOrder
 from edgehip.lines import LineDecoder
 from edgehip.link import FRESH_WITHIN_S, STALE_AFTER_S
@@ -260,8 +261,9 @@ class Pipeline:
     def feed_sample(self, sample: JointAngleSample) -> list[Event]:
         """Return what one sample brings about.
 
-        A sample with an angle that is NaN or beyond a joint's reach, or a time that is not finite,
-        is a fault, counts as lost and is not used. So is one given again, or after a later one,
+        A sample with an angle that is NaN, beyond a joint's reach or leapt as no joint turns
+        (:mod:`edgehip.leap`), or a time that is not finite, is a fault, counts as lost and is not
+        used. So is one given again, or after a later one,
         but for the loss; a time that lies back a second or more is of a clock that began anew, and
         so does the gait, as after a long gap. So it does once a clock goes on that stood still or
         was put back for longer than a gap that is bridged, by when its samples were received. Once
@@ -362,9 +364,6 @@ class Pipeline:
             yield from self._not_used(sample)
             return
         state.used_ns = sample.received_ns
-        if state.unusable:
-            sample = replace(sample, samples_lost=sample.samples_lost + state.unusable)
-            state.unusable = 0
         news = pace.feed(sample.time_s, sample.received_ns)
         if news is not None:
             yield LinkChange(LinkState.LIVE, sample.received_ns, news)
@@ -381,7 +380,14 @@ class Pipeline:
         return self.stalled(sample.received_ns) if is_long else []
 
     def _sample(self, sample: JointAngleSample) -> Iterator[Event]:
-        state = self.state
+        state, before = self.state, self.cycles.last_sample
+        if before is not None and leaps(before, sample):
+            state.unusable += 1
+            yield LinkFault(Fault.BAD_VALUE, 1, sample.received_ns)
+            return
+        if state.unusable:
+            sample = replace(sample, samples_lost=sample.samples_lost + state.unusable)
+            state.unusable = 0
         last_s, state.last_sample_s = state.last_sample_s, sample.time_s
         state.samples += 1
         if state.first_sample_s is None:
