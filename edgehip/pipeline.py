@@ -1,6 +1,5 @@
 """The rooms in a row: bytes or samples in, gait events and hip estimates out. No I/O, no clock."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -45,7 +44,7 @@ from edgehip.given import check_body, check_item, plain_sample
 from edgehip.intake import Intake
 from edgehip.leap import leaps
 from edgehip.line_order import TimeOrder
-from edgehip.lines import LineDecoder
+from edgehip.lines import MAX_TIME_US, LineDecoder
 from edgehip.link import FRESH_WITHIN_S, STALE_AFTER_S
 from edgehip.messages import Description
 from edgehip.model import Model
@@ -57,6 +56,9 @@ from edgehip.zero import Method, ModelZero, Profile
 STANDING_RESET_S: Final = 10.0
 """After so long without walking the per-sample model begins anew, before the next step comes, and
 without a break: who stands sees nothing of it."""
+
+MAX_TIME_S: Final = MAX_TIME_US / 1e6
+"""Of a program's own samples; far beyond, a step adds nothing to a time."""
 
 Event = (
     Description
@@ -262,8 +264,8 @@ class Pipeline:
         """Return what one sample brings about.
 
         A sample with an angle that is NaN, beyond a joint's reach or leapt as no joint turns
-        (:mod:`edgehip.leap`), or a time that is not finite, is a fault, counts as lost and is not
-        used. So is one given again, or after a later one,
+        (:mod:`edgehip.leap`), or a time that is none or 285 years off, is a fault, counts as lost
+        and is not used. So is one given again, or after a later one,
         but for the loss; a time that lies back a second or more is of a clock that began anew, and
         so does the gait, as after a long gap. So it does once a clock goes on that stood still or
         was put back for longer than a gap that is bridged, by when its samples were received. Once
@@ -343,7 +345,7 @@ class Pipeline:
         state = self.state
         fault = fault_of_angles(sample.angles_deg)
         order: Fault | None = None
-        if math.isfinite(sample.time_s):
+        if abs(sample.time_s) < MAX_TIME_S:
             last_s = state.last_sample_s
             step_us = None if last_s is None else 1e6 * (sample.time_s - last_s)
             order = state.order.place(step_us, sample.received_ns)
@@ -376,7 +378,7 @@ class Pipeline:
         if state.last_sample_s is None:
             return []
         is_long = (sample.received_ns - state.used_ns) / 1e9 >= STALE_AFTER_S
-        is_long |= STALE_AFTER_S <= sample.time_s - state.last_sample_s < math.inf
+        is_long |= STALE_AFTER_S <= sample.time_s - state.last_sample_s < MAX_TIME_S
         return self.stalled(sample.received_ns) if is_long else []
 
     def _sample(self, sample: JointAngleSample) -> Iterator[Event]:

@@ -266,7 +266,7 @@ def test_one_sample_that_cannot_be_does_not_end_all_strides(
     assert not any(np.isnan(c).any() for e in found for c in e.moments_nm_per_kg.values())
 
 
-@pytest.mark.parametrize("time_s", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("time_s", [math.nan, math.inf, -math.inf, 2.5e14, -1e10])
 def test_a_time_that_is_none_is_a_fault_and_nothing_is_trusted_for_it(time_s: float) -> None:
     cues = [parse_cue("glmed_r > -1 N/kg")]
     pipeline = Pipeline(None, sample_model=leaky_model(), cues=cues)
@@ -286,6 +286,15 @@ def test_a_time_that_is_none_is_a_fault_and_nothing_is_trusted_for_it(time_s: fl
     assert [Flag.WARMING_UP in e.flags for e in now] == [True] * 20 + [False] * 39
     assert [e.time_s for e in now if Flag.SAMPLES_LOST in e.flags] == [0.0, 0.41]
     assert [e.on for e in events if isinstance(e, CueChange)] == [True]
+
+
+@pytest.mark.parametrize("begin_s", [1e9, 2.5e14, -2.5e14])
+def test_times_so_large_that_small_steps_are_none_end(begin_s: float) -> None:
+    pipeline = Pipeline(None, sample_model=leaky_model())
+    for i in range(20):
+        sample = JointAngleSample(begin_s + i / 32, (1.0 + i % 2,) * 10, i * 10_000_000)
+        events = pipeline.feed_sample(sample)
+        assert any(isinstance(e, HipSampleEstimate) for e in events) == (begin_s == 1e9)
 
 
 def test_no_cue_stays_on_when_the_port_is_lost(walk: Walk) -> None:
