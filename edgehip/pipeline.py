@@ -58,7 +58,7 @@ STANDING_RESET_S: Final = 10.0
 without a break: who stands sees nothing of it."""
 
 MAX_TIME_S: Final = MAX_TIME_US / 1e6
-"""Of a program's own samples; far beyond, a step adds nothing to a time."""
+"""Far beyond, a step adds nothing to a time."""
 
 Event = (
     Description
@@ -271,6 +271,8 @@ class Pipeline:
         was put back for longer than a gap that is bridged, by when its samples were received. Once
         none was of use for 0.25 s, no cue stays on.
 
+        ``time_s`` is when it was measured: samples that come several at once have one each.
+
         As a device's, times that go on faster or slower than samples are received are told, and
         from 10 % on flagged (:mod:`edgehip.pace`). Nothing else shows that a clock is wrong: if
         ``received_ns`` is by the same one, or always the same, it is believed. How old a sample is
@@ -383,7 +385,8 @@ class Pipeline:
 
     def _sample(self, sample: JointAngleSample) -> Iterator[Event]:
         state, before = self.state, self.cycles.last_sample
-        if before is not None and leaps(before, sample):
+        has_no_time = abs(sample.time_s) >= MAX_TIME_S
+        if has_no_time or (before is not None and leaps(before, sample)):
             state.unusable += 1
             yield LinkFault(Fault.BAD_VALUE, 1, sample.received_ns)
             return

@@ -46,12 +46,14 @@ from edgehip.events import (
     SourceItem,
 )
 from edgehip.lines import LineDecoder, TimeUnit
+from edgehip.messages import Angles
 from edgehip.model import Model
 from edgehip.model_card import PersonalCard
 from edgehip.pipeline import Event
 from edgehip.runtime import StreamEvent
 from edgehip.sinks.recorder import Recorder
 from edgehip.sinks.summary import summary_lines
+from edgehip.wire import encode
 from edgehip.zero import Method, Profile
 from tests.listed_source import ListedSource
 from tests.sample_model import leaky_model
@@ -295,6 +297,18 @@ def test_times_so_large_that_small_steps_are_none_end(begin_s: float) -> None:
         sample = JointAngleSample(begin_s + i / 32, (1.0 + i % 2,) * 10, i * 10_000_000)
         events = pipeline.feed_sample(sample)
         assert any(isinstance(e, HipSampleEstimate) for e in events) == (begin_s == 1e9)
+
+
+def test_a_host_clock_that_leaps_by_ages_ends_nothing_for_ever() -> None:
+    """A recording may claim so; a device's time goes on by the host's where its own leapt."""
+    pipeline, events = Pipeline(None, sample_model=leaky_model()), list[Event]()
+    for i in range(20):
+        frame = encode(Angles((1.0 + i % 2,) * 10), i, 31_250 * max(i - 1, 0))
+        came_ns = 240_737_488_355_328 * 10**9 + 31_250_000 * i if i else 0
+        events += pipeline.feed(Chunk(frame, came_ns))
+    faults = [e.fault for e in events if isinstance(e, LinkFault)]
+    assert faults == [Fault.CLOCK_JUMP, *[Fault.BAD_VALUE] * 19]
+    assert sum(isinstance(e, HipSampleEstimate) for e in events) == 1
 
 
 def test_no_cue_stays_on_when_the_port_is_lost(walk: Walk) -> None:
