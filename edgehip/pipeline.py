@@ -265,11 +265,11 @@ class Pipeline:
 
         A sample with an angle that is NaN, beyond a joint's reach or leapt as no joint turns
         (:mod:`edgehip.leap`), or a time that is none or 285 years off, is a fault, counts as lost
-        and is not used. So is one given again, or after a later one,
-        but for the loss; a time that lies back a second or more is of a clock that began anew, and
-        so does the gait, as after a long gap. So it does once a clock goes on that stood still or
-        was put back for longer than a gap that is bridged, by when its samples were received. Once
-        none was of use for 0.25 s, no cue stays on.
+        and is not used. So is one given again, or after a later one, but for the loss; a time that
+        lies back a second or more is of a clock that began anew, and so does the gait, as after a
+        long gap. So it does once a clock goes on that stood still or was put back for longer than a
+        gap that is bridged, by when its samples were received. Once none was of use for 0.25 s, no
+        cue stays on.
 
         ``time_s`` is when it was measured: samples that come several at once have one each.
 
