@@ -63,6 +63,12 @@ class CycleTracker:
         while samples[0].time_s < sample.time_s - HISTORY_S:
             samples.popleft()
 
+    @property
+    def last_sample(self) -> JointAngleSample | None:
+        """The last sample, unless nothing is remembered."""
+        samples = self.state.samples
+        return samples[-1] if samples else None
+
     def event(
         self, event: InitialContact | FootOff, received_ns: int
     ) -> GaitCycle | BrokenCycle | None:

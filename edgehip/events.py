@@ -81,8 +81,9 @@ class Fault(StrEnum):
     BAD_LENGTH = "bad_length"
     """A valid frame whose size does not fit its type, or one too short to be a frame."""
     BAD_VALUE = "bad_value"
-    """A value that cannot be: an angle beyond a joint's reach, text that is not UTF-8, the time of
-    a text line that is far off and that the next one does not go on from."""
+    """A value that cannot be: an angle beyond a joint's reach, or that leapt as no joint turns; a
+    text that is not UTF-8; the time of a text line that is far off and that the next one does not
+    go on from."""
     BAD_LINE = "bad_line"
     """A text line that is not ``time,angle1,...`` (wrong count, not a number, not finite), or whose
     columns nobody knows: a header came that cannot be used."""

@@ -19,11 +19,12 @@ from edgehip.wire import Frame
 REORDER_US: Final = 1_000_000
 """A time that lies further back is one of a device that started again."""
 DOUBT_US: Final = 100_000
-"""A text line's time further ahead than this, or back than that, has to be confirmed. A clock that
-stood still for longer makes a stride another, and all that follows seem late."""
-PUT_BACK_US: Final = 30_000
-"""A clock that lacks so much was put back; the longest wait and the last step are not counted. At
-100 Hz it is 60 ms, about what is bridged in a gap. A single sample that is late lacks nothing."""
+"""A text line's time further ahead than this, or back than that, has to be confirmed."""
+LACKS_US: Final = 45_000
+"""A clock that lacks so much stood still or was put back. The longest wait is not counted: it may
+be a stall of the link. With one period for that it is at 50 Hz what is bridged in a gap, 65 ms, and
+less at other rates. A single sample that is late lacks nothing, nor does what a slow sensor
+measured and is sent again and again."""
 GAP_PERIODS: Final = 1.5
 """A pause between text lines longer than so many periods counts as loss."""
 PERIODS: Final = 15
@@ -44,15 +45,13 @@ class Placed(NamedTuple):
 class TimeOrder:
     """Places samples by their times, and recognises a clock that did not go on with the host's.
 
-    ``idle_ns`` is for how long samples have told a time no later than the last in its place, on the
-    host's clock, until ``last_ns``, and ``longest_pause_ns`` how much of that was the longest wait
-    for one of them. ``is_back`` is whether one told an earlier time than the last.
+    ``placed_ns`` is when the last sample in its place was received, ``last_ns`` when the last of
+    all was, and ``longest_pause_ns`` the longest wait for one since that in its place.
     """
 
+    placed_ns: int = 0
     last_ns: int = 0
-    idle_ns: int = 0
     longest_pause_ns: int = 0
-    is_back: bool = False
 
     def place(self, step_us: float | None, received_ns: int) -> Fault | None:
         """Say why a sample is of no use, or that times begin anew with it; nothing if it is next.
@@ -64,22 +63,14 @@ class TimeOrder:
         received_ns
             When it came.
         """
+        self.longest_pause_ns = max(self.longest_pause_ns, received_ns - self.last_ns)
+        self.last_ns = received_ns
         fault = None if step_us is None else order_in_time(step_us)
         if fault is not None and fault is not Fault.RESTART:
-            pause_ns = received_ns - self.last_ns
-            self.last_ns, self.idle_ns = received_ns, self.idle_ns + pause_ns
-            self.longest_pause_ns = max(self.longest_pause_ns, pause_ns)
-            self.is_back |= fault is Fault.REORDERED
             return fault
-        did_not_go_on = self._did_not_go_on(step_us or 0.0)
-        self.last_ns, self.idle_ns, self.longest_pause_ns = received_ns, 0, 0
-        self.is_back = False
-        return Fault.RESTART if did_not_go_on else fault
-
-    def _did_not_go_on(self, step_us: float) -> bool:
-        """Say whether the clock did not before it went on by so much; a stall is one pause."""
-        idle_us = (self.idle_ns - self.longest_pause_ns) / 1000
-        return idle_us - step_us > (PUT_BACK_US if self.is_back else DOUBT_US)
+        passed_us = (received_ns - self.placed_ns - self.longest_pause_ns) / 1000
+        self.placed_ns, self.longest_pause_ns = received_ns, 0
+        return Fault.RESTART if passed_us - (step_us or 0.0) > LACKS_US else fault
 
 
 @dataclass(slots=True)

@@ -134,6 +134,8 @@ class SampleEstimate:
     forces_n_per_kg: tuple[float, ...]
 
 
+MAX_CUES: Final = 2**8
+"""So many a :class:`Cue` can number."""
 ESTIMATE_FLAGS: Final = (
     "first_after_gap",
     "samples_lost",

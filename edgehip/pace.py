@@ -55,8 +55,10 @@ class Pace:
 
         Whether estimates can be trusted is in ``state.is_far``.
         """
-        state = self.state
         host_s = received_ns / 1e9
+        if self.state.ends_s is not None and host_s < self.state.ends_s - 2 * SPAN_S:
+            self.reset()  # a saved state of before the computer started again
+        state = self.state
         point = host_s, host_s - time_s
         if state.ends_s is None:
             state.ends_s, state.least = host_s + SPAN_S, point
@@ -69,7 +71,7 @@ class Pace:
         return None
 
     def reset(self) -> None:
-        """Forget everything but what was told: the clock leapt, or another device is there."""
+        """Forget everything but what was told: a clock leapt, or another device is there."""
         state = self.state
         self.state = PaceState(state.pace, is_told=state.is_told, is_far=state.is_far)
 

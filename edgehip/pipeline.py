@@ -1,6 +1,5 @@
 """The rooms in a row: bytes or samples in, gait events and hip estimates out. No I/O, no clock."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -43,8 +42,9 @@ from edgehip.events import (
 from edgehip.flags import flagged
 from edgehip.given import check_body, check_item, plain_sample
 from edgehip.intake import Intake
+from edgehip.leap import leaps
 from edgehip.line_order import TimeOrder
-from edgehip.lines import LineDecoder
+from edgehip.lines import MAX_TIME_US, LineDecoder
 from edgehip.link import FRESH_WITHIN_S, STALE_AFTER_S
 from edgehip.messages import Description
 from edgehip.model import Model
@@ -56,6 +56,9 @@ from edgehip.zero import Method, ModelZero, Profile
 STANDING_RESET_S: Final = 10.0
 """After so long without walking the per-sample model begins anew, before the next step comes, and
 without a break: who stands sees nothing of it."""
+
+MAX_TIME_S: Final = MAX_TIME_US / 1e6
+"""Far beyond, a step adds nothing to a time."""
 
 Event = (
     Description
@@ -206,15 +209,28 @@ class Pipeline:
         self._waited_ns = waited_ns
         self.age_s = 0.0
         """How much later than by the link's fastest way the last sample is worked on."""
+        self._refused: ProfileError | None = None
+        """Why the zero that was just measured is none; raised once its item is worked off."""
+        self._made: list[Event] = []
+        """What calls made that raised something, for the next one to return."""
 
     def feed(self, item: SourceItem) -> list[Event]:
-        """Return what a source's item brings about."""
-        return list(self.follow(item))
+        """Return what a source's item brings about.
+
+        Raises
+        ------
+        ArgumentError
+            If it is no item of such a source.
+        ProfileError
+            If it completes a zero (``calibrate``) that is none for a model. All of it is worked on
+            even so: what it brought about comes with what the next item does.
+        """
+        return self._all(self.follow(item))
 
     def follow(self, item: SourceItem) -> Iterator[Event]:
         """Yield what a source's item brings about, each event before the next is worked on.
 
-        To be exhausted: what is left is not known to the pipeline.
+        To be exhausted: what is left is not known to the pipeline. Raises as :meth:`feed`, at last.
         """
         check_item(item, len(self.intake.receivers))
         if isinstance(item, PortOpened):
@@ -242,47 +258,34 @@ class Pipeline:
                     self.apply_zero()
             if isinstance(found, LinkChange) and found.state is not LinkState.LIVE:
                 yield from self.stalled(item.received_ns)
+        self._raise_refused()
 
     def feed_sample(self, sample: JointAngleSample) -> list[Event]:
         """Return what one sample brings about.
 
-        A sample with an angle that is NaN or beyond a joint's reach, or a time that is not finite,
-        is a fault, counts as lost and is not used. So is one given again, or after a later one,
-        but for the loss; a time that lies back a second or more is of a clock that began anew, and
-        so does the gait, as after a long gap. So it does once a clock goes on that was put back, or
-        stood still for more than 0.1 s, by when its samples were received. Once none was of use for
-        0.25 s, no cue stays on.
+        A sample with an angle that is NaN, beyond a joint's reach or leapt as no joint turns
+        (:mod:`edgehip.leap`), or a time that is none or 285 years off, is a fault, counts as lost
+        and is not used. So is one given again, or after a later one, but for the loss; a time that
+        lies back a second or more is of a clock that began anew, and so does the gait, as after a
+        long gap. So it does once a clock goes on that stood still or was put back for longer than a
+        gap that is bridged, by when its samples were received. Once none was of use for 0.25 s, no
+        cue stays on.
+
+        ``time_s`` is when it was measured: samples that come several at once have one each.
+
+        As a device's, times that go on faster or slower than samples are received are told, and
+        from 10 % on flagged (:mod:`edgehip.pace`). Nothing else shows that a clock is wrong: if
+        ``received_ns`` is by the same one, or always the same, it is believed. How old a sample is
+        by then is the caller's to say (``late_ns``).
 
         Raises
         ------
         ArgumentError
             If it has not ten angles, or something is no number.
         ProfileError
-            If it completes a zero (``calibrate``) that is none for a model.
+            As :meth:`feed`.
         """
-        sample, state = plain_sample(sample), self.state
-        fault = fault_of_angles(sample.angles_deg)
-        order: Fault | None = None
-        if math.isfinite(sample.time_s):
-            last_s = state.last_sample_s
-            step_us = None if last_s is None else 1e6 * (sample.time_s - last_s)
-            order = state.order.place(step_us, sample.received_ns)
-        else:
-            fault = Fault.BAD_VALUE
-        told: list[Event] = [] if order is None else [LinkFault(order, 1, sample.received_ns)]
-        if order is Fault.RESTART:
-            self.reset()
-        elif order is not None:
-            return [*told, *self._not_used(sample)]
-        if fault is not None:
-            state.unusable += 1
-            told.append(LinkFault(fault, 1, sample.received_ns))
-            return [*told, *self._not_used(sample)]
-        state.used_ns = sample.received_ns
-        if state.unusable:
-            sample = replace(sample, samples_lost=sample.samples_lost + state.unusable)
-            state.unusable = 0
-        return [*told, *self._sample(sample)]
+        return self._all(self._own(plain_sample(sample)))
 
     @property
     def zero(self) -> str:
@@ -327,17 +330,69 @@ class Pipeline:
             estimator.zero = zero
         self.watch.set_zero(profile)
 
+    def _all(self, events: Iterator[Event]) -> list[Event]:
+        """Return events, and before them what was made by calls that raised something."""
+        for event in events:
+            self._made.append(event)
+        made, self._made = self._made, []
+        return made
+
+    def _raise_refused(self) -> None:
+        refused, self._refused = self._refused, None
+        if refused is not None:
+            raise refused
+
+    def _own(self, sample: JointAngleSample) -> Iterator[Event]:
+        """Yield what a program's own sample brings about."""
+        state = self.state
+        fault = fault_of_angles(sample.angles_deg)
+        order: Fault | None = None
+        if abs(sample.time_s) < MAX_TIME_S:
+            last_s = state.last_sample_s
+            step_us = None if last_s is None else 1e6 * (sample.time_s - last_s)
+            order = state.order.place(step_us, sample.received_ns)
+        else:
+            fault = Fault.BAD_VALUE
+        pace = self.intake.receivers[0].pace  # a program gives samples in the place of a device
+        if order is not None:
+            yield LinkFault(order, 1, sample.received_ns)
+        if order is Fault.RESTART:
+            self.reset()
+            pace.reset()
+        elif order is not None:
+            yield from self._not_used(sample)
+            return
+        if fault is not None:
+            state.unusable += 1
+            yield LinkFault(fault, 1, sample.received_ns)
+            yield from self._not_used(sample)
+            return
+        state.used_ns = sample.received_ns
+        news = pace.feed(sample.time_s, sample.received_ns)
+        if news is not None:
+            yield LinkChange(LinkState.LIVE, sample.received_ns, news)
+        yield from self._sample(sample)
+        self._raise_refused()
+
     def _not_used(self, sample: JointAngleSample) -> list[CueChange]:
         """Return what follows once there was no sample of use for long, by either clock."""
         state = self.state
         if state.last_sample_s is None:
             return []
         is_long = (sample.received_ns - state.used_ns) / 1e9 >= STALE_AFTER_S
-        is_long |= STALE_AFTER_S <= sample.time_s - state.last_sample_s < math.inf
+        is_long |= STALE_AFTER_S <= sample.time_s - state.last_sample_s < MAX_TIME_S
         return self.stalled(sample.received_ns) if is_long else []
 
     def _sample(self, sample: JointAngleSample) -> Iterator[Event]:
-        state = self.state
+        state, before = self.state, self.cycles.last_sample
+        has_no_time = abs(sample.time_s) >= MAX_TIME_S
+        if has_no_time or (before is not None and leaps(before, sample)):
+            state.unusable += 1
+            yield LinkFault(Fault.BAD_VALUE, 1, sample.received_ns)
+            return
+        if state.unusable:
+            sample = replace(sample, samples_lost=sample.samples_lost + state.unusable)
+            state.unusable = 0
         last_s, state.last_sample_s = state.last_sample_s, sample.time_s
         state.samples += 1
         if state.first_sample_s is None:
@@ -458,12 +513,12 @@ class Pipeline:
         before, state.profile = state.profile, profile
         try:
             self.apply_zero()
-        except ProfileError:
+        except ProfileError as error:
             # Whoever goes on does so with the zero there was, and may stand better next time.
-            state.profile = before
+            state.profile, self._refused = before, error
             if state.calibration is not None:
                 state.calibration.reset()
-            raise
+            return
         state.calibration = None
         self._forget_answers()  # answers with another zero are not to be compared
         if self.sample_estimator is not None:

@@ -105,6 +105,8 @@ class Stream:
         See :class:`edgehip.pipeline.Pipeline`; or there is no such format.
     ArgumentError
         While iterating: the source gives what is no item of a source, or times of another clock.
+    ProfileError
+        While iterating: a zero that was measured is none for a model.
     DeviceError
         While iterating: the device lacks angles the model needs, speaks another format, names its
         columns as nobody can read, or its clock is in another unit.

@@ -37,7 +37,8 @@ def save(pipeline: Pipeline) -> str:
     """Return everything a pipeline remembers, as JSON.
 
     A hundred kilobytes, over a megabyte with both kinds of estimates. Of a stream's pipeline it is
-    whole when the stream gives None, not in the middle of what an item brings about.
+    whole when the stream gives None, not in the middle of what an item brings about. What a call
+    that raised something keeps for the next is not in it.
     """
     rooms = {name: _plain(room.state) for name, room in _rooms(pipeline).items()}
     return json.dumps(

@@ -289,6 +289,27 @@ def test_a_restarted_bluetooth_service_is_noticed_by_the_silence(
         assert bytes_of(source, len(frame)) == frame
 
 
+def test_what_waited_while_the_computer_slept_is_not_taken_for_new(
+    bluez: SimulatedBluez, left: Peripheral, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asleep_ns = 0
+    monkeypatch.setattr("edgehip.sources.sleep._slept_ns", lambda: asleep_ns)
+    first, old, new = frames(3)
+    with opened(Target(name="LEFT-LEG")) as source:
+        assert isinstance(next_item(source), PortOpened)
+        bluez.notify(left, [first])
+        assert bytes_of(source, len(first)) == first
+        asleep_ns = 12 * 10**9
+        bluez.notify(left, [old, old])
+        lost = next_item(source)
+        assert isinstance(lost, PortLost)
+        assert lost.detail == "this computer slept for 12.0 s"
+        assert isinstance(next_item(source), PortOpened)
+        until(lambda: left.subscribed)
+        bluez.notify(left, [new])
+        assert bytes_of(source, len(new)) == new
+
+
 def test_a_device_that_never_sent_is_left_alone(bluez: SimulatedBluez, left: Peripheral) -> None:
     with opened(Target(name="LEFT-LEG"), replace(PATIENT, silence_s=0.2)) as source:
         assert isinstance(next_item(source), PortOpened)

@@ -90,6 +90,10 @@ MODELS = Path(__file__).resolve().parents[1] / "edgehip" / "models"
         ),
         (["stream", "--port=synthetic:", "--cue=glmed_r > 1 N/kg"], "give --estimates sample"),
         (
+            ["stream", "--port=synthetic:", *["--cue=peak glmed_r > 1 N/kg"] * 257, "--send=x"],
+            "257 cues are more than the 256 that --send can tell a device apart",
+        ),
+        (
             ["stream", "--port=synthetic:", "--calibrate=standing", "--profile=a", "--record=./a"],
             "names the same file as --profile",
         ),

@@ -34,6 +34,7 @@ PURE = (
     "gait_curve",
     "given",
     "latency",
+    "leap",
     "line_order",
     "lines",
     "link",

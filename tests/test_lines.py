@@ -1,5 +1,6 @@
 """Text lines to samples: order, loss and clocks, where only the times tell of them."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,7 +106,7 @@ def test_lines_that_waited_while_a_link_stalled_have_their_own_times() -> None:
     assert not set(faults) - {Fault.DELAYED}
 
 
-@pytest.mark.parametrize("still_ms", [200, 5000])
+@pytest.mark.parametrize("still_ms", [70, 130, 200, 5000])
 @pytest.mark.parametrize("copies", [1, 3])
 def test_lines_whose_clock_stood_still_are_not_old_once_it_goes_on(
     still_ms: int, copies: int
@@ -121,6 +122,48 @@ def test_lines_whose_clock_stood_still_are_not_old_once_it_goes_on(
         [*(i * 0.01 for i in range(100)), 1.0 + still_ms / 1000]
     )
     assert max(s.late_ns for s in samples) == 0
+
+
+@pytest.mark.parametrize("rate_hz", [50, 100, 200, 500])
+@pytest.mark.parametrize("still_ms", [70, 100, 130])
+def test_a_clock_that_stood_still_for_longer_than_is_bridged_is_told_at_every_rate(
+    rate_hz: int, still_ms: int
+) -> None:
+    sent_us = range(0, 3_000_000, 1_000_000 // rate_hz)
+    told_us = [us - min(max(us - 999_999, 0), 1000 * still_ms) for us in sent_us]
+    pieces = [
+        (LINE.format(told).encode(), us * 1000) for told, us in zip(told_us, sent_us, strict=True)
+    ]
+    _, faults = feed(Receiver(LineDecoder("us")), *pieces)
+    assert faults[Fault.RESTART] == 1
+    assert set(faults) == {Fault.DUPLICATE, Fault.RESTART}
+
+
+@pytest.mark.parametrize("link", ["notifications", "jitter", "gaps"])
+@pytest.mark.parametrize("copies", [1, 2, 5])
+@pytest.mark.parametrize("rate_hz", [50, 100, 500])
+def test_no_link_makes_a_clock_stand_still(rate_hz: int, copies: int, link: str) -> None:
+    """Nor one whose sensor is slower than its lines, so that each time comes several times."""
+    rng = np.random.default_rng(0)
+    sent_us = np.arange(0, 60_000_000, 1_000_000 // rate_hz)
+    told_us = sent_us[np.arange(len(sent_us)) // copies * copies]
+    came_us = sent_us
+    if link == "notifications":  # one connection event in ten fails
+        events_us = np.arange(0, 61_000_000, 30_000)
+        events_us = events_us[rng.random(len(events_us)) > 0.1]
+        came_us = events_us[np.searchsorted(events_us, sent_us)]
+    elif link == "jitter":
+        came_us = np.maximum.accumulate(sent_us + rng.integers(0, 40_000, len(sent_us)))
+    else:
+        kept = sent_us % 6_000_000 > 90_000
+        told_us, came_us = told_us[kept], came_us[kept]
+    pieces = [
+        (LINE.format(told).encode(), came * 1000)
+        for told, came in zip(told_us.tolist(), came_us.tolist(), strict=True)
+    ]
+    samples, faults = feed(Receiver(LineDecoder("us")), *pieces)
+    assert len(samples) > 50 * rate_hz / copies
+    assert Fault.RESTART not in faults
 
 
 @pytest.mark.parametrize("back_ms", [70, 150, 240, 900])

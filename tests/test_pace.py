@@ -1,6 +1,7 @@
 """A device's clock against the arrival of its samples: what is told of it, and what is not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from edgehip.events import (
     CueChange,
     HipEstimate,
     HipSampleEstimate,
+    JointAngleSample,
     LinkChange,
     LinkState,
 )
@@ -155,6 +157,46 @@ def test_nothing_is_acted_upon_while_the_clock_is_far_off(cut: int | None) -> No
     assert all(DISTRUST.isdisjoint(e.flags) for e in after)
     switched = [event.on for event in events if isinstance(event, CueChange)]
     assert switched == [True, False, True]
+
+
+@pytest.mark.parametrize("cut", [None, 300, 2500])
+@pytest.mark.parametrize("pace", [0.5, 1.0, 2.0])
+def test_the_clock_of_a_programs_own_samples_is_held_against_when_they_came(
+    pace: float, cut: int | None
+) -> None:
+    pipeline, events = Pipeline(None, sample_model=leaky_model()), []
+    for i, sample in enumerate(synthetic_walk(30.0, noise_deg=0.1).samples()):
+        if i == cut:
+            saved = snapshot.save(pipeline)
+            pipeline = Pipeline(None, sample_model=leaky_model())
+            snapshot.restore(pipeline, saved)
+        came_s = 1000.0 + sample.time_s / pace
+        events += pipeline.feed_sample(replace(sample, received_ns=round(came_s * 1e9)))
+    links = [event for event in events if isinstance(event, LinkChange)]
+    assert [f"go on {pace:.2f} times" in event.detail for event in links] == [True] * (pace != 1.0)
+    now = [event for event in events if isinstance(event, HipSampleEstimate)]
+    assert any(e.trusted for e in now)
+    assert {e.trusted for e in now[-500:]} == {pace == 1.0}
+
+
+def test_a_programs_clock_that_begins_anew_is_not_held_against_what_was_before() -> None:
+    pipeline = Pipeline(None, sample_model=leaky_model())
+    for i in range(4000):
+        sample = JointAngleSample(i % 400 / RATE_HZ, (1.0 + i % 2,) * 10, i * 10_000_000)
+        events = pipeline.feed_sample(sample)
+        assert not any(isinstance(event, LinkChange) for event in events)
+
+
+def test_a_clock_is_held_against_a_host_that_started_again() -> None:
+    pace = Pace()
+    for i in range(1000):
+        assert pace.feed(i / RATE_HZ, round((5000.0 + i / RATE_HZ) * 1e9)) is None
+    saved = pace.state
+    pace = Pace()
+    pace.state = saved
+    news = [pace.feed(10.0 + 2.0 * i / RATE_HZ, i * 10_000_000) for i in range(1500)]
+    (told_then,) = filter(None, news)
+    assert "go on 2.00 times as fast" in told_then
 
 
 @pytest.mark.parametrize(("pace", "state"), [(0.8, LinkState.STALE), (1.25, LinkState.LIVE)])

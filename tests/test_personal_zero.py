@@ -5,14 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgehip import Pipeline, load_model, snapshot
+from edgehip import Pipeline, Stream, load_model, parse_cue, snapshot
 from edgehip.channels import ANGLES, angles_of
 from edgehip.errors import ProfileError
-from edgehip.events import Flag, PortOpened
+from edgehip.events import Chunk, Flag, HipSampleEstimate, PortOpened
 from edgehip.model import Model
+from edgehip.pipeline import Event
+from edgehip.runtime import StreamEvent
 from edgehip.zero import Method, Profile
-from tests.pipelines import estimates, run
-from tests.streams import Walk, synthetic_walk
+from tests.listed_source import ListedSource
+from tests.pipelines import estimates, run, told
+from tests.streams import Walk, joined, synthetic_walk
 
 
 def test_a_zero_takes_the_offset_out(model: Model, walk: Walk) -> None:
@@ -144,6 +147,47 @@ def test_a_sensor_on_the_wrong_segment_makes_no_zero(
     mean_deg[ANGLES.index(angle)] += sign * off_deg
     with pytest.raises(ProfileError, match=rf"{angle} is \{sign * off_deg:+.0f} degrees from"):
         Pipeline(model, profile=Profile(method, tuple(mean_deg), 10))
+
+
+@pytest.mark.parametrize(("own", "at_once"), [(True, 1), (False, 1), (False, 20), (False, 600)])
+def test_a_zero_that_is_refused_costs_no_sample_and_no_event(own: bool, at_once: int) -> None:
+    """Whatever came with it in one piece."""
+    walk = bent(35.0, 40.0)
+    samples = list(walk.samples())[:600]
+    each = walk.chunks()
+    chunks = [
+        Chunk(joined(c.data for c in each[i : i + at_once]), each[i].received_ns)
+        for i in range(0, 600, at_once)
+    ]
+
+    def made(calibrate: Method | None) -> tuple[list[str], int]:
+        sample_model = load_model("hip-sample")
+        cues = [parse_cue("glmed_r > -1 N/kg")]
+        pipeline = Pipeline(None, sample_model=sample_model, cues=cues, calibrate=calibrate)
+        events: list[Event] = []
+        refused = 0
+        calls = map(pipeline.feed_sample, samples) if own else map(pipeline.feed, chunks)
+        for _ in samples if own else chunks:
+            try:
+                events += next(calls)
+            except ProfileError:
+                refused += 1
+        return told(events + pipeline.feed(Chunk(b"", each[600].received_ns))), refused
+
+    plain, calibrating = made(None), made("standing")
+    assert calibrating == (plain[0], 1)
+    assert len(plain[0]) > 600
+
+
+def test_a_stream_gives_all_that_came_with_a_zero_that_is_refused() -> None:
+    chunks = bent(35.0, 40.0).chunks()[:400]
+    piece = Chunk(joined(chunk.data for chunk in chunks), chunks[-1].received_ns)
+    source = ListedSource([piece])
+    stream = Stream(source, None, sample_model=load_model("hip-sample"), calibrate="standing")
+    found: list[StreamEvent | None] = []
+    with stream, pytest.raises(ProfileError, match="stand upright"):
+        found.extend(stream)
+    assert len([event for event in found if isinstance(event, HipSampleEstimate)]) == 400
 
 
 def test_a_zero_measured_before_stays_where_the_next_is_refused(model: Model) -> None:

@@ -14,6 +14,7 @@ from edgehip.events import Chunk, PortLost, PortOpened, SourceItem
 from edgehip.recording import MAX_PAYLOAD
 from edgehip.sources import serial_port
 from edgehip.sources.serial_port import SerialSource
+from edgehip.sources.sleep import SleepWatch
 from tests.pty_device import PtyDevice
 
 
@@ -103,6 +104,46 @@ def test_bytes_that_came_before_the_port_was_lost_are_given(
     assert chunk.data == b"last words"
     assert isinstance(lost, PortLost)
     assert lost.detail == "Input/output error"
+
+
+def test_what_waited_while_the_computer_slept_is_not_taken_for_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asleep_ns = 10**15  # it also slept before
+    monkeypatch.setattr("edgehip.sources.sleep._slept_ns", lambda: asleep_ns)
+    device = PtyDevice(tmp_path)
+    source = SerialSource(str(device.port), 115200)
+    items(source, PortOpened)
+    device.write(b"before")
+    taken = b""
+    while taken != b"before":
+        (chunk,) = items(source, Chunk)
+        assert isinstance(chunk, Chunk)
+        taken += chunk.data
+    asleep_ns += 12 * 10**9
+    device.write(b"old")
+    (lost,) = items(source, PortLost)
+    assert isinstance(lost, PortLost)
+    assert lost.detail == "this computer slept for 12.0 s"
+    items(source, PortOpened)
+    device.write(b"new")
+    taken = b""
+    while taken != b"new":
+        (chunk,) = items(source, Chunk)
+        assert isinstance(chunk, Chunk)
+        taken += chunk.data
+        assert b"new".startswith(taken)
+    source.close()
+    device.close()
+
+
+def test_each_sleep_is_told_once_and_a_reading_that_was_interrupted_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asleep_s = iter([5.0, 4.0, 5.0, 5.1, 8.1, 8.1, 7.0, 8.1])
+    monkeypatch.setattr("edgehip.sources.sleep._slept_ns", lambda: round(next(asleep_s) * 1e9))
+    watch = SleepWatch()
+    assert [watch.slept_s() for _ in range(7)] == [0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0]
 
 
 class Usb:

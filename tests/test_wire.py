@@ -13,6 +13,7 @@ from edgehip.channels import ANGLES
 from edgehip.events import Chunk, Fault, LinkFault
 from edgehip.messages import (
     LAYOUTS,
+    MAX_CUES,
     Angles,
     Cue,
     CycleEstimate,
@@ -333,6 +334,12 @@ def test_layouts_fit_a_frame_and_are_told_apart() -> None:
         assert HEADER.size + layout.struct.size + 6 <= MAX_FRAME
         assert tuple(f.name for f in layout.fields) == layout.message.__match_args__
     assert LAYOUTS[0].fields[0].count == len(ANGLES)
+
+
+def test_so_many_cues_are_told_apart_and_no_more() -> None:
+    told = {encode(Cue(cue, 1, 0, 0), 0, 0) for cue in range(MAX_CUES)}
+    assert len(told) == MAX_CUES
+    assert encode(Cue(MAX_CUES, 1, 0, 0), 0, 0) in told
 
 
 # Conformance vectors

@@ -9,8 +9,9 @@ import click
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip.commands.idle import refuse_idle
 from edgehip.cues import Cue, check_voices, parse_cue
-from edgehip.errors import ProfileError
+from edgehip.errors import CueError, ProfileError
 from edgehip.lines import TimeUnit
+from edgehip.messages import MAX_CUES
 from edgehip.runtime import Format
 from edgehip.sinks.output import OutputKind
 from edgehip.sinks.records import SAMPLE_OUTPUTS, SAMPLE_SPREADS
@@ -93,8 +94,14 @@ class StreamOptions:
         Raises
         ------
         CueError, click.BadParameter
-            If one is not understood, nothing would switch it, or nothing wants the body's mass.
+            If one is not understood, nothing would switch it, nothing wants the body's mass, or a
+            device could not tell one from another.
         """
+        if self.send is not None and len(self.cues) > MAX_CUES:
+            raise CueError(
+                f"{len(self.cues)} cues are more than the {MAX_CUES} that --send can tell a device "
+                "apart: give fewer"
+            )
         cues = [parse_cue(text, self.body_mass_kg) for text in self.cues]
         check_voices(cues, by_cycle=self.by_cycle, by_sample=self.by_sample)
         in_newtons = self.by_cycle or any(cue.unit_per_kg != 1.0 for cue in cues)

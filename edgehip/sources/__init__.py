@@ -42,6 +42,8 @@ class Source(Protocol):
         """Return the next item, or None if none came within the time.
 
         Its ``received_ns`` is what ``time.monotonic_ns()`` was when a live source had its bytes.
+        That clock may stand still while the computer sleeps: what waited meanwhile looks fresh, and
+        is not to be given, but ``PortLost`` and ``PortOpened``.
         """
         ...
 

@@ -20,6 +20,7 @@ from bleak.exc import BleakError, BleakGATTProtocolError, BleakGATTProtocolError
 
 from edgehip.errors import SourceError
 from edgehip.sources.ble_errors import explain
+from edgehip.sources.sleep import SleepWatch
 
 # Nordic UART Service: bytes either way, named from the device's side.
 UART_SERVICE: Final = "6e400001-b5a3-f393-e0a9-e50e24dcca9e"
@@ -211,6 +212,7 @@ class Link:
         self._silence_s = silence_s
         self._client = BleakClient(device, disconnected_callback=self._disconnected)
         self._last_s: float | None = None
+        self._sleep = SleepWatch()
         self._reason = ""
         self._lost = asyncio.Event()
         self._outbox: asyncio.Queue[bytes] = asyncio.Queue()
@@ -290,7 +292,10 @@ class Link:
 
     def _notified(self, _: BleakGATTCharacteristic, data: bytearray) -> None:
         self._last_s = time.monotonic()
-        self._on_bytes(bytes(data))
+        if slept_s := self._sleep.slept_s():  # nobody knows how old this is
+            self._lose(f"this computer slept for {slept_s:.1f} s")
+        if not self._lost.is_set():
+            self._on_bytes(bytes(data))
 
     async def _write_all(self, receive: BleakGATTCharacteristic) -> None:
         with_response = "write-without-response" not in receive.properties

@@ -15,6 +15,7 @@ from edgehip.recording import MAX_PAYLOAD
 from edgehip.sources import DEFAULT_CAPACITY
 from edgehip.sources.inbox import Inbox
 from edgehip.sources.network import Rfc2217Port, check_address, notice_silence
+from edgehip.sources.sleep import SleepWatch
 
 READ_TIMEOUT_S: Final = 0.05
 WRITE_TIMEOUT_S: Final = 0.05
@@ -30,9 +31,10 @@ MAX_CHUNK: Final = MAX_PAYLOAD
 class SerialSource:
     """Reads a port in its own thread, which only reads, stamps, enqueues, and reopens.
 
-    When the port goes away :class:`~edgehip.events.PortLost` is given and the port is tried again
-    until it is back, under its own name or, for a USB device, wherever its serial number is now.
-    Many adapters have the same number: one that another port had, too, says nothing.
+    When the port goes away, or the computer slept and nobody knows how old is what waited there,
+    :class:`~edgehip.events.PortLost` is given and the port is tried again until it is back, under
+    its own name or, for a USB device, wherever its serial number is now. Many adapters have the
+    same number: one that another port had, too, says nothing.
     When the caller is slower than the port the oldest chunks are dropped and counted.
 
     Parameters
@@ -91,6 +93,7 @@ class SerialSource:
         self._thread.join(CLOSE_WITHIN_S)  # it may be waiting for a server that does not answer
 
     def _run(self) -> None:
+        sleep = SleepWatch()
         while not self._closing.is_set():
             data, lost = b"", None
             try:
@@ -99,6 +102,8 @@ class SerialSource:
                     data += self._port.read(min(waiting, MAX_CHUNK - len(data)))
             except Exception as error:  # see _open; a thread that died would look like silence
                 lost = error
+            if slept_s := sleep.slept_s():
+                data, lost = b"", OSError(f"this computer slept for {slept_s:.1f} s")
             if data:
                 self._inbox.put(Chunk(bytes(data), time.monotonic_ns()))
             if lost is not None:
