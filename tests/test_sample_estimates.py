@@ -346,6 +346,18 @@ def test_long_standing_ends_the_networks_memory_and_nobody_sees_it(cut: int | No
     assert knee[renewed:].max() < 0.02
 
 
+def test_every_long_standing_ends_the_networks_memory() -> None:
+    model = dataclasses.replace(leaky_model(), engine=_SlowEngine())
+    walk = synthetic_walk(46.0, stand_s=1.0, walk_s=5.0, pause_s=18.0, noise_deg=0.1)
+    events = run_pipeline(Pipeline(None, sample_model=model), walk)
+    samples = [event for event in events if isinstance(event, HipSampleEstimate)]
+    knee = np.array([one.forces_n_per_kg["r"][6] for one in samples])
+    for standing in (slice(650, 1600), slice(2950, 3900)):
+        assert knee[standing].min() > 1.0
+    for fresh in (slice(1900, 2400), slice(4200, 4600)):
+        assert knee[fresh].max() < 0.02
+
+
 def test_a_memory_that_ends_in_long_standing_leaves_no_gap_in_the_answers() -> None:
     """A fresh one that has not warmed up yet would tell of angles of nearly zero."""
     walk = synthetic_walk(30.0, stand_s=1.0, walk_s=5.0, pause_s=60.0, noise_deg=0.05)

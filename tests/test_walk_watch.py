@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edgehip import Pipeline, load_model, snapshot
+from edgehip.backends import Tensor
 from edgehip.channels import ANGLES, angles_of
 from edgehip.cues import parse_cue
 from edgehip.cycles import MAX_STRIDE_S
@@ -114,6 +115,25 @@ def test_strides_that_move_like_nobodys_show_at_every_sample() -> None:
     assert all((stride.out_of_range_score or 0.0) > 1.0 for stride in strides)
     flagged = flagged_s(events)
     assert len(flagged) == pytest.approx(100 * (20.0 - strides[0].confirmed_s), abs=2)
+
+
+@pytest.mark.parametrize("score", [0.9, 1.1])
+def test_a_stride_that_the_model_does_not_know_shows_at_the_samples_after_it(score: float) -> None:
+    class Scoring:
+        name = MODEL.engine.name
+
+        def run(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+            *loads, told = MODEL.engine.run(*inputs)
+            return *loads, np.full_like(told, score)
+
+    events = run(walk_of(8.0, stand_s=STAND_S), dataclasses.replace(MODEL, engine=Scoring()))
+    (first, *_) = (event for event in events if isinstance(event, HipEstimate))
+    flagged = flagged_s(events)
+    if score > 1.0:
+        assert first.confirmed_s <= flagged[0] < first.confirmed_s + 0.02
+        assert flagged[-1] > 7.9
+    else:
+        assert len(flagged) == 0
 
 
 @pytest.mark.parametrize(("hip", "knee", "in_turn"), [(20.0, 30.0, False), (15.0, 30.0, True)])
