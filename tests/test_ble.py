@@ -432,8 +432,9 @@ def test_nothing_is_waited_for_where_nothing_can_be_said(
 
 
 def test_closing_does_not_wait_for_ever_to_be_heard(
-    bluez: SimulatedBluez, left: Peripheral
+    bluez: SimulatedBluez, left: Peripheral, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ble_link, "CLOSE_S", 0.2)
     with opened(Target(name="LEFT-LEG")) as source:
         bluez.freeze()
         source.write(b"x")

@@ -73,8 +73,12 @@ def test_a_zero_measured_by_other_columns_is_measured_anew(model: Model) -> None
     walk = Walk(still.time_s, still.angles_deg + np.arange(10))
     lines = walk.lines(LEFT_FIRST)
     pipeline = Pipeline(model, calibrate="standing", decoder=LineDecoder)
-    sent = b"".join([*lines[:400], HEADER, *lines[400:]])
-    wrong, right = (e for e in pipeline.feed(Chunk(sent, 0)) if isinstance(e, Profile))
+    told = pipeline.feed(Chunk(b"".join(lines[:400]), 0))
+    assert pipeline.zero != "none"
+    told += pipeline.feed(Chunk(b"".join([HEADER, *lines[400:600]]), 0))
+    assert pipeline.zero == "none"  # until there is one of these columns
+    told += pipeline.feed(Chunk(b"".join(lines[600:]), 0))
+    wrong, right = (event for event in told if isinstance(event, Profile))
     mean_deg = walk.angles_deg[400:700].mean(axis=0)
     assert right.mean_deg == pytest.approx(mean_deg, abs=0.05)
     assert wrong.mean_deg != pytest.approx(mean_deg, abs=0.05)
