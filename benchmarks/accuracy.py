@@ -85,8 +85,8 @@ NUMBER: Final = re.compile(r"_[0-9]+$|(?<=[A-Za-z]{2})[0-9]+$")
 """Of a trial, behind what was asked for in it."""
 WALKS: Final = (
     "RMSE in Nm/kg and N/kg; schreiber: as fast as one likes (C4) and fast (C5); opencap: as one "
-    "likes, toes turned in (TI) or out (TO), and the trunk swayed (TS), which no leg's angle tells; "
-    "fukuchi_tm: two speeds of a treadmill"
+    "likes, toes turned in (TI) or out (TO), and the trunk swayed (TS), which no leg's angle tells "
+    "of; fukuchi_tm: two speeds of a treadmill"
 )
 OFFSET_DRAWS: Final = 16
 PERSONAL_ZERO: Final = 0.5
