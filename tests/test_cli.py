@@ -303,6 +303,20 @@ def test_a_persons_model_says_whose_it_is_and_whose_it_is_not(tmp_path: Path) ->
     assert told(*uncorrected) == [f"{first}; samples are everybody's with --no-correction"]
 
 
+def test_a_body_whose_index_nobody_of_training_had_is_told_at_start() -> None:
+    port = ("stream", "--port", "synthetic:?speed=max&duration_s=3", "--output", "jsonl")
+
+    def doubts(*body: str) -> list[str]:
+        done = finished(*port, "--no-curves", "--body-mass", *body)
+        assert done.returncode == 0, done.stderr
+        return [line for line in done.stderr.splitlines() if line.startswith("edgehip: ")]
+
+    assert doubts("86", "--body-height", "1.82") == doubts("120") == []
+    assert doubts("30", "--body-height", "1.3") == []  # a child's index means something else
+    (line,) = doubts("120", "--body-height", "1.7")
+    assert line.startswith("edgehip: 120 kg at 1.7 m are 42 kg/m2, which nobody had from whom")
+
+
 def test_the_bundled_models_are_listed() -> None:
     done = finished("models")
     assert done.returncode == 0
