@@ -14,12 +14,13 @@ import numpy as np
 from hypothesis import strategies as st
 
 from edgehip import snapshot
+from edgehip.card_json import card_from_json, card_to_json
 from edgehip.channels import ANGLES
 from edgehip.events import Chunk, PortLost, PortOpened
 from edgehip.lines import LineDecoder
 from edgehip.messages import Cue, Describe, Description
 from edgehip.model import bundled_models, load_model
-from edgehip.model_card import ModelCard, read_model, write_model
+from edgehip.model_file import read_model, write_model
 from edgehip.pipeline import Pipeline
 from edgehip.profiles import load_profile
 from edgehip.recording import RecordingReader, header, record
@@ -132,8 +133,8 @@ def _files(folder: Path) -> list[Target]:
         Target("model file", from_file("m.onnx", read_model), (small,)),
         Target(
             "model card",
-            lambda data: ModelCard.from_json(data, "card"),
-            (card.to_json().encode(),),
+            lambda data: card_from_json(data, "card"),
+            (card_to_json(card).encode(),),
             ANY | as_json,
         ),
         Target("profile", from_file("p.json", load_profile), (profile.encode(),), ANY | as_json),

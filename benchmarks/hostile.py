@@ -25,8 +25,10 @@ from benchmarks.hostile_flatbuffers import TFLITE
 from benchmarks.hostile_graphs import ONNX
 from benchmarks.machine import ROOT
 from benchmarks.report import Cell, Check, Report, Table, run_program
+from edgehip.card_json import card_to_json
 from edgehip.model import DEFAULT_CYCLE_MODEL, DEFAULT_SAMPLE_MODEL, bundled_files
-from edgehip.model_card import OFFSET_DIGITS, ModelCard, read_model, write_model
+from edgehip.model_card import ModelCard
+from edgehip.model_file import OFFSET_DIGITS, read_model, write_model
 from edgehip.recording import MAGIC, header
 from edgehip.zero import Profile
 from tests.streams import synthetic_walk
@@ -206,7 +208,7 @@ def _link_at(path: Path, target: str) -> str:
 
 def _cards(card: ModelCard) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a card, and its JSON."""
-    plain = json.loads(card.to_json())
+    plain = json.loads(card_to_json(card))
 
     def changed(change: Callable[[dict[str, object]], object]) -> str:
         copy = json.loads(json.dumps(plain))
@@ -233,13 +235,13 @@ def _rates(path: Path) -> Iterator[tuple[str, str]]:
     """Yield absurd rates of a per-sample model, and its card's JSON."""
     card, _, _ = read_model(path)
     for rate_hz in (1e300, 1e-300, float("nan")):
-        plain = json.loads(card.to_json()) | {"rate_hz": rate_hz}
+        plain = json.loads(card_to_json(card)) | {"rate_hz": rate_hz}
         yield f"a rate of {rate_hz:g} Hz", json.dumps(plain)
 
 
 def _write_unchecked(path: Path, content: bytes, card_json: str) -> str:
     """Write a model file whose card was never checked."""
-    from edgehip import model_card as inside
+    from edgehip import model_file as inside
 
     size = int(content[-OFFSET_DIGITS:])
     body = inside._metadata_entry(inside.CARD_KEY, card_json.encode())

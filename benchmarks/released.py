@@ -65,6 +65,7 @@ def _sources() -> str:
     """Return a digest of the code and the checkpoints that the files are made from."""
     digest = hashlib.sha256()
     sources = (ROOT / "export").rglob("*.py")
-    for path in sorted([*sources, *CHECKPOINTS.glob("*.pt"), ROOT / "edgehip" / "model_card.py"]):
+    writers = (ROOT / "edgehip" / f"{n}.py" for n in ("card_json", "model_card", "model_file"))
+    for path in sorted([*sources, *CHECKPOINTS.glob("*.pt"), *writers]):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -8,7 +8,8 @@ from pathlib import Path
 from edgehip.backends import Engine, load_engine
 from edgehip.declared import checked
 from edgehip.errors import ModelFileError
-from edgehip.model_card import Format, ModelCard, read_model
+from edgehip.model_card import ModelCard
+from edgehip.model_file import Format, read_model
 
 BUNDLED = files("edgehip") / "models"
 DEFAULT_CYCLE_MODEL = "hip-cycle"

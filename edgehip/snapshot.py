@@ -13,6 +13,7 @@ from typing import Any, Final, get_args
 
 import numpy as np
 
+from edgehip.card_json import card_to_json
 from edgehip.declared import checked
 from edgehip.errors import ProfileError, SnapshotError
 from edgehip.events import Flag
@@ -130,7 +131,8 @@ def _models(pipeline: Pipeline) -> list[str | None]:
     """
     estimators = (pipeline.estimator, pipeline.sample_estimator)
     return [
-        _sha256(estimator.model.card.to_json()) if estimator else None for estimator in estimators
+        _sha256(card_to_json(estimator.model.card)) if estimator else None
+        for estimator in estimators
     ]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from edgehip.backends import load_engine
 from edgehip.errors import ModelFileError, ModelInputError
-from edgehip.model_card import model_in
+from edgehip.model_file import model_in
 
 MEMORY_MIB: Final = 384
 """What the process may allocate; the bundled models need a tenth of it."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edgehip.model_card import PersonalCard, read_model, without_card, write_model
+from edgehip.model_card import PersonalCard
+from edgehip.model_file import read_model, without_card, write_model
 from edgehip.zero import Profile
 from tests.programs import PATIENCE_S, finished
 

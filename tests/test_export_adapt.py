@@ -18,7 +18,7 @@ from edgehip.channels import MOMENTS, MUSCLES
 from edgehip.errors import DatasetError, EdgehipError, ModelFileError, ModelInputError
 from edgehip.events import HipEstimate
 from edgehip.model import Model
-from edgehip.model_card import read_model, without_card, write_model
+from edgehip.model_file import read_model, without_card, write_model
 from edgehip_export.acquaintance import meet, remember
 from edgehip_export.adapt import share
 from edgehip_export.answers import answers

@@ -12,7 +12,8 @@ from torch import nn
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES
 from edgehip.errors import MissingExtraError, ModelFileError, ModelInputError
 from edgehip.model import Model, load_model
-from edgehip.model_card import ModelCard, TensorCard, read_model, write_model
+from edgehip.model_card import ModelCard, TensorCard
+from edgehip.model_file import read_model, write_model
 from edgehip_export.export import example_inputs, export_onnx, export_tflite, run_module
 
 SUFFIXES = ("onnx", "tflite")

@@ -13,7 +13,8 @@ from torch import nn
 
 from edgehip.errors import ModelFileError
 from edgehip.model import load_model
-from edgehip.model_card import ModelCard, write_model
+from edgehip.model_card import ModelCard
+from edgehip.model_file import write_model
 from edgehip_export import answers as answers_module
 from edgehip_export import parity
 from edgehip_export.answers import answers

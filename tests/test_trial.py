@@ -9,7 +9,7 @@ import pytest
 from benchmarks.hostile import graphs
 from edgehip.errors import ModelFileError
 from edgehip.model import bundled_files, bundled_models, load_model
-from edgehip.model_card import read_model, write_model
+from edgehip.model_file import read_model, write_model
 from edgehip.trial import try_out
 from tests.programs import PATIENCE_S, edgehip
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehip.errors import ModelFileError, ModelInputError
-from edgehip.model_card import Format, ModelCard
+from edgehip.model_card import ModelCard
+from edgehip.model_file import Format
 
 Tensor = NDArray[np.float32]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from edgehip.model import bundled_models, load_model
-from edgehip.model_card import read_model
+from edgehip.model_file import read_model
 from edgehip.model_report import describe
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from edgehip.body import DECIMALS, Body, card_curves, is_one_mass
 from edgehip.errors import DatasetError, ModelFileError, ModelInputError
 from edgehip.model import Model, bundled_files, is_bundled, load_model
-from edgehip.model_card import ModelCard, PersonalCard, read_model, without_card, write_model
+from edgehip.model_card import ModelCard, PersonalCard
+from edgehip.model_file import read_model, without_card, write_model
 from edgehip_export.answers import Floats, answers, require_duration
 from edgehip_export.copies import as_text, copies_among, traces
 from edgehip_export.dataset import Cohort

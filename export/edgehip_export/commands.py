@@ -15,7 +15,7 @@ from edgehip.commands.paths import NamedPath
 from edgehip.errors import DatasetError, ParityError
 from edgehip.given import HEIGHT_M, MASS_KG
 from edgehip.model import is_bundled
-from edgehip.model_card import Format
+from edgehip.model_file import Format
 from edgehip_export.acquaintance import meet
 from edgehip_export.adapt import adapt as adapt_model
 from edgehip_export.checkpoint import import_checkpoints

@@ -13,7 +13,8 @@ from torch import nn
 
 from edgehip.backends.onnx_runtime import graph_output_name
 from edgehip.errors import ModelFileError
-from edgehip.model_card import ModelCard, write_model
+from edgehip.model_card import ModelCard
+from edgehip.model_file import write_model
 from edgehip_export.compact import compact_onnx, compact_tflite
 from edgehip_export.quiet import quiet
 

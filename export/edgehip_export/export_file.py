@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgehip.errors import ModelFileError
 from edgehip.model import bundled_files, is_bundled, load_model
-from edgehip.model_card import Format, read_model, without_card
+from edgehip.model_file import Format, read_model, without_card
 from edgehip_export.answers import answers, require_duration
 from edgehip_export.compact import name_tensors
 from edgehip_export.comparison_strides import Labelled

@@ -12,7 +12,8 @@ from torch import nn
 
 from edgehip.backends import load_engine
 from edgehip.errors import ModelFileError
-from edgehip.model_card import Format, ModelCard, read_model, write_model
+from edgehip.model_card import ModelCard
+from edgehip.model_file import Format, read_model, write_model
 from edgehip.whole_file import write_file
 from edgehip_export.answers import Floats, answers, inputs_of
 from edgehip_export.comparison_strides import Labelled, calibration_strides
