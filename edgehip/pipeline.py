@@ -1,11 +1,8 @@
 """The rooms in a row: bytes or samples in, gait events and hip estimates out. No I/O, no clock."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Final
 
 from edgehip.calibration import Calibration
 from edgehip.channels import SIDES
@@ -13,10 +10,7 @@ from edgehip.cues import Cue, Cues, check_mass, check_peaks, check_voices
 from edgehip.cycles import CycleTracker
 from edgehip.declared import checked
 from edgehip.errors import ArgumentError, ProfileError
-from edgehip.estimators.agreement import Agreement
-from edgehip.estimators.correction import Correction
-from edgehip.estimators.cycle import CycleEstimator
-from edgehip.estimators.sample import SampleEstimator
+from edgehip.estimators.hip import HipEstimators
 from edgehip.estimators.unit_watch import UnitWatch
 from edgehip.estimators.walk_watch import WalkWatch
 from edgehip.events import (
@@ -51,7 +45,7 @@ from edgehip.model import Model
 from edgehip.receiver import fault_of_angles
 from edgehip.segmentation import GaitSegmenter
 from edgehip.wire import FrameDecoder
-from edgehip.zero import Method, ModelZero, Profile
+from edgehip.zero import Method, Profile
 
 STANDING_RESET_S: Final = 10.0
 """After so long without walking the per-sample model begins anew, before the next step comes, and
@@ -176,22 +170,14 @@ class Pipeline:
         self.intake = Intake(devices, decoder)
         self.segmenter = GaitSegmenter()
         self.cycles = CycleTracker()
-        self.estimator = (
-            CycleEstimator(model, body_mass_kg=body_mass_kg, body_height_m=body_height_m)
-            if model
-            else None
+        self.estimators = HipEstimators(
+            model,
+            sample_model,
+            correct=correct,
+            body_mass_kg=body_mass_kg,
+            body_height_m=body_height_m,
         )
-        if self.estimator and body_height_m is None:
-            body_height_m = self.estimator.body.height_m  # a model of one person knows theirs
-        self.sample_estimator = (
-            SampleEstimator(sample_model, body_height_m=body_height_m) if sample_model else None
-        )
-        both = self.estimator, self.sample_estimator
-        self._estimators = [estimator for estimator in both if estimator is not None]
-        self.agreement = Agreement() if model and sample_model else None
-        self.correction = Correction() if correct and model and sample_model else None
-        cards = [estimator.body.timed(estimator.model.card) for estimator in self._estimators]
-        self.watch = WalkWatch(cards)
+        self.watch = WalkWatch(self.estimators.cards)
         self.units = UnitWatch()
         self.cues = Cues(cues)
         self.asked_zero = profile, calibrate
@@ -200,7 +186,7 @@ class Pipeline:
             profile=profile, calibration=Calibration(calibrate) if calibrate else None
         )
         self.apply_zero()
-        for card in cards:
+        for card in self.estimators.cards:
             if calibrate and card.zero is None:
                 raise ProfileError(
                     f"the model {card.name} takes no personal zero: give it no calibration"
@@ -290,7 +276,7 @@ class Pipeline:
     @property
     def zero(self) -> str:
         """The personal zero in use, in a few words."""
-        return self._estimators[0].zero.text
+        return self.estimators.zero
 
     @checked
     def stalled(self, received_ns: int) -> list[CueChange]:
@@ -310,9 +296,7 @@ class Pipeline:
         self.watch.reset()
         self.units.reset()
         self.state.stands_since_s, self.state.rested = None, False
-        self._forget_answers()
-        if self.sample_estimator is not None:
-            self.sample_estimator.reset()
+        self.estimators.reset()
         if self.state.calibration is not None:
             self.state.calibration.reset()
 
@@ -324,11 +308,8 @@ class Pipeline:
         ProfileError
             If it is none for a model; then the zero in use stays as it was.
         """
-        profile = self.state.profile
-        zeros = [ModelZero(profile, estimator.model.card) for estimator in self._estimators]
-        for estimator, zero in zip(self._estimators, zeros, strict=True):
-            estimator.zero = zero
-        self.watch.set_zero(profile)
+        self.estimators.set_zero(self.state.profile)
+        self.watch.set_zero(self.state.profile)
 
     def _all(self, events: Iterator[Event]) -> list[Event]:
         """Return events, and before them what was made by calls that raised something."""
@@ -411,9 +392,12 @@ class Pipeline:
             if self.watch.is_frozen:  # who stands quietly still sways
                 state.calibration.reset()
             yield from self._calibrated(state.calibration.sample(sample))
-        if self.sample_estimator is not None:
+        if self.estimators.by_sample is not None:
             self._mark(Hop.SEGMENT)
-            now = self._estimate(self.sample_estimator, sample)
+            now = self.estimators.of_sample(sample)
+            doubted = self.watch.doubts_sample or self._is_misread
+            now = flagged(now, Flag.OUT_OF_RANGE, doubted)
+            now = flagged(now, Flag.LINK_DOWN, state.stale)
             changes = self.cues.feed(now)
             self._mark(Hop.SAMPLE)
             # Out with it: a stride that ends here takes several times as long.
@@ -424,20 +408,6 @@ class Pipeline:
             yield from self._stepped(event, sample)
         yield from self._let_go(sample)
         self._mark(Hop.SEGMENT)
-
-    def _estimate(self, estimator: SampleEstimator, sample: JointAngleSample) -> HipSampleEstimate:
-        """Return what is said of a sample, with all that is known against it."""
-        now = estimator.feed(sample)
-        if self.correction is not None:
-            now = self.correction.correct(now)
-            _seal(now.own_moments_nm_per_kg, now.own_forces_n_per_kg)
-        _seal_loads(now)
-        # Whether a stride teaches is for itself to say, not for the one before it.
-        if self.agreement is not None:
-            self.agreement.add(now)
-        doubted = self.watch.doubts_sample or self._is_misread
-        now = flagged(now, Flag.OUT_OF_RANGE, doubted)
-        return flagged(now, Flag.LINK_DOWN, self.state.stale)
 
     def _stepped(
         self, event: InitialContact | FootOff, sample: JointAngleSample
@@ -451,8 +421,7 @@ class Pipeline:
             return
         if isinstance(event, InitialContact):  # it closed no stride, or not a whole one
             yield from self.cues.peaks_off(event.side, Flag.FIRST_AFTER_GAP, sample)
-            if self.correction is not None:
-                self.correction.lose_step(event)
+            self.estimators.lose_step(event)
         if cycle is not None:
             yield cycle
 
@@ -461,13 +430,8 @@ class Pipeline:
         if self.state.calibration is not None:
             yield from self._calibrated(self.state.calibration.cycle(cycle))
         estimate: HipEstimate | None = None
-        if self.estimator is not None:
-            estimate = self.estimator.estimate(cycle)
-            _seal_loads(estimate)
-            samples: list[HipSampleEstimate] = []
-            if self.agreement is not None:
-                samples = self.agreement.samples(estimate)
-                estimate = self.agreement.compare(estimate, samples)
+        if self.estimators.by_cycle is not None:
+            estimate, samples = self.estimators.of_cycle(cycle)
             estimate = flagged(estimate, Flag.OUT_OF_RANGE, self._is_misread)
             # The stride itself knows nothing of the link.
             told = flagged(estimate, Flag.LINK_DOWN, self.state.stale)
@@ -475,8 +439,7 @@ class Pipeline:
             self._mark(Hop.ESTIMATE)
             yield told
             yield from changes
-            if self.correction is not None:
-                self.correction.learn(estimate, samples)
+            self.estimators.learn(estimate, samples)
         self.watch.finished(cycle, estimate)
 
     def _let_go(self, sample: JointAngleSample) -> Iterator[Event]:
@@ -495,16 +458,7 @@ class Pipeline:
                 yield from self.cues.peaks_off(side, Flag.NOT_WALKING, sample)
         elif not state.rested and sample.time_s - state.stands_since_s > STANDING_RESET_S:
             state.rested = True
-            self._forget_answers()
-            if self.sample_estimator is not None:
-                self.sample_estimator.renew()
-
-    def _forget_answers(self) -> None:
-        """Let nothing be compared with, or learnt from, what was said of samples so far."""
-        if self.agreement is not None:
-            self.agreement.reset()
-        if self.correction is not None:
-            self.correction.reset()
+            self.estimators.renew()
 
     def _calibrated(self, profile: Profile | None) -> Iterator[Event]:
         if profile is None:
@@ -520,24 +474,10 @@ class Pipeline:
                 state.calibration.reset()
             return
         state.calibration = None
-        self._forget_answers()  # answers with another zero are not to be compared
-        if self.sample_estimator is not None:
-            self.sample_estimator.reset()  # its memory is of angles with the old one
+        self.estimators.reset()  # answers and memory are of angles with the old one
         yield profile
 
     @property
     def _is_misread(self) -> bool:
         """Whether the angles' unit, or the times, are not what they are taken for."""
         return self.units.state.are_radians or not self.intake.keeps_pace
-
-
-def _seal_loads(estimate: HipEstimate | HipSampleEstimate) -> None:
-    """Let nobody change what is told: the arrays are the estimators' memory as well."""
-    _seal(estimate.moments_nm_per_kg, estimate.forces_n_per_kg)
-    _seal(estimate.moment_spread_nm_per_kg, estimate.force_spread_n_per_kg)
-
-
-def _seal(*loads: Mapping[Any, NDArray[np.float32]]) -> None:
-    for arrays in loads:
-        for array in arrays.values():
-            array.setflags(write=False)

@@ -315,7 +315,7 @@ class Stream:
         state = self.pipeline.state
         uncertainty_ns = timebase.uncertainty_ns
         return Summary(
-            by_cycle=self.pipeline.estimator is not None,
+            by_cycle=self.pipeline.estimators.by_cycle is not None,
             estimates=dict(self.estimate_counts),
             broken_cycles=self.broken_cycles,
             cues_switched_on=self.cues_switched_on,

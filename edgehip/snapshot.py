@@ -129,7 +129,7 @@ def _models(pipeline: Pipeline) -> list[str | None]:
 
     A model adapted to one person has the graph that everybody's has.
     """
-    estimators = (pipeline.estimator, pipeline.sample_estimator)
+    estimators = (pipeline.estimators.by_cycle, pipeline.estimators.by_sample)
     return [
         _sha256(card_to_json(estimator.model.card)) if estimator else None
         for estimator in estimators
@@ -138,7 +138,7 @@ def _models(pipeline: Pipeline) -> list[str | None]:
 
 def _bodies(pipeline: Pipeline) -> list[list[float | None] | None]:
     """Return whom each estimator's memory is of: a body has times and loads of its own."""
-    estimators = (pipeline.estimator, pipeline.sample_estimator)
+    estimators = (pipeline.estimators.by_cycle, pipeline.estimators.by_sample)
     bodies = [estimator.body if estimator else None for estimator in estimators]
     return [[body.height_m, body.body_mass_index] if body else None for body in bodies]
 
@@ -165,12 +165,13 @@ def _rooms(pipeline: Pipeline) -> dict[str, Any]:
         }
     if pipeline.intake.merger is not None:
         rooms["merger"] = pipeline.intake.merger
-    if pipeline.sample_estimator is not None:
-        rooms["sample"] = pipeline.sample_estimator
-    if pipeline.correction is not None:
-        rooms["correction"] = pipeline.correction
-    if pipeline.agreement is not None:
-        rooms["agreement"] = pipeline.agreement
+    estimators = pipeline.estimators
+    if estimators.by_sample is not None:
+        rooms["sample"] = estimators.by_sample
+    if estimators.correction is not None:
+        rooms["correction"] = estimators.correction
+    if estimators.agreement is not None:
+        rooms["agreement"] = estimators.agreement
     return rooms | {
         "segmenter": pipeline.segmenter,
         "cycles": pipeline.cycles,

@@ -27,6 +27,7 @@ PURE = (
     "estimators/agreement",
     "estimators/correction",
     "estimators/cycle",
+    "estimators/hip",
     "estimators/sample",
     "estimators/unit_watch",
     "estimators/walk_watch",

@@ -111,7 +111,7 @@ def test_a_zero_is_refused_of_who_does_not_stand(
         run(pipeline, walk)
     # Nothing of it is in use, and what goes on can be saved, and stand better.
     assert pipeline.zero == "none"
-    for estimator in (pipeline.estimator, pipeline.sample_estimator):
+    for estimator in (pipeline.estimators.by_cycle, pipeline.estimators.by_sample):
         assert estimator is not None
         assert (estimator.zero.text, estimator.zero.is_missed) == ("none", True)
         assert not estimator.zero.offset_deg.any()
@@ -193,9 +193,9 @@ def test_a_stream_gives_all_that_came_with_a_zero_that_is_refused() -> None:
 def test_a_zero_measured_before_stays_where_the_next_is_refused(model: Model) -> None:
     straight = Profile("standing", (1.0,) * 10, 300)
     pipeline = Pipeline(model, profile=straight, calibrate="standing")
-    assert pipeline.estimator is not None
-    offset_deg = pipeline.estimator.zero.offset_deg.tolist()
+    assert pipeline.estimators.by_cycle is not None
+    offset_deg = pipeline.estimators.by_cycle.zero.offset_deg.tolist()
     with pytest.raises(ProfileError, match="stand upright"):
         run(pipeline, bent(35.0, 40.0))
     assert pipeline.state.profile == straight
-    assert pipeline.estimator.zero.offset_deg.tolist() == offset_deg
+    assert pipeline.estimators.by_cycle.zero.offset_deg.tolist() == offset_deg

@@ -183,5 +183,5 @@ def test_a_saved_zero_that_one_model_refuses_is_in_use_by_none(model: Model) -> 
     with pytest.raises(SnapshotError, match="takes no personal zero"):
         snapshot.restore(pipeline, signed(saved))
     assert pipeline.zero == "none"
-    assert pipeline.estimator is not None
-    assert not pipeline.estimator.zero.offset_deg.any()
+    assert pipeline.estimators.by_cycle is not None
+    assert not pipeline.estimators.by_cycle.zero.offset_deg.any()

@@ -30,14 +30,14 @@ from tests.streams import Walk, synthetic_walk
 def test_a_clock_that_crawls_fills_no_memory(model: Model) -> None:
     pipeline = Pipeline(model, sample_model=leaky_model())
     sample = JointAngleSample(0.0, (0.0,) * 10, 0)
-    assert pipeline.sample_estimator is not None
-    assert pipeline.agreement is not None
-    estimate = pipeline.sample_estimator.feed(sample)
+    assert pipeline.estimators.by_sample is not None
+    assert pipeline.estimators.agreement is not None
+    estimate = pipeline.estimators.by_sample.feed(sample)
     for i in range(MAX_SAMPLES + 100):
         pipeline.cycles.add(replace(sample, time_s=i * 1e-6))
-        pipeline.agreement.add(replace(estimate, time_s=i * 1e-6))
+        pipeline.estimators.agreement.add(replace(estimate, time_s=i * 1e-6))
     assert len(pipeline.cycles.state.samples) == MAX_SAMPLES
-    assert len(pipeline.agreement.state.recent) == MAX_SAMPLES
+    assert len(pipeline.estimators.agreement.state.recent) == MAX_SAMPLES
 
 
 @pytest.mark.parametrize(

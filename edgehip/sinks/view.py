@@ -48,7 +48,7 @@ class View:
         width, rows = options.max_width, options.size.height - 1
         all_around = rows >= ALL_AROUND_ROWS
         is_live = self.stream.link.state is LinkState.LIVE
-        by_cycle = self.stream.pipeline.estimator is not None
+        by_cycle = self.stream.pipeline.estimators.by_cycle is not None
         yield self._link(width, ascii_only=options.ascii_only, by_cycle=by_cycle)
         if all_around:
             numbers = self._numbers(width, by_cycle=by_cycle)
