@@ -12,11 +12,11 @@ root=$folder/debian site=$folder/site
 core="tests/test_wire.py tests/test_timebase.py tests/test_receiver.py tests/test_lines.py
     tests/test_columns.py tests/test_sequence.py tests/test_merge.py tests/test_recording.py
     tests/test_segmentation.py tests/test_cycles.py tests/test_gait_curve.py
-    tests/test_model_card.py tests/test_profiles.py tests/test_personal_zero.py
-    tests/test_pipeline.py tests/test_lost_samples.py tests/test_unusable_samples.py
-    tests/test_snapshot.py tests/test_stream_ends.py tests/test_refusals.py
-    tests/test_sample_estimates.py tests/test_correction.py tests/test_cues.py
-    tests/test_records.py tests/test_summary.py tests/test_synthetic_source.py
+    tests/test_model_card.py tests/test_model_file.py tests/test_profiles.py
+    tests/test_personal_zero.py tests/test_pipeline.py tests/test_lost_samples.py
+    tests/test_unusable_samples.py tests/test_snapshot.py tests/test_stream_ends.py
+    tests/test_refusals.py tests/test_sample_estimates.py tests/test_correction.py
+    tests/test_cues.py tests/test_records.py tests/test_summary.py tests/test_synthetic_source.py
     tests/test_walker.py"
 
 if [ ! -x "$root/usr/bin/python3.11" ]; then

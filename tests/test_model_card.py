@@ -1,8 +1,6 @@
 """What a model file says of itself: one clear line, or a card that the runtime can obey."""
 
 import json
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +10,6 @@ from edgehip.card_json import card_from_json, card_to_json
 from edgehip.channels import ANGLES
 from edgehip.errors import ModelFileError
 from edgehip.model_card import ModelCard
-from edgehip.model_file import MAX_CARD_BYTES, write_model
 from edgehip.model_report import describe
 
 INDEX = {
@@ -109,23 +106,6 @@ def test_a_field_of_another_type_is_named(
 ) -> None:
     with pytest.raises(ModelFileError, match=told):
         card_from_json(json.dumps(json.loads(card_to_json(card)) | changed), "here")
-
-
-def test_a_card_that_nobody_could_read_is_not_written(card: ModelCard, tmp_path: Path) -> None:
-    path = tmp_path / "odd.tflite"
-    with pytest.raises(ModelFileError, match="warm_up_s"):
-        write_model(path, b"graph", replace(card, warm_up_s=float("nan")))
-    with pytest.raises(ModelFileError, match="keep less in it"):
-        write_model(path, b"graph", replace(card, training={"strides": "x" * MAX_CARD_BYTES}))
-    assert not path.exists()
-
-
-def test_a_file_that_would_fill_the_memory_is_not_read(tmp_path: Path) -> None:
-    path = tmp_path / "big.tflite"
-    with path.open("wb") as file:
-        file.truncate(200 << 30)  # takes no room on the disk, either
-    with pytest.raises(ModelFileError, match="at most 268435456"):
-        load_model(path)
 
 
 def test_whatever_a_card_tells_for_people_is_told_in_lines_that_can_be_printed(
