@@ -135,6 +135,18 @@ def test_a_file_is_measured_as_the_legend_says(tmp_path: Path) -> None:
     assert accuracy.r2_loss == accuracy.r2_of_source - accuracy.r2
 
 
+def test_an_output_that_never_changes_is_measured_by_its_size() -> None:
+    """A dead channel must neither be divided by its SD of nothing nor be left out."""
+    source = np.zeros((4, 9, 3), np.float32)
+    source[..., 0] = 2.0
+    source[..., 1] = np.tile([-1.0, 1.0], 18).reshape(4, 9)
+    assert normalised_error(source, source) == 0.0
+    for channel, size in enumerate((2.0, 1.0, 1.0)):
+        off = source.copy()
+        off[..., channel] += 0.3
+        assert normalised_error(off, source) == pytest.approx(0.3 / size / 3, rel=1e-3)
+
+
 def test_a_graph_the_engine_refuses_is_not_written_and_the_others_are(
     tmp_path: Path, graph_of_one: GraphOfOne
 ) -> None:

@@ -15,6 +15,8 @@ from edgehip_export.metrics import Errors
 
 MOST_LATENCY_CALLS: Final = 1000
 LATENCY_BUDGET_S: Final = 0.5
+CONSTANT: Final = 1e-6
+"""What changes by less than this share of its size does not change: rounding does that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +105,15 @@ def measure(
 
 
 def normalised_error(answer: Floats, source: Floats) -> float:
-    """Return the RMS difference over the SD of the source, the mean over channels."""
-    difference = (answer.astype(np.float64) - source).reshape(-1, source.shape[-1])
-    spread = source.reshape(-1, source.shape[-1]).std(axis=0, dtype=np.float64)
-    return float(np.mean(np.sqrt((difference**2).mean(axis=0)) / spread))
+    """Return the RMS difference over the SD of the source, the mean over channels.
+
+    A channel that never changes is measured by its own size, and by 1 if that is nothing.
+    """
+    said = source.astype(np.float64).reshape(-1, source.shape[-1])
+    difference = answer.astype(np.float64).reshape(said.shape) - said
+    spread, size = said.std(axis=0), np.sqrt((said**2).mean(axis=0))
+    scale = np.where(spread > CONSTANT * size, spread, np.where(size > 0.0, size, 1.0))
+    return float(np.mean(np.sqrt((difference**2).mean(axis=0)) / scale))
 
 
 def latency_us(run: Run, inputs: Sequence[Floats]) -> tuple[float, float]:
