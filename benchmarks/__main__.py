@@ -2,10 +2,11 @@
 
 ``python -m benchmarks [--quick] [--only NAME ...] [--results DIR]`` runs each program in a process
 of its own, keeps its JSON in DIR, and writes ``benchmarks/RESULTS.md`` and its plots from what lies
-there. Programs that time single calls run first, one after the other; the rest then share the
-cores, while a walk at true pace, which hardly needs one, lasts its hour. One that fails does not
-stop the others. ``--quick`` is for continuous integration: it checks everything in minutes and
-writes no page unless ``--results`` is given. ``--page`` only writes the page.
+there; what the page says of programs that were not run stays. Programs that time single calls run
+first, one after the other; the rest then share the cores, while a walk at true pace, which hardly
+needs one, lasts its hour. One that fails does not stop the others. ``--quick`` is for continuous
+integration: it checks everything in minutes and writes no page unless ``--results`` is given.
+``--page`` only writes the page.
 """
 
 import argparse

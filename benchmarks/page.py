@@ -1,7 +1,11 @@
-"""The page of results, and its plots, from the programs' JSON. Never edited by hand."""
+"""The page of results, and its plots, from the programs' JSON. Never edited by hand.
 
-import contextlib
+What a program said before stays on the page until it is run again: results of hours outlive the
+machine they were measured on.
+"""
+
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,33 +18,49 @@ Written by `python -m benchmarks`; never edited by hand. Each section is one pro
 it by itself with the command above its tables. Timings depend on the machine and on what else ran
 there (`load` is its load average when the program ended): ratios within one table say more.
 """
+COLUMNS: Final = ("program", "question", "claims", "form", "took (s)")
 
 
 def write_page(results: Path, order: Sequence[str], folder: Path) -> None:
-    """Write ``RESULTS.md`` and ``plots/`` into a folder, from ``results/NAME.json``."""
-    found = {}
-    for name in order:
-        with contextlib.suppress(FileNotFoundError):
-            found[name] = json.loads((results / f"{name}.json").read_text())
-    plots = folder / "plots"
+    """Write ``RESULTS.md`` and ``plots/`` into a folder, from ``results/NAME.json``.
+
+    Of the programs in ``order`` that have none there, what the folder's page said is kept.
+    """
+    page, plots = folder / "RESULTS.md", folder / "plots"
     plots.mkdir(exist_ok=True)
-    for old in plots.glob("*.png"):
-        old.unlink()
-    parts = [TITLE, _overview(found)]
-    parts += [_section(title, result, plots) for title, result in found.items()]
-    (folder / "RESULTS.md").write_text("\n".join(parts))
+    rows, sections = _kept(page.read_text() if page.exists() else "", order)
+    for name in order:
+        try:
+            found = json.loads((results / f"{name}.json").read_text())
+        except FileNotFoundError:
+            continue
+        for old in plots.glob(f"{name}-[0-9]*.png"):
+            old.unlink()
+        rows[name], sections[name] = _row(name, found), _section(name, found, plots)
+    known = [name for name in order if name in sections]
+    overview = _markdown(COLUMNS, []) + "\n".join(rows[name] for name in known) + "\n"
+    page.write_text("\n".join([TITLE, overview, *(sections[name] for name in known)]))
 
 
-def _overview(found: dict[str, dict[str, Any]]) -> str:
-    rows = []
-    for title, result in found.items():
-        checks = result.get("checks", [])
-        held = sum(check["held"] for check in checks)
-        claims = f"{held} of {len(checks)} held" if checks else ""
-        form = "quick" if result["quick"] else "full"
-        took_s = f"{result['took_s']:.0f}"
-        rows.append([f"[{title}](#{title})", result["question"], claims, form, took_s])
-    return _markdown(("program", "question", "claims", "form", "took (s)"), rows)
+def _kept(page: str, order: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the overview's row and the section of each program on a page."""
+    names = "|".join(map(re.escape, order))
+    rows = {row[1]: row[0] for row in re.finditer(rf"^\| \[({names})\]\(.*$", page, re.MULTILINE)}
+    _, *parts = re.split(rf"^## ({names})$", page, flags=re.MULTILINE)
+    sections = {
+        name: f"## {name}{text.rstrip()}\n" for name, text in zip(*[iter(parts)] * 2, strict=True)
+    }
+    return rows, {name: section for name, section in sections.items() if name in rows}
+
+
+def _row(title: str, result: dict[str, Any]) -> str:
+    checks = result.get("checks", [])
+    held = sum(check["held"] for check in checks)
+    claims = f"{held} of {len(checks)} held" if checks else ""
+    form = "quick" if result["quick"] else "full"
+    return _line(
+        (f"[{title}](#{title})", result["question"], claims, form, f"{result['took_s']:.0f}")
+    )
 
 
 def _section(title: str, result: dict[str, Any], plots: Path) -> str:
@@ -58,13 +78,16 @@ def _section(title: str, result: dict[str, Any], plots: Path) -> str:
     for check in result.get("checks", []):
         parts.append(f"- {verdict(check['held'])}: {check['claim']}: {check['found']}")
     parts += [f"- left out: {reason}" for reason in result.get("left_out", [])]
-    return "\n".join(parts) + "\n"
+    return "\n".join(parts).rstrip() + "\n"
 
 
 def _markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    cells = [[shown(cell).replace("|", "\\|") for cell in line] for line in lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"
+    return "".join(f"{_line(cells)}\n" for cells in (columns, ["---"] * len(columns), *rows))
+
+
+def _line(cells: Sequence[Any]) -> str:
+    written = [shown(cell).replace("|", "\\|") for cell in cells]
+    return f"| {' | '.join(written)} |"
 
 
 def _draw(table: dict[str, Any], path: Path) -> bool:

@@ -192,6 +192,17 @@ def test_the_page_shows_every_result(tmp_path: Path) -> None:
     drawn = re.findall(r"\]\((plots/.*?)\)", page)
     assert len(drawn) == 2
     assert all((tmp_path / name).exists() for name in drawn)
+    # Another machine, where one of them is run again: what the others said stays, word for word.
+    again = tmp_path / "again"
+    again.mkdir()
+    (again / "latency.json").write_text(json.dumps(result | {"took_s": 77.0}))
+    write_page(again, ["latency", "absent", "soak-one-hour"], tmp_path)
+    renewed = (tmp_path / "RESULTS.md").read_text()
+    assert "| 77 |" in renewed
+    assert renewed.replace("| 77 |", "| 1 |") == page
+    assert all((tmp_path / name).exists() for name in drawn)
+    write_page(again, ["latency"], tmp_path)  # a program that is no more
+    assert "soak-one-hour" not in (tmp_path / "RESULTS.md").read_text()
 
 
 @pytest.mark.parametrize("case", CASES + OTHER_CASES, ids=lambda case: case.name)
