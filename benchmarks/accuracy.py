@@ -46,6 +46,7 @@ from benchmarks.report import Report, Table, run_program
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip_export.default_evaluate import (
     Curves,
+    Estimate,
     errors,
     folds,
     left_out,
@@ -55,7 +56,7 @@ from edgehip_export.default_evaluate import (
 )
 from edgehip_export.default_spread import COVERAGE, fit_spread
 from edgehip_export.default_teacher import released_answers
-from edgehip_export.default_train import SAMPLE_NETWORKS, Workshop
+from edgehip_export.default_workshop import SAMPLE_NETWORKS, Workshop
 from edgehip_export.strides import Strides
 
 UNITS: Final = (
@@ -243,7 +244,6 @@ def table(title: str, found: list[Row], note: str = "") -> Table:
 def options(parser: argparse.ArgumentParser) -> None:
     """Add what this program alone takes."""
     parser.add_argument("--data", type=Path, default=DATA, help="folder with the recordings")
-    parser.add_argument("--kind", choices=("cycle", "sample"), help="only this model")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--look-ahead", action="store_true", help="what a small delay would buy")
 
@@ -255,27 +255,24 @@ def of_people_left_out(
     strides = workshop.strides
     every = list(folds(strides, people_at_once=4 if arguments.quick else 1))
     networks = 1 if arguments.quick else SAMPLE_NETWORKS
-    estimators = {}
-    if arguments.kind != "sample":
-        estimators[CYCLE] = (workshop.cycle_estimator(), draws)
-    if arguments.kind != "cycle":
-        estimators[SAMPLE] = (workshop.sample_estimator(networks), draws)
-    for ahead in LOOK_AHEADS_S if arguments.look_ahead else ():
-        train = workshop.sample_estimator(networks, ahead)
-        estimators[f"{SAMPLE}, {1000 * ahead:.0f} ms late"] = (train, 0)
-    loads: dict[str, dict[str, Curves]] = {}
-    for name, (train, times) in estimators.items():
-        began_s = time.monotonic()
+    began_s = time.monotonic()
 
-        def note(fold: str, name: str = name, began_s: float = began_s) -> None:
-            print(
-                f"{time.monotonic() - began_s:6.0f} s {name} without {fold} done",
-                file=sys.stderr,
-                flush=True,
-            )
+    def note(fold: str) -> None:
+        print(f"{time.monotonic() - began_s:6.0f} s without {fold} done", file=sys.stderr)
 
-        shown = conditions(times)
-        loads[name] = left_out(strides, every, train, shown, note)
+    def train(rest: Strides, hidden: set[str]) -> dict[str, Estimate]:
+        return workshop.models(rest, hidden, networks).estimates()
+
+    def train_late(rest: Strides, hidden: set[str]) -> dict[str, Estimate]:
+        return {
+            f"{SAMPLE}, {1000 * ahead:.0f} ms late": workshop.late(rest, hidden, networks, ahead)
+            for ahead in LOOK_AHEADS_S
+        }
+
+    loads = left_out(strides, every, train, conditions(draws), note)
+    loads = {f"hip-{kind}": shown for kind, shown in loads.items()}
+    if arguments.look_ahead:
+        loads |= left_out(strides, every, train_late, conditions(0), note)
     return loads
 
 
@@ -289,17 +286,16 @@ def measure(arguments: argparse.Namespace) -> Report:
     workshop = Workshop.load(arguments.data, arguments.seed)
     strides = workshop.strides
     loads = of_people_left_out(arguments, workshop, draws)
-    own: list[str] = [name for name in (CYCLE, SAMPLE) if name in loads]
+    own: list[str] = [CYCLE, SAMPLE]
     # An interval is around what is told, whatever it is that corrected it.
     widths = {name: half_widths(strides, loads[name][MEASURED]) for name in own}
-    if len(own) == 2:
-        for name, correct in (("walking on", as_walked_on), ("after others", after_others)):
-            corrected = f"{SAMPLE}, {name}"
-            widths[corrected] = widths[SAMPLE]
-            loads[corrected] = {
-                condition: correct(strides, loads[CYCLE][condition], samples, widths[CYCLE])
-                for condition, samples in loads[SAMPLE].items()
-            }
+    for name, correct in (("walking on", as_walked_on), ("after others", after_others)):
+        corrected = f"{SAMPLE}, {name}"
+        widths[corrected] = widths[SAMPLE]
+        loads[corrected] = {
+            condition: correct(strides, loads[CYCLE][condition], samples, widths[CYCLE])
+            for condition, samples in loads[SAMPLE].items()
+        }
     loads |= released(arguments.data, strides, draws)
     figures = rows(strides, loads)
     coverage = [
@@ -310,17 +306,12 @@ def measure(arguments: argparse.Namespace) -> Report:
     people = [r for r in figures if r["level"] == "person" and r["angles"] == MEASURED]
     losses = loss_rows(figures, own)
     children = children_rows(arguments.data)
-    checks = [better_than_peer(figures, own), children_served(children)]
+    wrong = [e for c, e in loads[CYCLE].items() if c.startswith("offsets")]
+    cycles, samples = (loads[name][MEASURED] for name in own)
+    adapted = adapted_rows(strides, cycles, samples, widths[CYCLE], wrong)
+    checks = [better_than_peer(figures, own), children_served(children), adapted_better(adapted)]
     skipped = []
-    adapted: list[Row] = []
-    variances: list[Row] = []
-    if CYCLE in own:
-        samples = loads[SAMPLE][MEASURED] if SAMPLE in own else None
-        wrong = [e for c, e in loads[CYCLE].items() if c.startswith("offsets")]
-        adapted = adapted_rows(strides, loads[CYCLE][MEASURED], samples, widths[CYCLE], wrong)
-        variances = variance_rows(strides, loads[CYCLE][MEASURED])
-        checks.append(adapted_better(adapted))
-    if CYCLE in own and not quick:
+    if not quick:
         checks.append(robust(losses))
     else:
         skipped.append("whether wrong zeros cost a third at most: one draw of them says little")
@@ -330,14 +321,8 @@ def measure(arguments: argparse.Namespace) -> Report:
             table("Loss in R2 by 5 degrees SD in every angle's zero", losses, DRAWN),
             table("By person, angles as measured", people, UNITS),
             table("By what was asked for, angles as measured", walk_rows(strides, loads), WALKS),
-            *(
-                table(title, found, note)
-                for title, found, note in (
-                    ("Adapted to the person", adapted, ADAPTED),
-                    ("Whose own what is missed is, in variances", variances, ""),
-                )
-                if found
-            ),
+            table("Adapted to the person", adapted, ADAPTED),
+            table("Whose own what is missed is, in variances", variance_rows(strides, cycles)),
             table("Children, from whom no model learnt", children, CHILDREN),
             table("By output, angles as measured, over all people", output_rows(strides, loads)),
             table("Share of references inside the stated interval", coverage),

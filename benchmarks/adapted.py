@@ -78,17 +78,17 @@ def adapted(
 def adapted_rows(
     strides: Strides,
     cycles: Curves,
-    samples: Curves | None,
+    samples: Curves,
     width: Curves,
     wrong: Sequence[Curves],
 ) -> list[Row]:
     """Return errors before and after, by laboratory.
 
-    ``cycles`` and, if there are any, ``samples`` (N, 180, 17) are both models' estimates of people
-    left out; the latter are corrected by adapted strides as in a stream. ``width`` (N, 180, 17) is
-    the half-width of the former's interval, which an adapted model keeps: the share of references
-    inside is told. ``wrong`` are ``cycles`` with other zeros of the angles each, for which the
-    laboratory's angles were right.
+    ``cycles`` and ``samples`` (N, 180, 17) are both models' estimates of people left out; the
+    latter are corrected by adapted strides as in a stream. ``width`` (N, 180, 17) is the half-width
+    of the former's interval, which an adapted model keeps: the share of references inside is told.
+    ``wrong`` are ``cycles`` with other zeros of the angles each, for which the laboratory's angles
+    were right.
     """
     found: list[Row] = []
     for by, choose in BY.items():
@@ -97,11 +97,10 @@ def adapted_rows(
         found += _rows(CYCLE, by, judged, cycles[places], after, width[places])
         if len(set(places.tolist())) < len(places):
             continue
-        if samples is not None:
-            taken = cycles[places], samples[places], width[places]
-            before = as_walked_on(judged, *taken)
-            walked = as_walked_on(judged, after, *taken[1:])
-            found += _rows(f"{SAMPLE}, walking on", by, judged, before, walked)
+        taken = cycles[places], samples[places], width[places]
+        before = as_walked_on(judged, *taken)
+        walked = as_walked_on(judged, after, *taken[1:])
+        found += _rows(f"{SAMPLE}, walking on", by, judged, before, walked)
         draws = [adapted(strides, cycles, choose, later)[1] for later in wrong]
         if draws:
             often = strides.take(np.tile(places, len(draws)))

@@ -9,15 +9,16 @@ import torch
 
 from edgehip.channels import ANGLES, MIRROR, MUSCLES
 from edgehip.model_card import ZeroCard
-from edgehip_export import default_train
+from edgehip_export import default_workshop
 from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
 from edgehip_export.default_build import PRIOR, fit_build
 from edgehip_export.default_cycle import SEEN, CycleNetwork
+from edgehip_export.default_ensemble import TAUGHT_SHARE, CycleEnsemble
 from edgehip_export.default_evaluate import folds, zeroed
-from edgehip_export.default_fit import chances
+from edgehip_export.default_fit import DISTILLED, chances, distil, set_scales
 from edgehip_export.default_foreign import cycle_score, sample_score
 from edgehip_export.default_kernel import KernelCycle, KernelProtocol, fit_kernel
-from edgehip_export.default_lessons import Lessons
+from edgehip_export.default_lessons import AT_ONCE, Lessons
 from edgehip_export.default_mechanics import Mechanics
 from edgehip_export.default_movement import fit_movement
 from edgehip_export.default_sample import (
@@ -31,6 +32,7 @@ from edgehip_export.default_sample import (
 )
 from edgehip_export.default_score import OutOfRangeScore
 from edgehip_export.default_spread import COVERAGE, Spread, fit_spread
+from edgehip_export.default_steady import steady
 from edgehip_export.default_student import Student
 from edgehip_export.default_teacher import TeacherStrides
 from edgehip_export.default_walks import at_phase, walk, walk_on, with_standing
@@ -167,15 +169,15 @@ def test_people_left_out_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for part in (shown.angles_deg, shown.loads, shown.stride_s):
         part[poisoned] = torch.nan
     assert not teacher.without(hidden).strides.angles_deg.isnan().any()
-    for name in ("STUDENT", "CYCLE", "SAMPLE"):
-        protocol = dataclasses.replace(getattr(default_train, name), steps=2, samples=80)
-        monkeypatch.setattr(default_train, name, protocol)
+    for name in ("STUDENT", "CYCLE", "SAMPLE", "DISTILLED"):
+        protocol = dataclasses.replace(getattr(default_workshop, name), steps=2, samples=80)
+        monkeypatch.setattr(default_workshop, name, protocol)
+    monkeypatch.setattr(default_workshop, "LESSONS", 20)
     zero = ZeroCard((0.0,) * 10, (0.0,) * 10, 0.0)
-    workshop = default_train.Workshop(strides, zero, teacher, seed=0)
-    angles, stride_s = (torch.from_numpy(a) for a in (rest.angles_deg, rest.stride_s))
-    found = [workshop.cycle_ensemble(rest, hidden)(angles, stride_s[:, None])]
-    found += [network(angles) for network in workshop.sample_networks(rest, hidden, 2)]
-    assert all(loads.isfinite().all() for loads in found)
+    workshop = default_workshop.Workshop(strides, zero, teacher, seed=0)
+    estimates = workshop.models(rest, hidden).estimates()
+    assert set(estimates) == {"cycle", "sample"}
+    assert all(np.isfinite(estimate(rest)).all() for estimate in estimates.values())
 
 
 def test_lessons_are_new_each_time_and_say_what_the_teacher_says_of_them() -> None:
@@ -198,6 +200,51 @@ def test_lessons_are_new_each_time_and_say_what_the_teacher_says_of_them() -> No
     torch.testing.assert_close(first.angles_deg[:, 0], first.angles_deg[:, -1], atol=1e-3, rtol=0)
     spread = first.angles_deg.std(0).mean()
     assert spread > 1.2 * shown.angles_deg.std(0).mean()
+    many = lessons.many(AT_ONCE + 1, random)
+    assert many.angles_deg.shape == (AT_ONCE + 1, POINTS, 10)
+    # This teacher does not see the zero, so its pupil is not told of wrong ones.
+    known = teacher(many.angles_deg, many.stride_s[:, None])
+    torch.testing.assert_close(many.loads, known, atol=1e-3, rtol=1e-3)
+    assert many.stride_s.std() > 1.2 * first.stride_s.std()
+    zero, usual = (lesson.angles_deg.mean(1).std(0).mean() for lesson in (many, first))
+    assert zero > 1.2 * usual
+
+
+def test_a_stride_walked_over_and_over_is_answered_as_by_warm_networks() -> None:
+    """Whatever its duration and whoever's it is answered with, at each of its own points."""
+    torch.manual_seed(0)
+    networks = [SampleNetwork(8).eval() for _ in range(2)]
+    shown = batch(made_up({"a": 3}))
+    duration = torch.linspace(0.8, 1.9, len(shown.stride_s))
+    late_s = 0.1
+    now = steady(networks, shown.angles_deg, duration)
+    late = steady(networks, shown.angles_deg, duration, late_s)
+    for place, stride_s in enumerate(duration.tolist()):
+        samples = torch.arange(math.ceil(3.5 * stride_s * RATE_HZ))
+        walked = at_phase(shown.angles_deg[[place]], samples[None] / RATE_HZ / stride_s)
+        with torch.no_grad():
+            loads = torch.stack([network(walked) for network in networks]).mean(0)[0]
+        for point in (0, 60, POINTS - 1):
+            at = (2.0 + point / (POINTS - 1)) * stride_s * RATE_HZ
+            for told, sample in ((now, at), (late, at + late_s * RATE_HZ)):
+                below = int(sample)
+                wanted = torch.lerp(loads[below], loads[below + 1], sample - below)
+                torch.testing.assert_close(told[place, point], wanted, atol=1e-3, rtol=1e-3)
+
+
+def test_what_is_distilled_says_what_the_lessons_say() -> None:
+    lessons = batch(made_up({"a": 12}))
+    torch.manual_seed(0)
+    network = CycleNetwork()
+    set_scales(network, lessons)
+    student = Student(network.eval(), torch.zeros(10))
+    shown = lessons.angles_deg, lessons.stride_s[:, None]
+    found = distil(lessons, student, MECHANICS, dataclasses.replace(DISTILLED, steps=150), 0)
+    with torch.no_grad():
+        told = found.at_points(found.on_grid(*shown) + MECHANICS.expected(*shown))
+        before = network(*shown)
+    assert (told - lessons.loads).std() < 0.3 * (before - lessons.loads).std()
+    assert not found.training
 
 
 def test_the_student_does_not_see_the_zero_of_the_angles() -> None:
@@ -308,6 +355,67 @@ def test_a_stranger_is_answered_like_the_person_who_moves_alike_and_far_away_lin
     shown = [(n * away, stride_s[:1]) for n in (1, 2, 3)]
     middle, one, two = (member(*far) - MECHANICS.expected(*far) for far in shown)
     torch.testing.assert_close(two - one, one - middle, atol=1e-3, rtol=1e-3)
+
+
+def test_the_kernel_knows_what_it_does_not_know() -> None:
+    """The variance is that of a Gaussian process whose mean is unknown, and forces' own."""
+    strides = made_up({"a": 8, "b": 4})
+    forces = strides.forces.copy()
+    forces[strides.lab == "b"] = np.nan
+    strides = dataclasses.replace(strides, forces=forces)
+    protocol = KernelProtocol()
+    chance = chances(strides)
+    member = fit_kernel(strides, chance, protocol, MECHANICS, MUTE)
+    far = 3.0 * torch.from_numpy(strides.angles_deg[:1])
+    angles = torch.cat([torch.from_numpy(strides.angles_deg[[0, -1]]), far])
+    stride_s = torch.from_numpy(strides.stride_s[[0, -1, 0]])[:, None]
+    loads, variance = member.with_variance(angles, stride_s)
+    torch.testing.assert_close(loads, member(angles, stride_s))
+    assert variance.shape == (3, 1, OUTPUTS)
+    for kind, outputs in enumerate((slice(None, 3), slice(3, None))):
+        known = np.isfinite(strides.loads[..., outputs]).all((1, 2))
+        rows, counts = member.known[torch.from_numpy(known)], member.counts[kind]
+        own = protocol.person * (strides.person[known, None] == strides.person[known])
+        noise = np.diag(protocol.noise / (chance[known] * len(strides)))
+        covariance = member.covariance(rows, rows, counts).numpy() + own + noise
+        seen = member.see(angles, stride_s)
+        between = member.covariance(seen, rows, counts).numpy().astype(float)
+        # As one system: the weights of the known strides, which add up to 1.
+        ones = np.ones((len(rows), 1))
+        system = np.block([[covariance, ones], [ones.T, np.zeros((1, 1))]])
+        right = np.concatenate([between.T, np.ones((1, 3))])
+        weights = np.linalg.solve(system, right)
+        itself = np.diag(member.covariance(seen, seen, counts).numpy())
+        wanted = itself - (weights * right).sum(0)
+        found = variance[:, 0, outputs].numpy()
+        np.testing.assert_allclose(found, np.repeat(wanted[:, None], found.shape[1], 1), atol=2e-3)
+    moments, forces_variance = variance[:, 0, 0], variance[:, 0, -1]
+    assert moments[0] < 0.2 * moments[2]
+    assert forces_variance[1] > 1.5 * moments[1]  # of whom the moments alone were known
+
+
+def test_the_ensemble_trusts_its_kernel_where_that_knows_people() -> None:
+    strides = made_up({"a": 12})
+    torch.manual_seed(0)
+    member = fit_kernel(strides, chances(strides), KernelProtocol(), MECHANICS, MUTE)
+    ensemble = CycleEnsemble(CycleNetwork().eval(), CycleNetwork().eval(), member)
+    stride_s = torch.from_numpy(strides.stride_s[:1])[:, None]
+    known = torch.from_numpy(strides.angles_deg[:1])
+    shares = []
+    for angles in (known, 2.0 * known, 4.0 * known):
+        with torch.no_grad():
+            told = ensemble(angles, stride_s)
+            alike = member.at_points(angles, stride_s)
+            expected = MECHANICS.expected(angles, stride_s)
+            one, other = (
+                network.at_points(network.on_grid(angles, stride_s) + expected)
+                for network in (ensemble.network, ensemble.taught)
+            )
+            learnt = torch.lerp(one, other, TAUGHT_SHARE)
+            shares.append(float(((told - alike) / (learnt - alike)).median()))
+    assert 0.0 < shares[0] < shares[1] < shares[2] < 1.0
+    assert shares[0] < 0.3
+    assert shares[2] > 0.6
 
 
 def test_forces_follow_from_mechanics_where_nobody_moved_alike() -> None:

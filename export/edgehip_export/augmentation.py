@@ -44,6 +44,10 @@ class Batch:
         """Return the chosen cycles."""
         return Batch(self.angles_deg[rows], self.loads[rows], self.stride_s[rows])
 
+    def draw(self, count: int, random: torch.Generator) -> "Batch":
+        """Return some of the cycles, each with the same chance."""
+        return self.take(torch.randint(len(self.stride_s), (count,), generator=random))
+
 
 def mix(one: Batch, other: Batch, how: Augmentation, random: torch.Generator) -> Batch:
     """Return strides between (and a little beyond) two people's.

@@ -1,4 +1,8 @@
-"""The whole-cycle model: a network that knows how people move, and a kernel that knows who did."""
+"""The whole-cycle model: a kernel that knows who moved like this, and networks that generalise.
+
+Of estimates that err apart, the best mean counts each by the inverse of its variance. The kernel
+member knows its own: small for people like those of training, large for a stranger's walk.
+"""
 
 from torch import Tensor, nn
 
@@ -8,34 +12,41 @@ from edgehip_export.default_movement import Movement
 from edgehip_export.default_score import OutOfRangeScore
 from edgehip_export.default_spread import Answer, Spread
 
-KERNEL_SHARE = 0.75
-"""Of the kernel member in the mean; the two err in different places."""
+NETWORK_VARIANCE = 0.8
+"""Of what the networks miss, whoever walks, in units of the kernel member's prior variance."""
+
+TAUGHT_SHARE = 0.4
+"""Of the network that per-sample networks taught, beside the one that people did: the first errs
+less, the second less under wrong zeros."""
 
 
 class CycleEnsemble(nn.Module):
-    """The weighted mean of a network and the kernel member.
-
-    Both build on the student and on mechanics.
+    """The mean of the members, which all build on mechanics.
 
     Parameters
     ----------
     network
         Which learnt from labelled strides what mechanics does not say.
+    taught
+        Which learnt of whole strides what per-sample networks say of them.
     kernel
-        Fitted to the same people.
+        Fitted to the people both learnt from.
     """
 
-    def __init__(self, network: CycleNetwork, kernel: KernelCycle) -> None:
+    def __init__(self, network: CycleNetwork, taught: CycleNetwork, kernel: KernelCycle) -> None:
         super().__init__()
         self.network = network
+        self.taught = taught
         self.kernel = kernel
 
     def forward(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return loads (B, 180, 17) for angles (B, 180, 10) and durations (B, 1)."""
         learnt = self.network.on_grid(angles_deg, stride_s)
+        learnt = learnt + TAUGHT_SHARE * (self.taught.on_grid(angles_deg, stride_s) - learnt)
         learnt = learnt + self.kernel.mechanics.expected(angles_deg, stride_s)
-        alike = self.kernel(angles_deg, stride_s)
-        return self.network.at_points(learnt + KERNEL_SHARE * (alike - learnt))
+        alike, variance = self.kernel.with_variance(angles_deg, stride_s)
+        share = variance / (variance + NETWORK_VARIANCE)
+        return self.network.at_points(alike + share * (learnt - alike))
 
 
 class CycleModel(nn.Module):

@@ -1,7 +1,7 @@
 """How edgehip's own models do on people and laboratories they never saw."""
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,12 +14,14 @@ from edgehip_export.default_bodies import in_model_body, of_bodies
 from edgehip_export.default_build import Build
 from edgehip_export.default_ensemble import CycleEnsemble
 from edgehip_export.default_sample import RATE_HZ, SampleNetwork
+from edgehip_export.default_steady import steady
 from edgehip_export.default_walks import at_phase
 from edgehip_export.in_processes import cores, in_processes
 from edgehip_export.metrics import Errors
-from edgehip_export.strides import POINTS, Strides, close_cycles, resample
+from edgehip_export.strides import POINTS, Strides, close_cycles
 
 Curves = NDArray[np.float32]
+Estimate = Callable[[Strides], Curves]
 LARGE_LAB = 3
 """A laboratory of this many people is also judged person by person, its others in training."""
 
@@ -89,26 +91,17 @@ def estimate_cycles(
     return pulling(of_bodies(loads, strides))
 
 
-def estimate_samples(network: SampleNetwork, strides: Strides, look_ahead_s: float = 0.0) -> Curves:
-    """Return a per-sample network's loads (N, 180, 17) on each stride walked over and over.
+def estimate_samples(
+    networks: Sequence[SampleNetwork], strides: Strides, look_ahead_s: float = 0.0
+) -> Curves:
+    """Return networks' mean loads (N, 180, 17) on each stride walked over and over.
 
-    The first two strides warm it up; the third is read at the stride's 180 points. As the runtime
-    does, it heeds the height of whoever it is known of.
+    As the runtime does, they heed the height of whoever it is known of.
     """
-    known, strides = strides, in_model_body(strides)
     closed = torch.from_numpy(close_cycles(strides.angles_deg))
-    duration = torch.from_numpy(strides.stride_s)
-    samples = int(3.1 * float(duration.max()) * RATE_HZ + RATE_HZ * look_ahead_s) + 2
-    phase = torch.arange(samples) / RATE_HZ / duration[:, None]
-    with torch.no_grad():
-        loads = network(at_phase(closed, phase)).numpy()
-    time_s = np.arange(samples) / RATE_HZ - look_ahead_s
-    wanted = np.linspace(2.0, 3.0, POINTS)
-    answers = [
-        resample(wanted * stride_s, time_s, curves)
-        for stride_s, curves in zip(strides.stride_s.tolist(), loads, strict=True)
-    ]
-    return pulling(of_bodies(np.stack(answers), known))
+    stride_s = torch.from_numpy(in_model_body(strides).stride_s)
+    loads = steady(networks, closed, stride_s, look_ahead_s)
+    return pulling(of_bodies(loads.numpy(), strides))
 
 
 def warm_up_s(network: SampleNetwork, strides: Strides) -> float:
@@ -141,33 +134,37 @@ def pulling(loads: Curves) -> Curves:
 def left_out(
     strides: Strides,
     every: list[Fold],
-    train: Callable[[Strides, set[str]], Callable[[Strides], Curves]],
+    train: Callable[[Strides, set[str]], dict[str, Estimate]],
     conditions: dict[str, Callable[[Strides, Tensor], Strides]],
     report: Callable[[str], None],
-) -> dict[str, Curves]:
-    """Return, per condition, loads (N, 180, 17) that no network in training ever saw.
+) -> dict[str, dict[str, Curves]]:
+    """Return, per model and condition, loads (N, 180, 17) of strides never seen in training.
 
     Of the people left out, the mean standing pose alone is known, among everybody's.
 
-    ``train`` gets the remaining strides and the names of the people left out, and returns what
-    estimates loads for strides. A condition makes of strides, and of the training people's mean
-    angles, what is shown of them. ``report`` hears of each fold that is done; as many are worked on
-    at once as there are cores.
+    ``train`` gets the remaining strides and the names of the people left out, and returns models,
+    which estimate loads for strides. A condition makes of strides, and of the training people's
+    mean angles, what is shown of them. ``report`` hears of each fold that is done; as many are
+    worked on at once as there are cores.
     """
-    answers = {
-        name: np.full((len(strides), POINTS, len(MOMENTS) + len(MUSCLES)), np.nan, np.float32)
-        for name in conditions
-    }
+    answers: dict[str, dict[str, Curves]] = {}
+    shape = len(strides), POINTS, len(MOMENTS) + len(MUSCLES)
 
-    def one(fold: Fold) -> dict[str, Curves]:
+    def one(fold: Fold) -> dict[str, dict[str, Curves]]:
         rest, held = strides.take(~fold.held), strides.take(fold.held)
-        estimate = train(rest, set(held.people))
         mean = torch.from_numpy(rest.mean_angles_deg)
-        return {name: estimate(shown(held, mean)) for name, shown in conditions.items()}
+        people = {name: shown(held, mean) for name, shown in conditions.items()}
+        return {
+            model: {name: estimate(some) for name, some in people.items()}
+            for model, estimate in train(rest, set(held.people)).items()
+        }
 
     for fold, found in zip(every, in_processes(one, every, cores()), strict=True):
-        for name, loads in found.items():
-            answers[name][fold.held] = loads
+        for model, shown_as in found.items():
+            told = answers.setdefault(model, {})
+            for name, loads in shown_as.items():
+                whole = told.setdefault(name, np.full(shape, np.nan, np.float32))
+                whole[fold.held] = loads
         report(fold.name)
     return answers
 

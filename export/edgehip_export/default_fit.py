@@ -50,6 +50,7 @@ class Protocol:
 
 STUDENT: Final = Protocol(steps=400, batch=64, weight_decay=1e-3)
 CYCLE: Final = Protocol(rate=2e-3)
+DISTILLED: Final = Protocol(steps=2400, rate=3e-3)
 SAMPLE: Final = Protocol(
     steps=600, teacher_share=0.9, augmentation=Augmentation(offset_deg=3.0, noise_deg=0.2)
 )
@@ -130,6 +131,23 @@ def fit_cycle(
         shown = batch.angles_deg, batch.stride_s[:, None]
         loads = network.on_grid(*shown) + mechanics.expected(*shown)
         return network.at_points(loads), batch.loads
+
+    return _fit(network, errors, protocol, seed)
+
+
+def distil(
+    lessons: Batch, student: Student, mechanics: Mechanics, protocol: Protocol, seed: int
+) -> CycleNetwork:
+    """Return what began as the student and, with the mechanics' loads, says what lessons say."""
+    torch.manual_seed(seed)
+    network = copy.deepcopy(student.network).train()
+    network.dropout.p = 0.0  # of so many lessons nothing is learnt by heart
+
+    def errors(random: torch.Generator) -> tuple[Tensor, Tensor]:
+        some = lessons.draw(protocol.batch, random)
+        shown = some.angles_deg, some.stride_s[:, None]
+        loads = network.on_grid(*shown) + mechanics.expected(*shown)
+        return network.at_points(loads), some.loads
 
     return _fit(network, errors, protocol, seed)
 

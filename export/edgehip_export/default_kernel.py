@@ -116,6 +116,8 @@ class KernelCycle(nn.Module):
             ("weight_forces", (strides, GRID * len(MUSCLES))),
             ("bias", (GRID, OUTPUTS)),
             ("slope", (GRID, SIGNALS, OUTPUTS)),
+            ("likeness", (len(protocol.zero), strides, strides + 1)),
+            ("unlike", (len(protocol.zero),)),
         ):
             self.register_buffer(name, torch.zeros(shape))
         relevance = protocol.relevance()
@@ -134,29 +136,52 @@ class KernelCycle(nn.Module):
         self.weight_forces: Tensor
         self.bias: Tensor
         self.slope: Tensor
+        self.likeness: Tensor
+        self.unlike: Tensor
         self.slope.copy_(mechanics.share)
 
     def forward(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return loads (B, GRID, 17) for angles (B, 180, 10) and durations (B, 1)."""
+        return self.with_variance(angles_deg, stride_s)[0]
+
+    def with_variance(self, angles_deg: Tensor, stride_s: Tensor) -> tuple[Tensor, Tensor]:
+        """Return loads (B, GRID, 17), and the variance (B, 1, 17) of what they miss.
+
+        It is in units of the variance there is before anybody is known, and the same for all
+        moments, and for all forces (Rasmussen and Williams 2006, eq. 2.42: the mean is unknown).
+        """
         seen = self.see(angles_deg, stride_s)
         signals: Tensor = self.mechanics(angles_deg, stride_s)
-        weights = (self.weight_moments, self.weight_forces)
-        parts = [
-            (self._centred(seen, counts) @ weight).reshape(len(seen), GRID, -1)
-            for counts, weight in zip(self.counts, weights, strict=True)
-        ]
+        parts, variances = [], []
+        for kind, weight in enumerate((self.weight_moments, self.weight_forces)):
+            counts = self.counts[kind]
+            covaries = self.covariance(seen, self.known, counts)
+            parts.append((self._centred(covaries) @ weight).reshape(len(seen), GRID, -1))
+            own = self.protocol.linear * (seen * seen * counts).sum(-1, keepdim=True)
+            variance = self._variance(own + self.protocol.gaussian, covaries, kind)
+            variances.append(variance[:, None].expand(-1, -1, parts[-1].shape[-1]))
         learnt = torch.cat(parts, -1) + self.bias
         learnt = learnt + (signals[:, :, None] @ self.slope).squeeze(2)
         told: Tensor = self.student(angles_deg, stride_s)
-        return learnt + self.protocol.student * told
+        return learnt + self.protocol.student * told, torch.cat(variances, -1)
 
-    def _centred(self, seen: Tensor, counts: Tensor) -> Tensor:
+    def at_points(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
+        """Return loads (B, 180, 17) at the strides' points."""
+        return self.student.network.at_points(self(angles_deg, stride_s))
+
+    def _centred(self, covaries: Tensor) -> Tensor:
         """Return the covariance with the known strides, less its mean over them.
 
         The weights sum to zero, so that changes nothing but what is lost by rounding them.
         """
-        covaries = self.covariance(seen, self.known, counts)
         return covaries - covaries.mean(-1, keepdim=True)
+
+    def _variance(self, own: Tensor, covaries: Tensor, kind: int) -> Tensor:
+        """Return what of strides' own variance (B, 1) the known ones (B, N) leave open (B, 1)."""
+        alike = covaries @ self.likeness[kind]
+        told, mean = alike[:, :-1], alike[:, -1:]
+        left = own - (told * told).sum(-1, keepdim=True) + (self.unlike[kind] - mean) ** 2
+        return torch.relu(left)
 
     def see(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return means and curves (B, SEEN), so scaled that two strides differ by their distance.
@@ -217,11 +242,18 @@ def fit_kernel(
     smooth, _ = grid_matrices()
     weight = np.zeros((len(strides), GRID, OUTPUTS))
     bias = np.empty((GRID, OUTPUTS))
-    for place, loads, covaries in (
-        (slice(None, len(MOMENTS)), strides.moments, of_moments),
-        (slice(len(MOMENTS), None), strides.forces, of_forces + linear),
+    for kind, (place, loads, alike, covaries) in enumerate(
+        (
+            (slice(None, len(MOMENTS)), strides.moments, of_moments, of_moments),
+            (slice(len(MOMENTS), None), strides.forces, of_forces, of_forces + linear),
+        )
     ):
         there = np.isfinite(loads).all((1, 2))
+        likeness = np.zeros((len(strides), len(strides) + 1))
+        told, unlike = _likeness(alike[there][:, there])
+        likeness[np.ix_(there, np.append(there, True))] = told
+        member.likeness[kind].copy_(torch.from_numpy(likeness))
+        member.unlike[kind] = unlike
         grid = (smooth @ torch.from_numpy(close_cycles(loads[there]))).double().numpy()
         off = (grid - expected[there, :, place]).swapaxes(0, 1)
         slope, bias[:, place] = _solve(covaries[..., there, :][..., there], off)
@@ -246,3 +278,15 @@ def _solve(covariance: Matrix, loads: Matrix) -> tuple[Matrix, Matrix]:
     both = np.linalg.solve(covariance, np.concatenate([loads, ones], -1))
     mean = both[..., :-1].sum(1) / both[..., -1].sum(1)[:, None]
     return both[..., :-1] - both[..., -1:] * mean[:, None], mean
+
+
+def _likeness(covariance: Matrix) -> tuple[Matrix, float]:
+    """Return what makes of covariances with N strides what these tell of another: (N, N + 1).
+
+    Squares of the first N columns' sum is the variance they explain; the last column, and the
+    number it is compared with, are of the mean, which is known from them alone.
+    """
+    inverse = np.linalg.inv(covariance)
+    ones = inverse.sum(1)
+    size = float(ones.sum()) ** 0.5
+    return np.concatenate([np.linalg.cholesky(inverse), ones[:, None] / size], 1), 1.0 / size

@@ -1,11 +1,12 @@
-"""What a per-sample network is taught: strides as nobody walked them, and the loads they ask for.
+"""What a network is taught by another: strides as nobody walked them, and the loads they ask for.
 
 A network that saw only what people do answers strangely where a stranger differs from them. Here
-each angle is bent as nobody bends it, and what the whole-cycle model carries on with is learnt as
-well. Each batch is made afresh, so there is nothing to learn by heart.
+each angle is bent as nobody bends it, and what the teacher carries on with is learnt as well. Each
+batch is made afresh, so there is nothing to learn by heart.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -24,6 +25,16 @@ BENT_DEG, BENDS = 3.0, 4
 """SD of what is added to each angle's first harmonic, half of it to the second and so on."""
 
 STRIDE_S = (0.7, 2.0)
+
+OFFSET_DEG, PACE_SD = 4.0, 0.2
+"""SD of what each angle's zero, and the logarithm of the duration, are moved by for a teacher that
+knows the laws of time better than a few people's strides show them."""
+
+WRONG_DEG = 2.0
+"""SD of what an angle's zero is wrong by for the pupil alone, who is to heed it the less."""
+
+AT_ONCE = 500
+"""Strides a teacher is asked about at once, which bounds the memory."""
 
 
 class Lessons:
@@ -48,6 +59,26 @@ class Lessons:
 
     def lend(self, count: int, random: torch.Generator) -> Batch:
         """Return new strides."""
+        return self._taught(*self._bent(count, random))
+
+    def many(self, count: int, random: torch.Generator) -> Batch:
+        """Return so many, with other zeros and at other paces, to be drawn from again and again."""
+        parts = []
+        for start in range(0, count, AT_ONCE):
+            angles, stride_s = self._bent(min(AT_ONCE, count - start), random)
+            zero, wrong = torch.randn(2, len(angles), 1, angles.shape[-1], generator=random)
+            slower = torch.exp(PACE_SD * torch.randn(len(angles), generator=random))
+            moved = angles + OFFSET_DEG * zero
+            part = self._taught(moved, (stride_s * slower).clamp(*STRIDE_S))
+            parts.append(replace(part, angles_deg=moved + WRONG_DEG * wrong))
+        return Batch(
+            torch.cat([part.angles_deg for part in parts]),
+            torch.cat([part.loads for part in parts]),
+            torch.cat([part.stride_s for part in parts]),
+        )
+
+    def _bent(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return angles (B, 180, 10) and durations (B,) of new strides."""
         one, other = (self._strides.lend(count, random) for _ in range(2))
         mixed = mix(one, other, MIXTURE, random)
         channels = mixed.angles_deg.shape[-1]
@@ -55,7 +86,9 @@ class Lessons:
         bend = torch.randn(count, 2 * BENDS, channels, generator=random)
         mean = mixed.angles_deg.mean(1, keepdim=True)
         angles = mean + (mixed.angles_deg - mean) * gain + self._waves_deg @ bend
-        stride_s = mixed.stride_s.clamp(*STRIDE_S)
+        return angles, mixed.stride_s.clamp(*STRIDE_S)
+
+    def _taught(self, angles: Tensor, stride_s: Tensor) -> Batch:
         with torch.no_grad():
             loads = self._teacher(angles, stride_s[:, None])
         return Batch(angles, torch.from_numpy(close_cycles(loads.numpy())), stride_s)

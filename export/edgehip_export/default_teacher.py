@@ -54,8 +54,7 @@ class TeacherStrides:
 
     def lend(self, count: int, random: torch.Generator) -> Batch:
         """Return some of the strides as they are."""
-        rows = torch.randint(len(self.parents), (count,), generator=random)
-        return self.strides.take(rows)
+        return self.strides.draw(count, random)
 
 
 def teacher_strides(

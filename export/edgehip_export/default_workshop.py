@@ -1,0 +1,173 @@
+"""Both of edgehip's own models, made of some people's strides, step by step.
+
+The student learns from the released networks, the kernel member from labelled strides beside the
+student, and per-sample networks from the kernel member and people. The whole-cycle model is the
+kernel member and two networks: one learns from people, one what per-sample networks say of strides.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgehip.channels import MOMENTS
+from edgehip.model_card import ZeroCard
+from edgehip_export.default_build import Build, fit_build
+from edgehip_export.default_ensemble import CycleEnsemble
+from edgehip_export.default_evaluate import (
+    Curves,
+    Estimate,
+    estimate_cycles,
+    estimate_samples,
+    pulling,
+)
+from edgehip_export.default_fit import (
+    CYCLE,
+    DISTILLED,
+    SAMPLE,
+    STUDENT,
+    Material,
+    Pose,
+    chances,
+    distil,
+    fit_cycle,
+    fit_sample,
+    fit_student,
+)
+from edgehip_export.default_kernel import KernelCycle, KernelProtocol, fit_kernel
+from edgehip_export.default_lessons import Lessons
+from edgehip_export.default_mechanics import Mechanics
+from edgehip_export.default_sample import SampleNetwork
+from edgehip_export.default_steady import steady
+from edgehip_export.default_teacher import TeacherStrides, teacher_strides
+from edgehip_export.default_zero import zero_card
+from edgehip_export.strides import Strides, load_strides
+
+SAMPLE_NETWORKS = 2
+"""Whose answers the per-sample model averages: networks of different seeds err differently."""
+
+LESSONS = 20_000
+"""Strides by which per-sample networks teach one of whole strides."""
+
+ZERO_STRENGTH = 0.0
+"""Taking out the zero found from strides did not help on people left out (accuracy table)."""
+
+STANDING_FORCE_PERCENTILE = 10
+"""Standing asks of a muscle about what the idle part of a stride does."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Everything training needs, read or made once."""
+
+    strides: Strides
+    zero: ZeroCard
+    teacher: TeacherStrides
+    seed: int
+
+    @classmethod
+    def load(cls, data: Path, seed: int) -> "Workshop":
+        """Return what a folder of recordings gives."""
+        strides = load_strides(data)
+        zero = zero_card(data, strides, ZERO_STRENGTH)
+        teacher = teacher_strides(data, strides, np.array(zero.standing_deg), seed)
+        return cls(strides, zero, teacher, seed)
+
+    def pose(self, strides: Strides) -> Pose:
+        """Return quiet standing: no hip moment to speak of, and muscles at their idle."""
+        idle = np.nanpercentile(strides.forces, STANDING_FORCE_PERCENTILE, axis=(0, 1))
+        loads = np.concatenate([np.zeros(len(MOMENTS)), idle]).astype(np.float32)
+        angles = np.array(self.zero.standing_deg, np.float32)
+        return Pose(torch.from_numpy(angles), torch.from_numpy(loads))
+
+    def kernel(self, strides: Strides, hidden: set[str]) -> KernelCycle:
+        """Return a kernel member that knows nothing of the hidden people."""
+        teacher = self.teacher.without(hidden)
+        mean_deg = torch.from_numpy(strides.mean_angles_deg)
+        student = fit_student(teacher, mean_deg, STUDENT, self.seed)
+        mechanics = Mechanics(mean_deg)
+        return fit_kernel(strides, chances(strides), KernelProtocol(), mechanics, student)
+
+    def samples(
+        self,
+        strides: Strides,
+        hidden: set[str],
+        kernel: KernelCycle,
+        count: int,
+        look_ahead_s: float = 0.0,
+    ) -> list[SampleNetwork]:
+        """Return per-sample networks that know nothing of the hidden people.
+
+        The kernel member teaches them, which errs less than what they make of people alone.
+        """
+        lessons = Lessons(self.teacher.without(hidden), kernel.at_points)
+        material, pose = Material(strides, lessons.lend), self.pose(strides)
+        return [
+            fit_sample(material, pose, SAMPLE, self.seed + i, look_ahead_s) for i in range(count)
+        ]
+
+    def cycle(
+        self,
+        strides: Strides,
+        hidden: set[str],
+        kernel: KernelCycle,
+        networks: Sequence[SampleNetwork],
+    ) -> CycleEnsemble:
+        """Return the whole-cycle ensemble with a kernel member, taught by per-sample networks."""
+
+        def told(angles_deg: Tensor, stride_s: Tensor) -> Tensor:
+            return steady(networks, angles_deg, stride_s[:, 0])
+
+        teacher, known = self.teacher.without(hidden), (kernel.student, kernel.mechanics)
+        network = fit_cycle(Material(strides, teacher.lend), *known, CYCLE, self.seed)
+        lessons = Lessons(teacher, told).many(LESSONS, torch.Generator().manual_seed(self.seed))
+        taught = distil(lessons, *known, DISTILLED, self.seed)
+        return CycleEnsemble(network, taught, kernel).eval()
+
+    def models(self, strides: Strides, hidden: set[str], count: int = SAMPLE_NETWORKS) -> "Models":
+        """Return both models trained without the hidden people."""
+        kernel = self.kernel(strides, hidden)
+        networks = self.samples(strides, hidden, kernel, count)
+        ensemble = self.cycle(strides, hidden, kernel, networks)
+        return Models(ensemble, build_of(kernel, strides), networks)
+
+    def late(self, strides: Strides, hidden: set[str], count: int, look_ahead_s: float) -> Estimate:
+        """Return a per-sample model that answers for the sample ``look_ahead_s`` ago."""
+        kernel = self.kernel(strides, hidden)
+        networks = self.samples(strides, hidden, kernel, count, look_ahead_s)
+        return lambda held: estimate_samples(networks, held, look_ahead_s)
+
+
+@dataclass(frozen=True)
+class Models:
+    """Both models as they come out of training."""
+
+    ensemble: CycleEnsemble
+    build: Build | None
+    networks: list[SampleNetwork]
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Return what estimates loads for strides, by the model's kind."""
+        return {
+            "cycle": lambda held: estimate_cycles(self.ensemble, held, self.build),
+            "sample": lambda held: estimate_samples(self.networks, held),
+        }
+
+
+def build_of(kernel: KernelCycle, strides: Strides) -> Build | None:
+    """Return what the builds of the people it learnt from change, as a kernel member misses it.
+
+    The whole-cycle network is left out, which takes long to train without each of them.
+    """
+
+    def estimate(rest: Strides, held: Strides) -> Curves:
+        fitted = fit_kernel(rest, chances(rest), kernel.protocol, kernel.mechanics, kernel.student)
+        angles, stride_s = map(torch.from_numpy, (held.angles_deg, held.stride_s))
+        with torch.no_grad():
+            loads = fitted.at_points(angles, stride_s[:, None])
+        return pulling(loads.numpy())
+
+    return fit_build(strides, estimate)
