@@ -10,9 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from edgehip.channels import MOMENTS, MUSCLES
@@ -29,7 +27,7 @@ from edgehip_export.default_evaluate import (
     warm_up_s,
 )
 from edgehip_export.default_fit import CYCLE, SAMPLE, chances
-from edgehip_export.default_foreign import cycle_score, sample_score
+from edgehip_export.default_foreign import Mask, cycle_score, sample_score
 from edgehip_export.default_movement import fit_movement
 from edgehip_export.default_sample import SampleStep
 from edgehip_export.default_spread import Spread, fit_spread
@@ -46,8 +44,6 @@ PROTOCOL = (
     "left out whole; a few constants were chosen by such figures"
 )
 """Of the results a card states."""
-
-Mask = NDArray[np.bool_]
 
 
 def card_metrics(strides: Strides, estimates: Curves) -> dict[str, Any]:

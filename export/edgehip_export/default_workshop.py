@@ -160,7 +160,7 @@ class Models:
 def build_of(kernel: KernelCycle, strides: Strides) -> Build | None:
     """Return what the builds of the people it learnt from change, as a kernel member misses it.
 
-    The whole-cycle network is left out, which takes long to train without each of them.
+    The networks are left out, which take long to train without each of them.
     """
 
     def estimate(rest: Strides, held: Strides) -> Curves:
