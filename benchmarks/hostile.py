@@ -28,7 +28,14 @@ from benchmarks.report import Cell, Check, Report, Table, run_program
 from edgehip.card_json import card_to_json
 from edgehip.model import DEFAULT_CYCLE_MODEL, DEFAULT_SAMPLE_MODEL, bundled_files
 from edgehip.model_card import ModelCard
-from edgehip.model_file import OFFSET_DIGITS, read_model, write_model
+from edgehip.model_file import (
+    CARD_KEY,
+    OFFSET_DIGITS,
+    OFFSET_KEY,
+    metadata_entry,
+    read_model,
+    write_model,
+)
 from edgehip.recording import MAGIC, header
 from edgehip.zero import Profile
 from tests.streams import synthetic_walk
@@ -241,12 +248,10 @@ def _rates(path: Path) -> Iterator[tuple[str, str]]:
 
 def _write_unchecked(path: Path, content: bytes, card_json: str) -> str:
     """Write a model file whose card was never checked."""
-    from edgehip import model_file as inside
-
     size = int(content[-OFFSET_DIGITS:])
-    body = inside._metadata_entry(inside.CARD_KEY, card_json.encode())
+    body = metadata_entry(CARD_KEY, card_json.encode())
     digits = str(size).zfill(OFFSET_DIGITS).encode()
-    trailer = inside._metadata_entry(inside.OFFSET_KEY, digits)
+    trailer = metadata_entry(OFFSET_KEY, digits)
     path.write_bytes(content[:size] + body + trailer)
     return str(path)
 

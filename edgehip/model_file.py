@@ -27,7 +27,7 @@ MAX_FILE_BYTES: Final = 1 << 28
 Format = Literal["onnx", "tflite"]
 
 
-def _metadata_entry(key: bytes, value: bytes) -> bytes:
+def metadata_entry(key: bytes, value: bytes) -> bytes:
     """Return one ``metadata_props`` entry (field 14 of ONNX's ModelProto) in protobuf's bytes."""
     entry = b"\x0a" + _varint(len(key)) + key + b"\x12" + _varint(len(value)) + value
     return b"\x72" + _varint(len(entry)) + entry
@@ -42,7 +42,7 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-_TRAILER_SIZE: Final = len(_metadata_entry(OFFSET_KEY, b"0" * OFFSET_DIGITS))
+_TRAILER_SIZE: Final = len(metadata_entry(OFFSET_KEY, b"0" * OFFSET_DIGITS))
 
 
 def write_model(path: str | Path, graph: bytes, card: ModelCard) -> ModelCard:
@@ -62,13 +62,13 @@ def write_model(path: str | Path, graph: bytes, card: ModelCard) -> ModelCard:
     """
     card = dataclasses.replace(card, sha256=hashlib.sha256(graph).hexdigest())
     card_from_json(card_to_json(card), str(path))
-    body = _metadata_entry(CARD_KEY, card_to_json(card).encode())
+    body = metadata_entry(CARD_KEY, card_to_json(card).encode())
     if len(body) > MAX_CARD_BYTES:
         raise ModelFileError(
             f"{path}: not written: its card takes {len(body)} bytes, more than the "
             f"{MAX_CARD_BYTES} that are read: keep less in it (an adapted model: fewer strides)"
         )
-    trailer = _metadata_entry(OFFSET_KEY, str(len(graph)).zfill(OFFSET_DIGITS).encode())
+    trailer = metadata_entry(OFFSET_KEY, str(len(graph)).zfill(OFFSET_DIGITS).encode())
     write_file(path, graph + body + trailer)
     return card
 
@@ -151,13 +151,13 @@ def _split(content: bytes, where: str) -> tuple[int, bytes]:
         f"{where}: has no edgehip card at its end; it is truncated, or was not made by "
         "'edgehip export'"
     )
-    if not digits.isdigit() or trailer != _metadata_entry(OFFSET_KEY, digits):
+    if not digits.isdigit() or trailer != metadata_entry(OFFSET_KEY, digits):
         raise no_card
     start = int(digits)
     body = content[start:-_TRAILER_SIZE]
     at = body.find(b"{")
     if start > len(content) or at < 0 or len(body) > MAX_CARD_BYTES:
         raise no_card
-    if body != _metadata_entry(CARD_KEY, body[at:]):
+    if body != metadata_entry(CARD_KEY, body[at:]):
         raise no_card
     return start, body[at:]

@@ -22,7 +22,9 @@ from edgehip.model_file import read_model, without_card, write_model
 from edgehip_export.acquaintance import meet, remember
 from edgehip_export.adapt import share
 from edgehip_export.answers import answers
-from edgehip_export.commands import adapt, evaluate, export
+from edgehip_export.commands.adapt import adapt
+from edgehip_export.commands.evaluate import evaluate
+from edgehip_export.commands.export import export
 from edgehip_export.comparison_strides import normal_strides
 from edgehip_export.copies import as_text, copies_among, copies_of, from_text, traces
 from edgehip_export.dataset import read_cohort

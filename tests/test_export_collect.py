@@ -14,7 +14,8 @@ from edgehip import load_model
 from edgehip.channels import ANGLES, MOMENTS, MUSCLES, SIDES
 from edgehip.errors import DatasetError
 from edgehip_export.collect import PARTS
-from edgehip_export.commands import adapt, collect
+from edgehip_export.commands.adapt import adapt
+from edgehip_export.commands.collect import collect
 from edgehip_export.dataset import read_cohort
 from edgehip_export.opensim_table import read_opensim_table
 from tests.shared_data import SHARED, needs_shared_data

@@ -12,7 +12,10 @@ from edgehip.model import bundled_files, bundled_models, load_model
 from edgehip.model_report import describe
 from edgehip_export import parity
 from edgehip_export.answers import answers
-from edgehip_export.commands import evaluate, export, import_, train
+from edgehip_export.commands.evaluate import evaluate
+from edgehip_export.commands.export import export
+from edgehip_export.commands.import_ import import_
+from edgehip_export.commands.train import train
 from edgehip_export.comparison_strides import normal_strides
 from edgehip_export.export_model import Limits
 from edgehip_export.parity import normalised_error
@@ -128,7 +131,7 @@ def test_file_beyond_the_limit_is_named(
     assert "1 of 1 files not written, first" in line
     assert "is above 0.00%, the limit for int8 (--error-limit and --any-error" in line
     strict = Limits(dict.fromkeys(PRECISIONS, 1e-6))
-    monkeypatch.setattr("edgehip_export.commands.Limits", lambda: strict)
+    monkeypatch.setattr("edgehip_export.commands.export.Limits", lambda: strict)
     refused(export, ParityError, *words)
     assert not list(tmp_path.glob("*.onnx"))
     assert run(export, *words, "--any-error").exit_code == 0

@@ -19,7 +19,9 @@ from edgehip.model import load_model
 from edgehip_export import parity
 from edgehip_export.acquaintance import Acquaintance, digests, meet, remember
 from edgehip_export.answers import answers
-from edgehip_export.commands import evaluate, export, train
+from edgehip_export.commands.evaluate import evaluate
+from edgehip_export.commands.export import export
+from edgehip_export.commands.train import train
 from edgehip_export.comparison_strides import normal_strides
 from edgehip_export.dataset import read_cohort
 from edgehip_export.export import export_onnx

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from edgehip.channels import ANGLES
 from edgehip.errors import DatasetError
-from edgehip_export.commands import evaluate, export, train
+from edgehip_export.commands.evaluate import evaluate
+from edgehip_export.commands.export import export
+from edgehip_export.commands.train import train
 from edgehip_export.dataset import read_cohort
 from edgehip_export.plausibility import doubts_of
 from edgehip_export.trained import Target

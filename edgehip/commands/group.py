@@ -20,12 +20,12 @@ COMMANDS: Final = {
     "devices": "edgehip.commands.devices:devices",
     "models": "edgehip.commands.models:models",
     "emulate": "edgehip.commands.emulate:emulate",
-    "train": "edgehip_export.commands:train",
-    "evaluate": "edgehip_export.commands:evaluate",
-    "collect": "edgehip_export.commands:collect",
-    "adapt": "edgehip_export.commands:adapt",
-    "import": "edgehip_export.commands:import_",
-    "export": "edgehip_export.commands:export",
+    "train": "edgehip_export.commands.train:train",
+    "evaluate": "edgehip_export.commands.evaluate:evaluate",
+    "collect": "edgehip_export.commands.collect:collect",
+    "adapt": "edgehip_export.commands.adapt:adapt",
+    "import": "edgehip_export.commands.import_:import_",
+    "export": "edgehip_export.commands.export:export",
 }
 
 LOADING: Final = ("stream", "models")

@@ -1,0 +1,1 @@
+"""The workstation's commands, ``train`` to ``export``: one file each."""
