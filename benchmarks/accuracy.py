@@ -62,10 +62,11 @@ from edgehip_export.strides import Strides
 UNITS: Final = (
     "RMSE in Nm/kg and N/kg; released: the six networks as published, and their mean; walking on: "
     "corrected as in a stream with both voices (edgehip/estimators/correction.py), but with "
-    "contacts known exactly and at once and every estimate trusted, after the same stride, as "
-    "these are walked over and over; after others: corrected after the person's other strides of "
-    "that leg, for schreiber one of another speed, where there are any; body told: our models know "
-    "the mass and height of those of whom they are written down, which is schreiber's people alone"
+    "contacts known exactly and at once and every estimate trusted, from the second stride that is "
+    "so corrected, as the same one is walked over and over; after others: corrected after the "
+    "person's other strides of that leg, for schreiber one of another speed, where there are any; "
+    "body told: our models know the mass and height of those of whom they are written down, which "
+    "is schreiber's people alone"
 )
 CHILDREN: Final = (
     "the models as bundled; RMSE in Nm/kg; moments of another body model (Plug-in-Gait); heights "
@@ -312,7 +313,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     checks = [better_than_peer(figures, own), children_served(children), adapted_better(adapted)]
     skipped = []
     if not quick:
-        checks.append(robust(losses))
+        checks += [better_than_peer(figures, own, OFFSETS), robust(losses)]
     else:
         skipped.append("whether wrong zeros cost a third at most: one draw of them says little")
     return Report(

@@ -23,10 +23,11 @@ SPLIT = len(MOMENTS)
 def as_walked_on(strides: Strides, cycles: Curves, samples: Curves, width: Curves) -> Curves:
     """Return corrected loads (N, 180, 17) where each stride was walked before, as it is again.
 
+    Two strides taught the correction: a first one's is still coming in when the next begins.
     ``cycles`` and ``samples`` (N, 180, 17) are both models' estimates of the strides, ``width`` the
     half-widths of the first ones' interval.
     """
-    before = [[place] for place in range(len(strides))]
+    before = [[place, place] for place in range(len(strides))]
     return _corrected(strides, cycles, samples, width, before)
 
 

@@ -74,11 +74,11 @@ def test_growth_ends_between_what_is_sustained_and_what_is_not() -> None:
 
 
 def accuracy_rows(cycle: float, peer: float, cycle_loss: float, peer_loss: float) -> list[Row]:
-    """Return the rows of one laboratory without forces."""
+    """Return the rows of everybody, without forces."""
     return [
         {
             "level": LABORATORY,
-            "of": "there",
+            "of": EVERYBODY,
             "model": model,
             "angles": angles,
             "moments_r2": r2,
@@ -142,13 +142,19 @@ def test_a_labelled_stride_is_to_help_wherever_it_is_of_another_walk(
     assert adapted_better(rows).held is holds
 
 
-@pytest.mark.parametrize(("of", "is_robust"), [("there", True), (EVERYBODY, False)])
-def test_of_what_wrong_zeros_cost_forces_everybody_is_judged(of: str, is_robust: bool) -> None:
-    rows = [
-        row | {"of": of, "forces_r2": row["moments_r2"], "moments_r2": 0.9}
-        for row in accuracy_rows(0.9, 0.8, 0.02, 0.04)
-    ]
-    assert robust(loss_rows(rows, ["hip-cycle"])).held is is_robust
+def test_what_wrong_zeros_cost_is_judged_of_moments_and_forces_over_everybody() -> None:
+    moments = accuracy_rows(0.9, 0.8, 0.01, 0.04)
+    forces = accuracy_rows(0.9, 0.8, 0.02, 0.04)
+    rows = [m | {"forces_r2": f["moments_r2"]} for m, f in zip(moments, forces, strict=True)]
+    assert not robust(loss_rows(rows, ["hip-cycle"])).held
+    one_laboratory = [row | {"of": "there"} for row in rows]
+    assert robust(loss_rows(one_laboratory + moments, ["hip-cycle"])).held
+
+
+@pytest.mark.parametrize(("loss", "holds"), [(0.09, True), (0.11, False)])
+def test_wrong_zeros_are_judged_beside_a_peer_that_has_right_ones(loss: float, holds: bool) -> None:
+    check = better_than_peer(accuracy_rows(0.9, 0.8, loss, 0.4), ["hip-cycle"], OFFSETS)
+    assert check.held is holds
 
 
 def test_a_report_says_what_did_not_hold() -> None:

@@ -1,4 +1,4 @@
-"""The whole-cycle model: a kernel that knows who moved like this, and networks that generalise.
+"""The whole-cycle model: a kernel that knows who moved like this, and a network that generalises.
 
 Of estimates that err apart, the best mean counts each by the inverse of its variance. The kernel
 member knows its own: small for people like those of training, large for a stranger's walk.
@@ -12,38 +12,29 @@ from edgehip_export.default_movement import Movement
 from edgehip_export.default_score import OutOfRangeScore
 from edgehip_export.default_spread import Answer, Spread
 
-NETWORK_VARIANCE = 0.8
-"""Of what the networks miss, whoever walks, in units of the kernel member's prior variance."""
-
-TAUGHT_SHARE = 0.4
-"""Of the network that per-sample networks taught, beside the one that people did: the first errs
-less, the second less under wrong zeros."""
+NETWORK_VARIANCE = 0.5
+"""Of what the network misses, whoever walks, in units of the kernel member's prior variance."""
 
 
 class CycleEnsemble(nn.Module):
-    """The mean of the members, which all build on mechanics.
+    """The mean of two members: one compares people's strides, the other learnt laws of time.
 
     Parameters
     ----------
     network
-        Which learnt from labelled strides what mechanics does not say.
-    taught
         Which learnt of whole strides what per-sample networks say of them.
     kernel
-        Fitted to the people both learnt from.
+        Fitted to the people those learnt from.
     """
 
-    def __init__(self, network: CycleNetwork, taught: CycleNetwork, kernel: KernelCycle) -> None:
+    def __init__(self, network: CycleNetwork, kernel: KernelCycle) -> None:
         super().__init__()
         self.network = network
-        self.taught = taught
         self.kernel = kernel
 
     def forward(self, angles_deg: Tensor, stride_s: Tensor) -> Tensor:
         """Return loads (B, 180, 17) for angles (B, 180, 10) and durations (B, 1)."""
         learnt = self.network.on_grid(angles_deg, stride_s)
-        learnt = learnt + TAUGHT_SHARE * (self.taught.on_grid(angles_deg, stride_s) - learnt)
-        learnt = learnt + self.kernel.mechanics.expected(angles_deg, stride_s)
         alike, variance = self.kernel.with_variance(angles_deg, stride_s)
         share = variance / (variance + NETWORK_VARIANCE)
         return self.network.at_points(alike + share * (learnt - alike))

@@ -14,7 +14,6 @@ from edgehip.channels import ANGLES, MOMENTS
 from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
 from edgehip_export.default_cycle import CycleNetwork
 from edgehip_export.default_features import foot_path
-from edgehip_export.default_mechanics import Mechanics
 from edgehip_export.default_sample import RATE_HZ, SampleNetwork
 from edgehip_export.default_student import Student
 from edgehip_export.default_teacher import TeacherStrides
@@ -49,7 +48,6 @@ class Protocol:
 
 
 STUDENT: Final = Protocol(steps=400, batch=64, weight_decay=1e-3)
-CYCLE: Final = Protocol(rate=2e-3)
 DISTILLED: Final = Protocol(steps=2400, rate=3e-3)
 SAMPLE: Final = Protocol(
     steps=600, teacher_share=0.9, augmentation=Augmentation(offset_deg=3.0, noise_deg=0.2)
@@ -119,35 +117,15 @@ def fit_student(
     return Student(_fit(network, errors, protocol, seed), common_mean_deg).eval()
 
 
-def fit_cycle(
-    material: Material, student: Student, mechanics: Mechanics, protocol: Protocol, seed: int
-) -> CycleNetwork:
-    """Return what began as the student and adds to the mechanics' loads, in eval mode."""
+def distil(lessons: Batch, protocol: Protocol, seed: int) -> CycleNetwork:
+    """Return what says of strides what the lessons say, in eval mode."""
     torch.manual_seed(seed)
-    network = copy.deepcopy(student.network).train()
-
-    def errors(random: torch.Generator) -> tuple[Tensor, Tensor]:
-        batch = material.draw(protocol, random)
-        shown = batch.angles_deg, batch.stride_s[:, None]
-        loads = network.on_grid(*shown) + mechanics.expected(*shown)
-        return network.at_points(loads), batch.loads
-
-    return _fit(network, errors, protocol, seed)
-
-
-def distil(
-    lessons: Batch, student: Student, mechanics: Mechanics, protocol: Protocol, seed: int
-) -> CycleNetwork:
-    """Return what began as the student and, with the mechanics' loads, says what lessons say."""
-    torch.manual_seed(seed)
-    network = copy.deepcopy(student.network).train()
-    network.dropout.p = 0.0  # of so many lessons nothing is learnt by heart
+    network = CycleNetwork(dropout=0.0)  # of so many lessons nothing is learnt by heart
+    set_scales(network, lessons)
 
     def errors(random: torch.Generator) -> tuple[Tensor, Tensor]:
         some = lessons.draw(protocol.batch, random)
-        shown = some.angles_deg, some.stride_s[:, None]
-        loads = network.on_grid(*shown) + mechanics.expected(*shown)
-        return network.at_points(loads), some.loads
+        return network(some.angles_deg, some.stride_s[:, None]), some.loads
 
     return _fit(network, errors, protocol, seed)
 

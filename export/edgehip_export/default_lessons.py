@@ -30,7 +30,7 @@ OFFSET_DEG, PACE_SD = 4.0, 0.2
 """SD of what each angle's zero, and the logarithm of the duration, are moved by for a teacher that
 knows the laws of time better than a few people's strides show them."""
 
-WRONG_DEG = 2.0
+WRONG_DEG = 1.0
 """SD of what an angle's zero is wrong by for the pupil alone, who is to heed it the less."""
 
 AT_ONCE = 500

@@ -1,8 +1,7 @@
 """The student: what the released networks say of a stride, in one small network.
 
-They saw sixty people whom no other source has. The members of the whole-cycle model build on that:
-the kernel takes half of it for granted before it has seen anybody, and the network that learns from
-labelled strides begins as the student.
+They saw sixty people whom no other source has. The kernel member builds on that: before it has seen
+anybody, it takes half of it for granted.
 """
 
 from torch import Tensor, nn

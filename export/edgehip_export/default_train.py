@@ -26,8 +26,9 @@ from edgehip_export.default_evaluate import (
     moments_and_forces,
     warm_up_s,
 )
-from edgehip_export.default_fit import CYCLE, SAMPLE, chances
+from edgehip_export.default_fit import SAMPLE, chances
 from edgehip_export.default_foreign import Mask, cycle_score, sample_score
+from edgehip_export.default_lessons import OFFSET_DEG
 from edgehip_export.default_movement import fit_movement
 from edgehip_export.default_sample import SampleStep
 from edgehip_export.default_spread import Spread, fit_spread
@@ -101,7 +102,7 @@ def cycle_model(
     """Return the whole-cycle model and its card."""
     strides = facts.strides
     movement = fit_movement(strides, chances(strides), MOVEMENTS)
-    score = cycle_score(strides, movement, CYCLE.augmentation.offset_deg, held)
+    score = cycle_score(strides, movement, OFFSET_DEG, held)
     model = CycleModel(models.ensemble, spread, movement, score)
     card = cycle_card("hip-cycle", facts)
     if models.build is not None:

@@ -2,7 +2,7 @@
 
 The student learns from the released networks, the kernel member from labelled strides beside the
 student, and per-sample networks from the kernel member and people. The whole-cycle model is the
-kernel member and two networks: one learns from people, one what per-sample networks say of strides.
+kernel member and a network that learns what the per-sample networks say of strides.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,6 @@ from edgehip_export.default_evaluate import (
     pulling,
 )
 from edgehip_export.default_fit import (
-    CYCLE,
     DISTILLED,
     SAMPLE,
     STUDENT,
@@ -33,7 +32,6 @@ from edgehip_export.default_fit import (
     Pose,
     chances,
     distil,
-    fit_cycle,
     fit_sample,
     fit_student,
 )
@@ -110,28 +108,23 @@ class Workshop:
         ]
 
     def cycle(
-        self,
-        strides: Strides,
-        hidden: set[str],
-        kernel: KernelCycle,
-        networks: Sequence[SampleNetwork],
+        self, hidden: set[str], kernel: KernelCycle, networks: Sequence[SampleNetwork]
     ) -> CycleEnsemble:
         """Return the whole-cycle ensemble with a kernel member, taught by per-sample networks."""
 
         def told(angles_deg: Tensor, stride_s: Tensor) -> Tensor:
             return steady(networks, angles_deg, stride_s[:, 0])
 
-        teacher, known = self.teacher.without(hidden), (kernel.student, kernel.mechanics)
-        network = fit_cycle(Material(strides, teacher.lend), *known, CYCLE, self.seed)
-        lessons = Lessons(teacher, told).many(LESSONS, torch.Generator().manual_seed(self.seed))
-        taught = distil(lessons, *known, DISTILLED, self.seed)
-        return CycleEnsemble(network, taught, kernel).eval()
+        lessons = Lessons(self.teacher.without(hidden), told).many(
+            LESSONS, torch.Generator().manual_seed(self.seed)
+        )
+        return CycleEnsemble(distil(lessons, DISTILLED, self.seed), kernel).eval()
 
     def models(self, strides: Strides, hidden: set[str], count: int = SAMPLE_NETWORKS) -> "Models":
         """Return both models trained without the hidden people."""
         kernel = self.kernel(strides, hidden)
         networks = self.samples(strides, hidden, kernel, count)
-        ensemble = self.cycle(strides, hidden, kernel, networks)
+        ensemble = self.cycle(hidden, kernel, networks)
         return Models(ensemble, build_of(kernel, strides), networks)
 
     def late(self, strides: Strides, hidden: set[str], count: int, look_ahead_s: float) -> Estimate:
