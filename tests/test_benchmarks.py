@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.__main__ import PROGRAMS, Program, run_one
@@ -29,6 +30,7 @@ from benchmarks.accuracy_claims import (
     robust,
 )
 from benchmarks.arm64 import different
+from benchmarks.corrected import as_walked_on
 from benchmarks.fault_kinds import CASES, OTHER_CASES, unlike
 from benchmarks.machine import ROOT, environment
 from benchmarks.page import write_page
@@ -38,10 +40,13 @@ from benchmarks.timing import distribution, in_turns, late, paced
 from edgehip import load_model
 from edgehip.card_json import card_from_json, card_to_json
 from edgehip.errors import EdgehipError, ModelFileError, RecordingError
+from edgehip.estimators.correction import GAIN
 from edgehip.events import Chunk
 from edgehip.model_card import TensorCard
 from edgehip.sinks.recorder import Recorder
 from edgehip.sources import open_source
+from edgehip_export.strides import POINTS
+from tests.made_up_strides import made_up
 from tests.streams import synthetic_walk
 
 
@@ -149,6 +154,13 @@ def test_what_wrong_zeros_cost_is_judged_of_moments_and_forces_over_everybody() 
     assert not robust(loss_rows(rows, ["hip-cycle"])).held
     one_laboratory = [row | {"of": "there"} for row in rows]
     assert robust(loss_rows(one_laboratory + moments, ["hip-cycle"])).held
+
+
+def test_a_stride_walked_on_is_judged_with_its_correction_all_there() -> None:
+    strides = made_up({"a": 1}, each=1)
+    samples = np.zeros((1, POINTS, 17), np.float32)
+    told = as_walked_on(strides, samples + 1.0, samples, samples + 2.0)
+    np.testing.assert_allclose(told, GAIN, atol=1e-6)
 
 
 @pytest.mark.parametrize(("loss", "holds"), [(0.09, True), (0.11, False)])

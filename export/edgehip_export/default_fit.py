@@ -32,12 +32,12 @@ class Protocol:
     by a factor (its logarithm's SD is ``pace``).
     """
 
-    steps: int = 300
+    steps: int
     batch: int = 32
     rate: float = 5e-3
     weight_decay: float = 1e-2
     averaging: float = 0.99
-    teacher_share: float = 0.25
+    teacher_share: float = 0.9
     augmentation: Augmentation = field(default_factory=Augmentation)
     standing_share: float = 0.15
     samples: int = 220
@@ -49,9 +49,7 @@ class Protocol:
 
 STUDENT: Final = Protocol(steps=400, batch=64, weight_decay=1e-3)
 DISTILLED: Final = Protocol(steps=2400, rate=3e-3)
-SAMPLE: Final = Protocol(
-    steps=600, teacher_share=0.9, augmentation=Augmentation(offset_deg=3.0, noise_deg=0.2)
-)
+SAMPLE: Final = Protocol(steps=600, augmentation=Augmentation(offset_deg=3.0, noise_deg=0.2))
 """Its teacher knows the people: most of what is learnt are strides between and beyond them."""
 
 Lend = Callable[[int, torch.Generator], Batch]
