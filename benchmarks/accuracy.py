@@ -12,14 +12,12 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from benchmarks.accuracy_claims import (
     CYCLE,
@@ -29,6 +27,7 @@ from benchmarks.accuracy_claims import (
     OFFSET_SD_DEG,
     OFFSETS,
     PEER,
+    REPEATING,
     SAMPLE,
     TOLD,
     Row,
@@ -40,15 +39,19 @@ from benchmarks.accuracy_claims import (
 )
 from benchmarks.adapted import adapted_rows, variance_rows
 from benchmarks.bodies import children_rows
-from benchmarks.corrected import after_others, as_walked_on
+from benchmarks.corrected import after_others, repeating, varying
 from benchmarks.machine import DATA
 from benchmarks.report import Report, Table, run_program
+from benchmarks.varying import Varied, in_places, load_runs, told, walks
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip_export.default_evaluate import (
+    Condition,
     Curves,
-    Estimate,
+    Fold,
+    answers,
     errors,
     folds,
+    gathered,
     left_out,
     moments_and_forces,
     offsets,
@@ -56,14 +59,16 @@ from edgehip_export.default_evaluate import (
 )
 from edgehip_export.default_spread import COVERAGE, fit_spread
 from edgehip_export.default_teacher import released_answers
-from edgehip_export.default_workshop import SAMPLE_NETWORKS, Workshop
+from edgehip_export.default_workshop import TEACHERS, Workshop
 from edgehip_export.strides import Strides
 
 UNITS: Final = (
-    "RMSE in Nm/kg and N/kg; released: the six networks as published, and their mean; walking on: "
-    "corrected as in a stream with both voices (edgehip/estimators/correction.py), but with "
-    "contacts known exactly and at once and every estimate trusted, from the second stride that is "
-    "so corrected, as the same one is walked over and over; after others: corrected after the "
+    "RMSE in Nm/kg and N/kg; released: the six networks as published, and their mean; hip-sample "
+    "itself: one stride over and over; corrected as in a stream with both voices "
+    "(edgehip/estimators/correction.py), but with contacts known exactly and at once and every "
+    "estimate trusted, are: repeating, as the same stride goes on, which is the most that a stream "
+    "can gain; varying, after strides that differ from this one and from each other as those of "
+    "people who walked for longer do (own: the same walks, not corrected); after others, after the "
     "person's other strides of that leg, for schreiber one of another speed, where there are any; "
     "body told: our models know the mass and height of those of whom they are written down, which "
     "is schreiber's people alone"
@@ -75,7 +80,7 @@ CHILDREN: Final = (
 ADAPTED: Final = (
     "people left out, angles as measured; before: hip-cycle as it is, on the same strides; each "
     "stride is judged once for each stride, or set of strides, that it can be adapted by; inside: "
-    "the share of references in the stated interval, which stays everybody's; walking on: "
+    "the share of references in the stated interval, which stays everybody's; repeating: "
     "corrected by the adapted stride; offsets later: adapted by angles as measured, used with "
     "wrong zeros"
 )
@@ -85,29 +90,32 @@ DRAWN: Final = (
 )
 NUMBER: Final = re.compile(r"_[0-9]+$|(?<=[A-Za-z]{2})[0-9]+$")
 """Of a trial, behind what was asked for in it."""
+DRAW: Final = re.compile(r" [0-9]+$")
+"""Of a condition, behind its name."""
 WALKS: Final = (
     "RMSE in Nm/kg and N/kg; schreiber: as fast as one likes (C4) and fast (C5); opencap: as one "
     "likes, toes turned in (TI) or out (TO), and the trunk swayed (TS), which no leg's angle tells "
     "of; fukuchi_tm: two speeds of a treadmill"
 )
 OFFSET_DRAWS: Final = 16
+VARYING_DRAWS: Final = 3
 PERSONAL_ZERO: Final = 0.5
 """Share of a person's difference to the common mean angles that the personal zero takes out."""
 
 LOOK_AHEADS_S: Final = (0.02, 0.05, 0.1)
 
 
-def conditions(draws: int) -> dict[str, Callable[[Strides, Tensor], Strides]]:
-    """Return how people left out are presented."""
-    shown: dict[str, Callable[[Strides, Tensor], Strides]] = {
+def conditions(draws: int) -> dict[str, Condition]:
+    """Return how people left out are presented; draws of one condition end in a number."""
+    shown: dict[str, Condition] = {
         MEASURED: lambda held, mean: held.of_nobody(),
         "personal zero": lambda held, mean: zeroed(held.of_nobody(), mean, PERSONAL_ZERO),
         TOLD: lambda held, mean: held,
     }
-    return shown | {f"offsets {draw}": _offset(draw) for draw in range(draws)}
+    return shown | {f"{OFFSETS} {draw}": _offset(draw) for draw in range(draws)}
 
 
-def _offset(seed: int) -> Callable[[Strides, Tensor], Strides]:
+def _offset(seed: int) -> Condition:
     """Return what moves every angle's zero at random."""
     return lambda held, mean: replace(
         held.of_nobody(), angles_deg=held.angles_deg + offsets(held, OFFSET_SD_DEG, seed)
@@ -123,7 +131,7 @@ def released(data: Path, strides: Strides, draws: int) -> dict[str, dict[str, Cu
         means[own] = angles[own].mean((0, 1))
     asked = {MEASURED: (angles, 0.0), "personal zero": (angles, PERSONAL_ZERO)}
     for draw in range(draws):
-        asked[f"offsets {draw}"] = (
+        asked[f"{OFFSETS} {draw}"] = (
             angles + torch.from_numpy(offsets(strides, OFFSET_SD_DEG, draw)),
             0.0,
         )
@@ -145,10 +153,9 @@ def rows(strides: Strides, table: dict[str, dict[str, Curves]]) -> list[Row]:
     groups += [("person", person, strides.person == person) for person in strides.people]
     for level, name, here in groups:
         for model, by_condition in table.items():
-            drawn = [e for c, e in by_condition.items() if c.startswith("offsets")]
-            shown = {c: [e] for c, e in by_condition.items() if not c.startswith("offsets")}
-            if drawn:
-                shown[OFFSETS] = drawn
+            shown: dict[str, list[Curves]] = {}
+            for condition, estimate in by_condition.items():
+                shown.setdefault(DRAW.sub("", condition), []).append(estimate)
             if not np.isfinite(strides.body_height_m[here]).any():
                 shown.pop(TOLD, None)
             for condition, estimates in shown.items():
@@ -249,32 +256,48 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--look-ahead", action="store_true", help="what a small delay would buy")
 
 
-def of_people_left_out(
-    arguments: argparse.Namespace, workshop: Workshop, draws: int
-) -> dict[str, dict[str, Curves]]:
-    """Train edgehip's models without each group; return the loads of each, per condition."""
+@dataclass(frozen=True)
+class Told:
+    """What models say of people left out: per model and condition, and of walks that vary."""
+
+    loads: dict[str, dict[str, Curves]]
+    varied: list[Varied]
+
+
+def of_people_left_out(arguments: argparse.Namespace, workshop: Workshop, draws: int) -> Told:
+    """Train edgehip's models without each group of people, and ask them."""
     strides = workshop.strides
     every = list(folds(strides, people_at_once=4 if arguments.quick else 1))
-    networks = 1 if arguments.quick else SAMPLE_NETWORKS
+    teachers = 1 if arguments.quick else TEACHERS
+    runs = load_runs(arguments.data)
+    walked = [walks(strides, runs, seed) for seed in range(VARYING_DRAWS)]
     began_s = time.monotonic()
+
+    def ask(fold: Fold) -> tuple[dict[str, dict[str, Curves]], list[Varied]]:
+        rest, hidden = strides.take(~fold.held), set(strides.take(fold.held).people)
+        models = workshop.models(rest, hidden, teachers)
+        found = answers(strides, fold, models.estimates(), conditions(draws))
+        found = {f"hip-{kind}": shown for kind, shown in found.items()}
+        if arguments.look_ahead:
+            late = {
+                f"{SAMPLE}, {1000 * ahead:.0f} ms late": workshop.late(rest, hidden, models, ahead)
+                for ahead in LOOK_AHEADS_S
+            }
+            found |= answers(strides, fold, late, conditions(0))
+        return found, [told(models, some.take(fold.held)) for some in walked]
 
     def note(fold: str) -> None:
         print(f"{time.monotonic() - began_s:6.0f} s without {fold} done", file=sys.stderr)
 
-    def train(rest: Strides, hidden: set[str]) -> dict[str, Estimate]:
-        return workshop.models(rest, hidden, networks).estimates()
-
-    def train_late(rest: Strides, hidden: set[str]) -> dict[str, Estimate]:
-        return {
-            f"{SAMPLE}, {1000 * ahead:.0f} ms late": workshop.late(rest, hidden, networks, ahead)
-            for ahead in LOOK_AHEADS_S
-        }
-
-    loads = left_out(strides, every, train, conditions(draws), note)
-    loads = {f"hip-{kind}": shown for kind, shown in loads.items()}
-    if arguments.look_ahead:
-        loads |= left_out(strides, every, train_late, conditions(0), note)
-    return loads
+    found = list(left_out(every, ask, note))
+    masks = [fold.held for fold, _ in found]
+    return Told(
+        gathered(strides, [(fold, by_model) for fold, (by_model, _) in found]),
+        [
+            in_places(masks, [several[draw] for _, (_, several) in found])
+            for draw in range(VARYING_DRAWS)
+        ],
+    )
 
 
 def measure(arguments: argparse.Namespace) -> Report:
@@ -286,19 +309,24 @@ def measure(arguments: argparse.Namespace) -> Report:
     draws = 1 if quick else OFFSET_DRAWS
     workshop = Workshop.load(arguments.data, arguments.seed)
     strides = workshop.strides
-    loads = of_people_left_out(arguments, workshop, draws)
+    found = of_people_left_out(arguments, workshop, draws)
+    loads = found.loads
     own: list[str] = [CYCLE, SAMPLE]
     # An interval is around what is told, whatever it is that corrected it.
     widths = {name: half_widths(strides, loads[name][MEASURED]) for name in own}
-    for name, correct in (("walking on", as_walked_on), ("after others", after_others)):
-        corrected = f"{SAMPLE}, {name}"
+    for corrected, correct in ((REPEATING, repeating), (f"{SAMPLE}, after others", after_others)):
         widths[corrected] = widths[SAMPLE]
         loads[corrected] = {
             condition: correct(strides, loads[CYCLE][condition], samples, widths[CYCLE])
             for condition, samples in loads[SAMPLE].items()
         }
+    vary: dict[str, dict[str, Curves]] = {f"{SAMPLE}, varying, own": {}, f"{SAMPLE}, varying": {}}
+    for draw, varied in enumerate(found.varied):
+        both = varied.samples[:, -1], varying(varied, widths[CYCLE])
+        for by_draw, curves in zip(vary.values(), both, strict=True):
+            by_draw[f"{MEASURED} {draw}"] = curves
     loads |= released(arguments.data, strides, draws)
-    figures = rows(strides, loads)
+    figures = rows(strides, loads | vary)
     coverage = [
         row
         for name, width in widths.items()
@@ -307,7 +335,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     people = [r for r in figures if r["level"] == "person" and r["angles"] == MEASURED]
     losses = loss_rows(figures, own)
     children = children_rows(arguments.data)
-    wrong = [e for c, e in loads[CYCLE].items() if c.startswith("offsets")]
+    wrong = [e for c, e in loads[CYCLE].items() if c.startswith(OFFSETS)]
     cycles, samples = (loads[name][MEASURED] for name in own)
     adapted = adapted_rows(strides, cycles, samples, widths[CYCLE], wrong)
     checks = [better_than_peer(figures, own), children_served(children), adapted_better(adapted)]

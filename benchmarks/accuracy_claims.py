@@ -22,6 +22,7 @@ PEER: Final = "released mean"
 R2S: Final = ("moments_r2", "forces_r2")
 CYCLE: Final = "hip-cycle"
 SAMPLE: Final = "hip-sample"
+REPEATING: Final = f"{SAMPLE}, repeating"
 SHARE_OF_LOSS: Final = 1 / 3
 """Of what the released networks' mean loses, at most so much is lost to wrong zeros."""
 

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy_claims import ANOTHER_WALK, CYCLE, EVERYBODY, OFFSETS, SAMPLE, Row
-from benchmarks.corrected import as_walked_on
+from benchmarks.accuracy_claims import ANOTHER_WALK, CYCLE, EVERYBODY, OFFSETS, REPEATING, Row
+from benchmarks.corrected import repeating
 from edgehip.channels import MOMENTS
 from edgehip_export.adapt import offset_of
 from edgehip_export.default_evaluate import Curves, moments_and_forces
@@ -98,9 +98,9 @@ def adapted_rows(
         if len(set(places.tolist())) < len(places):
             continue
         taken = cycles[places], samples[places], width[places]
-        before = as_walked_on(judged, *taken)
-        walked = as_walked_on(judged, after, *taken[1:])
-        found += _rows(f"{SAMPLE}, walking on", by, judged, before, walked)
+        before = repeating(judged, *taken)
+        walked = repeating(judged, after, *taken[1:])
+        found += _rows(REPEATING, by, judged, before, walked)
         draws = [adapted(strides, cycles, choose, later)[1] for later in wrong]
         if draws:
             often = strides.take(np.tile(places, len(draws)))

@@ -1,7 +1,8 @@
 """Per-sample estimates of labelled strides as a live stream corrects them.
 
-Recordings with loads hold a stride or two of a leg, so the walk before a stride is put together
-from the person's others. It goes through the very code that a stream runs.
+Recordings with loads hold a stride or two of a leg, so the walk before a stride is put together:
+of the stride itself, of the person's others, or as ``benchmarks/varying.py`` has it. It goes
+through the very code that a stream runs.
 """
 
 from collections.abc import Sequence
@@ -10,25 +11,26 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.varying import STRIDES, Varied
 from edgehip.channels import MOMENTS, MUSCLES, SIDES
 from edgehip.cycles import is_same_pace
 from edgehip.estimators.correction import Correction
 from edgehip.events import Flag, HipEstimate, HipSampleEstimate
 from edgehip_export.default_evaluate import Curves
-from edgehip_export.strides import POINTS, Strides
+from edgehip_export.strides import POINTS, Array, Strides
 
 SPLIT = len(MOMENTS)
 
 
-def as_walked_on(strides: Strides, cycles: Curves, samples: Curves, width: Curves) -> Curves:
+def repeating(strides: Strides, cycles: Curves, samples: Curves, width: Curves) -> Curves:
     """Return corrected loads (N, 180, 17) where each stride was walked before, as it is again.
 
     Two strides taught the correction: a first one's is still coming in when the next begins.
     ``cycles`` and ``samples`` (N, 180, 17) are both models' estimates of the strides, ``width`` the
     half-widths of the first ones' interval.
     """
-    before = [[place, place] for place in range(len(strides))]
-    return _corrected(strides, cycles, samples, width, before)
+    walks = [[place] * 4 for place in range(len(strides))]
+    return _corrected(walks, strides.stride_s, cycles, samples, width)
 
 
 def after_others(strides: Strides, cycles: Curves, samples: Curves, width: Curves) -> Curves:
@@ -38,31 +40,49 @@ def after_others(strides: Strides, cycles: Curves, samples: Curves, width: Curve
     """
     same = (strides.person[:, None] == strides.person) & (strides.leg[:, None] == strides.leg)
     np.fill_diagonal(same, False)
-    return _corrected(strides, cycles, samples, width, [np.flatnonzero(row) for row in same])
+    others = [np.flatnonzero(row).tolist() for row in same]
+    walks = [[*before[:1], *before, place] for place, before in enumerate(others)]
+    return _corrected(walks, strides.stride_s, cycles, samples, width)
+
+
+def varying(varied: Varied, width: Curves) -> Curves:
+    """Return corrected loads (N, 180, 17) of strides that end a walk of strides that vary.
+
+    ``width`` (N, 180, 17) are the half-widths of the intervals of the last ones.
+    """
+    walks = np.arange(varied.stride_s.size).reshape(-1, STRIDES)
+    cycles, samples = (
+        told.reshape(-1, *told.shape[2:]) for told in (varied.cycles, varied.samples)
+    )
+    widths = np.repeat(width, STRIDES, axis=0)
+    return _corrected([*walks], varied.stride_s.ravel(), cycles, samples, widths)
 
 
 def _corrected(
-    strides: Strides,
+    walks: Sequence[Sequence[int] | NDArray[np.intp]],
+    stride_s: Array,
     cycles: Curves,
     samples: Curves,
     width: Curves,
-    before: Sequence[Sequence[int] | NDArray[np.intp]],
 ) -> Curves:
-    told = np.empty_like(samples)
-    for place in range(len(strides)):
-        correction, start_s, stride_s = Correction(), 0.0, 0.0
-        # Before the strides that teach comes one that only shows the pace.
-        for lesson, other in enumerate([*before[place][:1], *before[place]]):
-            last_s, stride_s = stride_s, float(strides.stride_s[other])
-            cycle = _cycle(start_s, stride_s, cycles[other], width[other])
-            if not is_same_pace(stride_s, last_s):
+    """Return the last strides (M, 180, 17) of walks, whose first strides only show the pace.
+
+    A walk says which of N strides follow each other, whose estimates are (N, 180, 17).
+    """
+    told = np.empty((len(walks), *samples.shape[1:]), np.float32)
+    for walk, (*before, place) in enumerate(walks):
+        correction, start_s, last_s = Correction(), 0.0, 0.0
+        for lesson, other in enumerate(before):
+            now_s = float(stride_s[other])
+            cycle = _cycle(start_s, now_s, cycles[other], width[other])
+            if not is_same_pace(now_s, last_s):
                 cycle = replace(cycle, flags=(Flag.FIRST_AFTER_GAP,))
-            walked = _walk(correction, start_s, stride_s, samples[other])
+            walked = _walk(correction, start_s, now_s, samples[other])
             correction.learn(cycle, walked if lesson else [])
-            start_s += stride_s
-        walked = _walk(correction, start_s, float(strides.stride_s[place]), samples[place])
+            start_s, last_s = start_s + now_s, now_s
+        walked = _walk(correction, start_s, float(stride_s[place]), samples[place])
         for point, now in enumerate(walked):
-            told[place, point] = *now.moments_nm_per_kg["r"], *now.forces_n_per_kg["r"]
+            told[walk, point] = *now.moments_nm_per_kg["r"], *now.forces_n_per_kg["r"]
     return told
 
 

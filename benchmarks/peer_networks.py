@@ -1,6 +1,7 @@
 """Networks as one would run them without edgehip, made ready to be timed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,37 +45,35 @@ def torch_windows() -> dict[str, Callable[[], object]]:
 
 
 class NumpyLoop:
-    """A recurrent layer (GRU; Cho et al. 2014) and its outputs, written in NumPy as one would.
+    """A linear memory of each angle and dense layers on it, written in NumPy as one would.
 
     Parameters
     ----------
-    inputs, width, networks
-        Features, units, and how many such networks are averaged.
+    features, memory
+        Inputs of the layers: those that are given, and those that are kept for all angles.
+    units
+        Of each layer.
     """
 
-    def __init__(self, inputs: int, width: int, networks: int) -> None:
+    def __init__(self, features: int, memory: int, units: Sequence[int]) -> None:
         rng = np.random.default_rng(0)
-        outputs = len(MOMENTS) + len(MUSCLES)
-        self.hidden = [np.zeros(width, np.float32) for _ in range(networks)]
+        order = memory // len(ANGLES)
+        self.memory = np.zeros((len(ANGLES), order), np.float32)
+        self.keep = 0.9 * np.eye(order, dtype=np.float32)
+        self.take = np.ones(order, np.float32)
+        sizes = [features + memory, *units, len(MOMENTS) + len(MUSCLES)]
         self.weights = [
-            tuple(
-                rng.normal(0, 0.1, shape).astype(np.float32)
-                for shape in ((3 * width, inputs), (3 * width, width), (outputs, width))
-            )
-            for _ in range(networks)
+            rng.normal(0, 0.1, (out, into)).astype(np.float32) for into, out in pairwise(sizes)
         ]
 
     def step(self, features: Floats) -> Floats:
         """Return the 17 outputs for one sample's features."""
-        answers = []
-        for place, (into, back, leave) in enumerate(self.weights):
-            hidden = self.hidden[place]
-            reset_in, update_in, new_in = np.split(into @ features, 3)
-            reset_back, update_back, new_back = np.split(back @ hidden, 3)
-            reset = 1 / (1 + np.exp(-(reset_in + reset_back)))
-            update = 1 / (1 + np.exp(-(update_in + update_back)))
-            new = np.tanh(new_in + reset * new_back)
-            self.hidden[place] = new + update * (hidden - new)
-            answers.append(leave @ self.hidden[place])
-        mean: Floats = np.mean(answers, axis=0)
-        return mean
+        self.memory = self.memory @ self.keep + np.outer(features[: len(ANGLES)], self.take)
+        value = np.concatenate([features, self.memory.ravel()])
+        *inner, leave = self.weights
+        for weight in inner:
+            into = weight @ value
+            # Hendrycks and Gimpel 2016, Gaussian error linear units: the usual short form.
+            value = into / (1 + np.exp(-1.702 * into))
+        answer: Floats = leave @ value
+        return answer

@@ -25,9 +25,8 @@ from edgehip.model import Model, bundled_models, load_model
 
 MOST_OVER_ENGINE: Final = 3.0
 FEATURES: Final = 54
-UNITS_PER_NETWORK: Final = 64
-"""Of the NumPy loop, which sees as much as the model's networks and has as many units as its hidden
-state, in networks so wide."""
+UNITS: Final = (192, 96)
+"""Of the NumPy loop, which sees and remembers as much as the model and has as many units."""
 OURS: Final = "edgehip, sample to both hips"
 SAME_OUTPUTS: Final = "PyTorch window, moments and forces of both hips"
 """What PyTorch must do to answer what edgehip answers; the other row is a part of it."""
@@ -57,9 +56,9 @@ def _against(model: Model, worker: OpenSim | None, quick: bool) -> Report:
     call, feed = engine_call(model), feeder(model)
     calls: dict[str, Callable[[], object]] = {OURS: feed, ENGINE: lambda: (call(), call())}
     report = Report()
-    hidden = next((t.shape[-1] for t in model.card.inputs if t.name == "state.hidden"), 0)
-    if hidden:
-        loop = NumpyLoop(FEATURES, UNITS_PER_NETWORK, max(1, hidden // UNITS_PER_NETWORK))
+    memory = next((t.shape[-1] for t in model.card.inputs if t.name == "state.memory"), 0)
+    if memory:
+        loop = NumpyLoop(FEATURES, memory, UNITS)
         features = np.zeros(FEATURES, np.float32)
         calls["NumPy loop, both hips"] = lambda: (loop.step(features), loop.step(features))
     try:
@@ -68,8 +67,8 @@ def _against(model: Model, worker: OpenSim | None, quick: bool) -> Report:
         report.left_out.append("the paper's Transformer in PyTorch: torch is not installed")
     found = dict(zip(calls, in_turns(list(calls.values()), 3 if quick else 100), strict=True))
     note = (
-        "microseconds, of one core; the NumPy loop is a recurrent layer of the same number of "
-        "units with random weights, without the foot paths the model computes itself"
+        "microseconds, of one core; the NumPy loop is layers of as many units on as "
+        "much memory, with random weights, without the foot paths the model computes itself"
     )
     if worker is not None:
         # In turns, too, but seldom: a frame takes as long as thousands of samples.

@@ -8,10 +8,12 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.__main__ import PROGRAMS, Program, run_one
 from benchmarks.accuracy_claims import (
@@ -30,13 +32,23 @@ from benchmarks.accuracy_claims import (
     robust,
 )
 from benchmarks.arm64 import different
-from benchmarks.corrected import as_walked_on
+from benchmarks.corrected import repeating, varying
 from benchmarks.fault_kinds import CASES, OTHER_CASES, unlike
 from benchmarks.machine import ROOT, environment
 from benchmarks.page import write_page
 from benchmarks.report import Cell, Check, Report, Table, text_of
 from benchmarks.scale import grown
 from benchmarks.timing import distribution, in_turns, late, paced
+from benchmarks.varying import (
+    STRIDES,
+    TREADMILL,
+    Run,
+    Varied,
+    in_places,
+    load_runs,
+    told,
+    walks,
+)
 from edgehip import load_model
 from edgehip.card_json import card_from_json, card_to_json
 from edgehip.errors import EdgehipError, ModelFileError, RecordingError
@@ -45,7 +57,8 @@ from edgehip.events import Chunk
 from edgehip.model_card import TensorCard
 from edgehip.sinks.recorder import Recorder
 from edgehip.sources import open_source
-from edgehip_export.strides import POINTS
+from edgehip_export.default_workshop import Models
+from edgehip_export.strides import POINTS, close_cycles
 from tests.made_up_strides import made_up
 from tests.streams import synthetic_walk
 
@@ -156,11 +169,74 @@ def test_what_wrong_zeros_cost_is_judged_of_moments_and_forces_over_everybody() 
     assert robust(loss_rows(one_laboratory + moments, ["hip-cycle"])).held
 
 
-def test_a_stride_walked_on_is_judged_with_its_correction_all_there() -> None:
+def test_a_stride_that_repeats_is_judged_with_its_correction_all_there() -> None:
     strides = made_up({"a": 1}, each=1)
     samples = np.zeros((1, POINTS, 17), np.float32)
-    told = as_walked_on(strides, samples + 1.0, samples, samples + 2.0)
+    told = repeating(strides, samples + 1.0, samples, samples + 2.0)
     np.testing.assert_allclose(told, GAIN, atol=1e-6)
+
+
+def test_a_walk_that_varies_differs_from_stride_to_stride_as_a_run_does() -> None:
+    strides = made_up({"a": 2}, each=1)
+    random = np.random.default_rng(0)
+    curves = random.normal(size=(STRIDES, POINTS, 10)).astype(np.float32)
+    run = Run(curves, random.uniform(1.0, 1.2, STRIDES).astype(np.float32))
+    walked = walks(strides, [run], 0)
+    own = close_cycles(strides.angles_deg)
+    np.testing.assert_array_equal(walked.angles_deg[:, -1], own)
+    wanted_s = strides.stride_s[:, None] * run.stride_s / run.stride_s[-1]
+    np.testing.assert_allclose(walked.stride_s, wanted_s, rtol=1e-6)
+    # Nobody jumps between strides, and only what prevents that is added.
+    starts, ends = walked.angles_deg[:, 1:, 0], walked.angles_deg[:, :-1, -1]
+    np.testing.assert_allclose(starts, ends, atol=1e-4)
+    added = walked.angles_deg - own[:, None] - (curves - curves[-1])
+    np.testing.assert_allclose(np.diff(added, n=2, axis=2), 0.0, atol=1e-4)
+    np.testing.assert_allclose(added[:, :, 0], 0.0, atol=1e-4)
+
+
+def test_what_is_said_of_walks_that_vary_is_said_of_the_right_strides() -> None:
+    """By models that say how large an angle is; the folds' walks come back in their order."""
+    strides = made_up({"a": 3}, each=1)
+    curves = np.random.default_rng(0).normal(size=(9, POINTS, 10)).cumsum(1).astype(np.float32)
+    walked = walks(strides, [Run(curves, np.linspace(1.0, 1.3, 9, dtype=np.float32))], 0)
+
+    def said(angles_deg: torch.Tensor, stride_s: torch.Tensor | None = None) -> torch.Tensor:
+        return angles_deg[..., :1].expand(*angles_deg.shape[:-1], 17)
+
+    models = cast(Models, SimpleNamespace(ensemble=said, network=said))
+    masks = [np.array([False, True, False]), np.array([True, False, True])]
+    varied = in_places(masks, [told(models, walked.take(mask)) for mask in masks])
+    np.testing.assert_array_equal(varied.stride_s, walked.stride_s)
+    wanted = walked.angles_deg[..., :1].repeat(3, axis=-1)
+    np.testing.assert_array_equal(varied.cycles[..., :3], wanted)
+    # Between samples an answer is drawn straight.
+    missed = np.abs(varied.samples[..., :3] - wanted)
+    assert np.median(missed) < 0.1 * wanted.std()
+    assert missed[..., 40:140, :].max() < 0.5 * wanted.std()
+
+
+def test_after_strides_that_vary_the_correction_is_the_mean_of_what_they_taught() -> None:
+    random = np.random.default_rng(0)
+    level = random.uniform(1.0, 2.0, (2, STRIDES, 1, 1)).astype(np.float32)
+    samples = np.zeros((2, STRIDES, POINTS, 17), np.float32)
+    stride_s = np.full((2, STRIDES), 1.1, np.float32)
+    corrected = varying(Varied(stride_s, samples + level, samples), samples[:, 0] + 5.0)
+    # The first stride shows the pace alone, and the last is the one that is judged.
+    taught = GAIN * level[:, 1:-1].mean(axis=1)
+    np.testing.assert_allclose(corrected[:, 30:], np.broadcast_to(taught, (2, 150, 17)), rtol=1e-4)
+
+
+def test_strides_in_which_a_sensor_jumped_are_lent_to_nobody(tmp_path: Path) -> None:
+    time_s = np.arange(0.0, 30.0, 0.01)
+    angles = 10.0 * np.sin(2.0 * np.pi * time_s)[:, None].repeat(10, axis=1)
+    angles[1505] += 40.0
+    contacts_s = np.arange(0.5, 29.5)
+    for path in (tmp_path / "imu_walking" / "A_Baseline.npz", tmp_path / TREADMILL):
+        path.parent.mkdir()
+        np.savez(path, t=time_s, angles_deg=angles, HS_r=contacts_s, HS_l=contacts_s)
+    runs = load_runs(tmp_path)
+    assert [len(run.stride_s) for run in runs] == [11, 12] * 4
+    assert max(np.abs(np.diff(run.angles_deg, axis=1)).max() for run in runs) < 1.0
 
 
 @pytest.mark.parametrize(("loss", "holds"), [(0.09, True), (0.11, False)])

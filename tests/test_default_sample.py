@@ -10,18 +10,20 @@ from edgehip.channels import MIRROR, MUSCLES
 from edgehip_export.augmentation import Augmentation, Batch
 from edgehip_export.default_cycle import SEEN
 from edgehip_export.default_foreign import sample_score
+from edgehip_export.default_legendre import ORDER, WINDOW_S, LegendreNetwork, memory
 from edgehip_export.default_sample import (
+    PER_S,
     RATE_HZ,
     RECENT_S,
     ROW,
-    SampleNetwork,
-    SampleStep,
+    RecurrentNetwork,
     liveliness,
     remember,
 )
 from edgehip_export.default_score import OutOfRangeScore
 from edgehip_export.default_spread import Spread
 from edgehip_export.default_steady import steady
+from edgehip_export.default_step import SampleStep
 from edgehip_export.default_walks import at_phase, walk, walk_on, with_standing
 from edgehip_export.strides import POINTS
 from tests.made_up_strides import OUTPUTS, batch, made_up
@@ -41,7 +43,7 @@ def test_a_walk_repeats_with_its_stride_and_standing_is_still() -> None:
 def test_a_stride_walked_over_and_over_is_answered_as_by_warm_networks() -> None:
     """Whatever its duration and whoever's it is answered with, at each of its own points."""
     torch.manual_seed(0)
-    networks = [SampleNetwork(8).eval() for _ in range(2)]
+    networks = [RecurrentNetwork(8).eval() for _ in range(2)]
     shown = batch(made_up({"a": 3}))
     duration = torch.linspace(0.8, 1.9, len(shown.stride_s))
     late_s = 0.1
@@ -62,7 +64,7 @@ def test_a_stride_walked_over_and_over_is_answered_as_by_warm_networks() -> None
 
 def test_a_sample_nobody_would_show_scores_high() -> None:
     strides = made_up({"a": 12, "b": 12, "c": 12})
-    network = SampleNetwork(8).eval()
+    network = RecurrentNetwork(8).eval()
     network.seen_mean[:10] = torch.from_numpy(strides.angles_deg.mean((0, 1)))
     network.seen_sd[:10] = torch.from_numpy(strides.angles_deg.std((0, 1)))
     held = [strides.person == person for person in strides.people]
@@ -81,19 +83,17 @@ def test_a_sample_nobody_would_show_scores_high() -> None:
 def test_stepping_sample_by_sample_equals_the_whole_sequence() -> None:
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    networks = [SampleNetwork(8).eval() for _ in range(2)]
-    scales = 5.0 * torch.randn(SEEN), 0.5 + 5.0 * torch.rand(SEEN)
-    for network in networks:
-        network.seen_mean, network.seen_sd = scales
-        network.target_mean, network.target_sd = torch.randn(OUTPUTS), torch.rand(OUTPUTS)
-    networks[1].target_mean, networks[1].target_sd = networks[0].target_mean, networks[0].target_sd
+    network = LegendreNetwork(12, 8).eval()
+    network.seen_mean, network.seen_sd = 5.0 * torch.randn(SEEN), 0.5 + 5.0 * torch.rand(SEEN)
+    network.target_mean, network.target_sd = torch.randn(OUTPUTS), torch.rand(OUTPUTS)
     spread = Spread(torch.ones(OUTPUTS), torch.zeros(OUTPUTS))
     score = OutOfRangeScore(rng.normal(size=20), rng.normal(size=(20, 20)))
-    step = SampleStep(networks, spread, score).eval()
-    angles = torch.randn(1, 200, 10).cumsum(1)
-    whole = torch.stack([network(angles) for network in networks]).mean(0)
-    seen = networks[0].see(angles)
-    change = networks[0].change(seen, torch.cat([seen[:, :1], seen[:, :-1]], 1))
+    step = SampleStep(network, spread, score).eval()
+    angles = torch.randn(1, 700, 10).cumsum(1)
+    with torch.no_grad():
+        whole = network(angles)
+    seen = network.see(angles)
+    change = network.change(seen, torch.cat([seen[:, :1], seen[:, :-1]], 1))
     far = score(torch.cat([seen[..., :10], change[..., :10]], -1))
     states = [torch.zeros(1, size) for size in step.state_sizes.values()]
     for i in range(angles.shape[1]):
@@ -102,6 +102,34 @@ def test_stepping_sample_by_sample_equals_the_whole_sequence() -> None:
         torch.testing.assert_close(forces[0, 0], whole[0, i, 3:].relu(), atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(scored, far[:, i], atol=1e-4, rtol=1e-4)
     assert forces.shape[-1] == len(MUSCLES)
+
+
+def test_the_memory_is_the_last_window_as_polynomials() -> None:
+    """From it the past can be drawn again, relative to now (Voelker et al. 2019, equation 3)."""
+    time_s = torch.arange(400) / RATE_HZ
+    wave = torch.stack([torch.sin(2.0 * math.pi * time_s / 1.1), 0.4 * time_s], -1)[None]
+    change = PER_S * torch.cat([torch.zeros(1, 1, 2), wave.diff(dim=1)], 1)
+    kept = memory(change)[0, -1].reshape(2, ORDER).double().numpy()
+    ago_s = np.linspace(0.0, WINDOW_S, 16)
+    drawn = np.polynomial.legendre.legval(2.0 * ago_s / WINDOW_S - 1.0, kept.T)
+    samples = len(time_s) - 1 - np.round(ago_s * RATE_HZ).astype(int)
+    past = (wave[0, samples] - wave[0, -1]).T.numpy()
+    np.testing.assert_allclose(drawn, past, atol=0.06)
+
+
+def test_of_a_leg_that_stands_still_nothing_is_left_and_no_number_is_denormal() -> None:
+    torch.manual_seed(0)
+    score = OutOfRangeScore(np.zeros(20), np.zeros((20, 20)))
+    spread = Spread(torch.ones(OUTPUTS), torch.zeros(OUTPUTS))
+    step = SampleStep(LegendreNetwork(8, 8).eval(), spread, score).eval()
+    states = [torch.zeros(1, size) for size in step.state_sizes.values()]
+    angles = torch.randn(1, 200, 10).cumsum(1)
+    for i in range(3000):
+        with torch.no_grad():
+            *_, kept, before, recent = step(angles[:, min(i, 199), None], *states)
+        states = [kept, before, recent]
+        assert float(kept.abs().min()) >= torch.finfo(torch.float32).tiny
+    assert float(kept.abs().max()) < 1e-6
 
 
 def test_how_lively_the_legs_were_of_late_is_known_from_the_first_sample_on() -> None:
@@ -124,7 +152,7 @@ def test_how_lively_the_legs_were_of_late_is_known_from_the_first_sample_on() ->
 
 def test_of_a_past_that_is_left_out_only_its_pace_is_remembered() -> None:
     torch.manual_seed(0)
-    network = SampleNetwork(8).eval()
+    network = RecurrentNetwork(8).eval()
     quick = 10.0 * torch.randn(1, 150, 10)
     now, last = quick[:, 100:], quick[:, 99:100]
     loads = network(quick, 100)
@@ -134,6 +162,13 @@ def test_of_a_past_that_is_left_out_only_its_pace_is_remembered() -> None:
     assert not torch.allclose(loads, network(quiet, 100), atol=1e-3)
     still = torch.cat([now[:, :1].expand(-1, 100, -1), now], 1)
     assert not torch.allclose(network(still, 100), network(now), atol=1e-3)
+
+
+def test_of_a_past_that_is_left_out_a_memory_that_is_not_learnt_keeps_everything() -> None:
+    torch.manual_seed(0)
+    network = LegendreNetwork(12, 8).eval()
+    angles = 5.0 * torch.randn(2, 300, 10).cumsum(1)
+    torch.testing.assert_close(network(angles, 120), network(angles)[:, 120:])
 
 
 def test_a_walk_goes_on_at_its_own_pace_without_a_step() -> None:

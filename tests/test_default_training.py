@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from edgehip.model_card import ZeroCard
-from edgehip_export import default_workshop
+from edgehip_export import default_evaluate, default_workshop
 from edgehip_export.default_build import PRIOR, fit_build
 from edgehip_export.default_cycle import CycleNetwork
+from edgehip_export.default_evaluate import Fold, answers, folds, gathered, left_out
 from edgehip_export.default_fit import DISTILLED, chances, distil
 from edgehip_export.default_foreign import cycle_score
 from edgehip_export.default_lessons import AT_ONCE, Lessons
@@ -33,8 +34,8 @@ def test_people_left_out_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for part in (shown.angles_deg, shown.loads, shown.stride_s):
         part[poisoned] = torch.nan
     assert not teacher.without(hidden).strides.angles_deg.isnan().any()
-    for name in ("STUDENT", "SAMPLE", "DISTILLED"):
-        protocol = dataclasses.replace(getattr(default_workshop, name), steps=2, samples=80)
+    for name in ("STUDENT", "SAMPLE", "DISTILLED", "PUPIL"):
+        protocol = dataclasses.replace(getattr(default_workshop, name), steps=2, samples=120)
         monkeypatch.setattr(default_workshop, name, protocol)
     monkeypatch.setattr(default_workshop, "LESSONS", 20)
     zero = ZeroCard((0.0,) * 10, (0.0,) * 10, 0.0)
@@ -42,6 +43,32 @@ def test_people_left_out_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     estimates = workshop.models(rest, hidden).estimates()
     assert set(estimates) == {"cycle", "sample"}
     assert all(np.isfinite(estimate(rest)).all() for estimate in estimates.values())
+
+
+def test_what_is_said_of_people_left_out_comes_back_in_their_places(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # What other tests imported may have threads, which forking forbids.
+    monkeypatch.setattr(default_evaluate, "cores", lambda: 1)
+    strides = made_up({"a": 1, "b": 3}, each=2)
+    every = list(folds(strides))
+    assert len(every) > 2
+
+    def ask(fold: Fold) -> dict[str, dict[str, Array]]:
+        def estimate(held: Strides) -> Array:
+            return held.loads
+
+        def shown(held: Strides, mean_deg: torch.Tensor) -> Strides:
+            wanted = strides.take(~fold.held).mean_angles_deg
+            np.testing.assert_array_equal(mean_deg.numpy(), wanted)
+            return held
+
+        return answers(strides, fold, {"model": estimate}, {"shown": shown})
+
+    done: list[str] = []
+    found = gathered(strides, left_out(every, ask, done.append))
+    np.testing.assert_array_equal(found["model"]["shown"], strides.loads)
+    assert done == [fold.name for fold in every]
 
 
 def test_lessons_are_new_each_time_and_say_what_the_teacher_says_of_them() -> None:

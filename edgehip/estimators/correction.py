@@ -26,9 +26,9 @@ POINTS: Final = 200
 """Of a curve over the gait cycle: half a percent apart, less than a sample at 100 Hz."""
 MEMORY_STRIDES: Final = 4
 """The curve is a mean: of all strides at first, later the newest counts as one of so many."""
-GAIN: Final = 0.9
-"""Share of the difference that is taken: the last tenth would bring a steady walk next to nothing,
-and costs a stride at another pace than the one before most (``python -m benchmarks.accuracy``)."""
+GAIN: Final = 0.7
+"""Share of the difference that is taken: more of it serves a walk that repeats, less one that
+varies or changes its pace (``python -m benchmarks.accuracy``)."""
 TRUSTED_SHARE: Final = 0.9
 """Of a stride's samples must be trusted for it to teach; the others are left out."""
 STRIDE_FADES: Final = (1.05, 1.2)

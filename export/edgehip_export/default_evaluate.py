@@ -1,8 +1,9 @@
 """How edgehip's own models do on people and laboratories they never saw."""
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from edgehip_export.strides import POINTS, Strides, close_cycles
 
 Curves = NDArray[np.float32]
 Estimate = Callable[[Strides], Curves]
+Condition = Callable[[Strides, Tensor], Strides]
+Found = TypeVar("Found")
 LARGE_LAB = 3
 """A laboratory of this many people is also judged person by person, its others in training."""
 
@@ -132,41 +135,50 @@ def pulling(loads: Curves) -> Curves:
 
 
 def left_out(
-    strides: Strides,
-    every: list[Fold],
-    train: Callable[[Strides, set[str]], dict[str, Estimate]],
-    conditions: dict[str, Callable[[Strides, Tensor], Strides]],
-    report: Callable[[str], None],
-) -> dict[str, dict[str, Curves]]:
-    """Return, per model and condition, loads (N, 180, 17) of strides never seen in training.
+    every: list[Fold], work: Callable[[Fold], Found], report: Callable[[str], None]
+) -> Iterator[tuple[Fold, Found]]:
+    """Yield each fold with what is found without its people, of several folds at once.
 
-    Of the people left out, the mean standing pose alone is known, among everybody's.
-
-    ``train`` gets the remaining strides and the names of the people left out, and returns models,
-    which estimate loads for strides. A condition makes of strides, and of the training people's
-    mean angles, what is shown of them. ``report`` hears of each fold that is done; as many are
-    worked on at once as there are cores.
+    ``report`` hears of each that is done; as many are worked on at once as there are cores.
     """
-    answers: dict[str, dict[str, Curves]] = {}
-    shape = len(strides), POINTS, len(MOMENTS) + len(MUSCLES)
-
-    def one(fold: Fold) -> dict[str, dict[str, Curves]]:
-        rest, held = strides.take(~fold.held), strides.take(fold.held)
-        mean = torch.from_numpy(rest.mean_angles_deg)
-        people = {name: shown(held, mean) for name, shown in conditions.items()}
-        return {
-            model: {name: estimate(some) for name, some in people.items()}
-            for model, estimate in train(rest, set(held.people)).items()
-        }
-
-    for fold, found in zip(every, in_processes(one, every, cores()), strict=True):
-        for model, shown_as in found.items():
-            told = answers.setdefault(model, {})
-            for name, loads in shown_as.items():
-                whole = told.setdefault(name, np.full(shape, np.nan, np.float32))
-                whole[fold.held] = loads
+    for fold, found in zip(every, in_processes(work, every, cores()), strict=True):
+        yield fold, found
         report(fold.name)
-    return answers
+
+
+def answers(
+    strides: Strides,
+    fold: Fold,
+    estimates: dict[str, Estimate],
+    conditions: dict[str, Condition],
+) -> dict[str, dict[str, Curves]]:
+    """Return, per model and condition, loads (K, 180, 17) of the strides of people left out.
+
+    Of them, the mean standing pose alone is known in training, among everybody's.
+    A condition makes of strides, and of the training people's mean angles, what is shown of them.
+    """
+    mean = torch.from_numpy(strides.take(~fold.held).mean_angles_deg)
+    held = strides.take(fold.held)
+    people = {name: shown(held, mean) for name, shown in conditions.items()}
+    return {
+        model: {name: estimate(some) for name, some in people.items()}
+        for model, estimate in estimates.items()
+    }
+
+
+def gathered(
+    strides: Strides, found: Iterable[tuple[Fold, dict[str, dict[str, Curves]]]]
+) -> dict[str, dict[str, Curves]]:
+    """Return, per model and condition, loads (N, 180, 17) of all folds' strides in their places."""
+    whole: dict[str, dict[str, Curves]] = {}
+    shape = len(strides), POINTS, len(MOMENTS) + len(MUSCLES)
+    for fold, told in found:
+        for model, shown_as in told.items():
+            of_model = whole.setdefault(model, {})
+            for name, loads in shown_as.items():
+                curves = of_model.setdefault(name, np.full(shape, np.nan, np.float32))
+                curves[fold.held] = loads
+    return whole
 
 
 def errors(reference: Curves, estimate: Curves) -> Errors | None:

@@ -14,7 +14,8 @@ from edgehip.channels import ANGLES, MOMENTS
 from edgehip_export.augmentation import Augmentation, Batch, disturb, mix
 from edgehip_export.default_cycle import CycleNetwork
 from edgehip_export.default_features import foot_path
-from edgehip_export.default_sample import RATE_HZ, SampleNetwork
+from edgehip_export.default_legendre import LegendreNetwork
+from edgehip_export.default_sample import RATE_HZ, RecurrentNetwork, SampleNetwork
 from edgehip_export.default_student import Student
 from edgehip_export.default_teacher import TeacherStrides
 from edgehip_export.default_walks import walk_on, with_standing
@@ -52,10 +53,24 @@ DISTILLED: Final = Protocol(steps=2400, rate=3e-3)
 SAMPLE: Final = Protocol(steps=600, augmentation=Augmentation(offset_deg=3.0, noise_deg=0.2))
 """Its teacher knows the people: most of what is learnt are strides between and beyond them."""
 
+PUPIL: Final = Protocol(
+    steps=1000,
+    rate=3e-3,
+    weight_decay=1e-3,
+    augmentation=Augmentation(offset_deg=3.0),
+    samples=330,
+    warm_up=110,
+)
+"""It learns from lessons alone, whose zeros are wrong already; only standing is moved."""
+
 Lend = Callable[[int, torch.Generator], Batch]
 """Gives so many closed cycles with a teacher's loads."""
 
-Network = TypeVar("Network", CycleNetwork, SampleNetwork)
+Draw = Callable[[Protocol, torch.Generator], Batch]
+"""Gives a batch of closed cycles as a protocol asks for it."""
+
+Network = TypeVar("Network", CycleNetwork, RecurrentNetwork, LegendreNetwork)
+Sampling = TypeVar("Sampling", RecurrentNetwork, LegendreNetwork)
 
 
 @dataclass(frozen=True)
@@ -128,20 +143,46 @@ def distil(lessons: Batch, protocol: Protocol, seed: int) -> CycleNetwork:
     return _fit(network, errors, protocol, seed)
 
 
-def fit_sample(
-    material: Material, pose: Pose, protocol: Protocol, seed: int, look_ahead_s: float = 0.0
-) -> SampleNetwork:
-    """Return a per-sample network, in eval mode.
+def fit_recurrent(
+    material: Material, pose: Pose, protocol: Protocol, seed: int
+) -> RecurrentNetwork:
+    """Return a per-sample network that learnt of people and a teacher, in eval mode."""
+    torch.manual_seed(seed)
+    network = RecurrentNetwork()
+    set_scales(network, material.real)
+    return fit_sample(network, material.draw, pose, protocol, seed)
+
+
+def teach(
+    lessons: Batch, pose: Pose, protocol: Protocol, seed: int, look_ahead_s: float = 0.0
+) -> LegendreNetwork:
+    """Return a per-sample network that learnt from lessons alone, in eval mode.
 
     With ``look_ahead_s`` above zero it answers for the sample that long ago.
     """
     torch.manual_seed(seed)
-    network = SampleNetwork()
-    set_scales(network, material.real)
+    network = LegendreNetwork()
+    set_scales(network, lessons)
+
+    def draw(protocol: Protocol, random: torch.Generator) -> Batch:
+        return lessons.draw(protocol.batch, random)
+
+    return fit_sample(network, draw, pose, protocol, seed, look_ahead_s)
+
+
+def fit_sample(
+    network: Sampling,
+    draw: Draw,
+    pose: Pose,
+    protocol: Protocol,
+    seed: int,
+    look_ahead_s: float = 0.0,
+) -> Sampling:
+    """Return a per-sample network fitted to walks of the drawn strides, in eval mode."""
     late = round(look_ahead_s * RATE_HZ)
 
     def errors(random: torch.Generator) -> tuple[Tensor, Tensor]:
-        batch = material.draw(protocol, random)
+        batch = draw(protocol, random)
         strides = len(batch.stride_s)
         warm = bool(torch.rand(1, generator=random) < protocol.warm_share)
         past = int(torch.randint(1, protocol.past, (1,), generator=random)) if warm else 0

@@ -83,7 +83,7 @@ def sample_score(
 ) -> OutOfRangeScore:
     """Return the score of a per-sample model with this network's scales; see :func:`cycle_score`.
 
-    ``augmentation`` is what the model was trained to bear.
+    ``augmentation`` is what angles may be wrong by without being foreign.
 
     It is one of scaled angles and of their changes (B, 20): the feet's paths follow from the angles
     and say nothing new. Walking is taken as steady: standing lies inside what walking reaches.

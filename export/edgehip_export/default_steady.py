@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from edgehip_export.default_cycle import OUTPUTS
 from edgehip_export.default_sample import RATE_HZ, SampleNetwork
 from edgehip_export.default_walks import at_phase
 from edgehip_export.strides import POINTS
@@ -26,7 +27,7 @@ def steady(
 
     With ``look_ahead_s`` above zero they answer for the sample that long ago.
     """
-    loads = torch.empty(*angles_deg.shape[:2], networks[0].leave.out_features)
+    loads = torch.empty(*angles_deg.shape[:2], OUTPUTS)
     # Strides of like duration together, so that little is walked in vain.
     for rows in torch.split(torch.argsort(stride_s), AT_ONCE):
         loads[rows] = _steady(networks, angles_deg[rows], stride_s[rows], look_ahead_s)

@@ -15,23 +15,28 @@ from torch import nn
 
 from edgehip.channels import MOMENTS, MUSCLES
 from edgehip.model_card import ModelCard
+from edgehip_export.augmentation import Augmentation
 from edgehip_export.default_card import Facts, cycle_card, sample_card
 from edgehip_export.default_ensemble import CycleModel
 from edgehip_export.default_evaluate import (
     LARGE_LAB,
+    Condition,
     Curves,
+    Fold,
+    answers,
     errors,
     folds,
+    gathered,
     left_out,
     moments_and_forces,
     warm_up_s,
 )
-from edgehip_export.default_fit import SAMPLE, chances
+from edgehip_export.default_fit import chances
 from edgehip_export.default_foreign import Mask, cycle_score, sample_score
 from edgehip_export.default_lessons import OFFSET_DEG
 from edgehip_export.default_movement import fit_movement
-from edgehip_export.default_sample import SampleStep
 from edgehip_export.default_spread import Spread, fit_spread
+from edgehip_export.default_step import SampleStep
 from edgehip_export.default_workshop import Models, Workshop
 from edgehip_export.export import export_onnx, export_tflite
 from edgehip_export.metrics import Errors
@@ -39,6 +44,9 @@ from edgehip_export.strides import Strides
 
 MOVEMENTS = 24
 """Components of a stride's movement by which it is told from what training people do."""
+
+SENSORS = Augmentation(offset_deg=OFFSET_DEG, noise_deg=0.2)
+"""What angles may be wrong by without being foreign: as in lessons, and by what sensors add."""
 
 PROTOCOL = (
     f"each person of a laboratory of {LARGE_LAB} or more left out in turn, every other laboratory "
@@ -79,14 +87,17 @@ def _judged(workshop: Workshop) -> tuple[dict[str, tuple[Facts, Spread]], list[M
     """
     strides = workshop.strides
     every = list(folds(strides))
-    raw = {"raw": lambda held, mean: held.of_nobody()}
-    found = left_out(
-        strides,
-        every,
-        lambda rest, hidden: workshop.models(rest, hidden).estimates(),
-        raw,
-        lambda fold: print(f"  left out: {fold}", flush=True),
-    )
+
+    def judge(fold: Fold) -> dict[str, dict[str, Curves]]:
+        hidden = set(strides.take(fold.held).people)
+        estimates = workshop.models(strides.take(~fold.held), hidden).estimates()
+        raw: dict[str, Condition] = {"raw": lambda held, mean: held.of_nobody()}
+        return answers(strides, fold, estimates, raw)
+
+    def report(fold: str) -> None:
+        print(f"  left out: {fold}", flush=True)
+
+    found = gathered(strides, left_out(every, judge, report))
     known = {}
     for kind, told in found.items():
         metrics = card_metrics(strides, told["raw"])
@@ -114,10 +125,10 @@ def sample_model(
     models: Models, facts: Facts, spread: Spread, held: list[Mask]
 ) -> tuple[nn.Module, ModelCard]:
     """Return the per-sample model and its card."""
-    strides, networks = facts.strides, models.networks
-    score = sample_score(strides, networks[0], SAMPLE.augmentation, held)
-    step = SampleStep(networks, spread, score)
-    ready_s = max(warm_up_s(network, strides) for network in networks)
+    strides, network = facts.strides, models.network
+    score = sample_score(strides, network, SENSORS, held)
+    step = SampleStep(network, spread, score)
+    ready_s = warm_up_s(network, strides)
     return step.eval(), sample_card("hip-sample", facts, step.state_sizes, ready_s)
 
 

@@ -1,11 +1,12 @@
 """Both of edgehip's own models, made of some people's strides, step by step.
 
 The student learns from the released networks, the kernel member from labelled strides beside the
-student, and per-sample networks from the kernel member and people. The whole-cycle model is the
-kernel member and a network that learns what the per-sample networks say of strides.
+student, and recurrent networks from the kernel member and people. The whole-cycle model is the
+kernel member and a network that learns what the recurrent networks say of strides. It teaches the
+per-sample model, which is shown no stride as anybody walked it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from edgehip.channels import MOMENTS
 from edgehip.model_card import ZeroCard
+from edgehip_export.augmentation import Batch
 from edgehip_export.default_build import Build, fit_build
 from edgehip_export.default_ensemble import CycleEnsemble
 from edgehip_export.default_evaluate import (
@@ -26,29 +28,32 @@ from edgehip_export.default_evaluate import (
 )
 from edgehip_export.default_fit import (
     DISTILLED,
+    PUPIL,
     SAMPLE,
     STUDENT,
     Material,
     Pose,
     chances,
     distil,
-    fit_sample,
+    fit_recurrent,
     fit_student,
+    teach,
 )
 from edgehip_export.default_kernel import KernelCycle, KernelProtocol, fit_kernel
+from edgehip_export.default_legendre import LegendreNetwork
 from edgehip_export.default_lessons import Lessons
 from edgehip_export.default_mechanics import Mechanics
-from edgehip_export.default_sample import SampleNetwork
+from edgehip_export.default_sample import RecurrentNetwork
 from edgehip_export.default_steady import steady
 from edgehip_export.default_teacher import TeacherStrides, teacher_strides
 from edgehip_export.default_zero import zero_card
 from edgehip_export.strides import Strides, load_strides
 
-SAMPLE_NETWORKS = 2
-"""Whose answers the per-sample model averages: networks of different seeds err differently."""
+TEACHERS = 2
+"""Recurrent networks whose answers are averaged: those of different seeds err differently."""
 
 LESSONS = 20_000
-"""Strides by which per-sample networks teach one of whole strides."""
+"""Strides by which one kind of model teaches the other."""
 
 ZERO_STRENGTH = 0.0
 """Taking out the zero found from strides did not help on people left out (accuracy table)."""
@@ -89,49 +94,60 @@ class Workshop:
         mechanics = Mechanics(mean_deg)
         return fit_kernel(strides, chances(strides), KernelProtocol(), mechanics, student)
 
-    def samples(
-        self,
-        strides: Strides,
-        hidden: set[str],
-        kernel: KernelCycle,
-        count: int,
-        look_ahead_s: float = 0.0,
-    ) -> list[SampleNetwork]:
-        """Return per-sample networks that know nothing of the hidden people.
+    def recurrent(
+        self, strides: Strides, hidden: set[str], kernel: KernelCycle, count: int
+    ) -> list[RecurrentNetwork]:
+        """Return recurrent networks that know nothing of the hidden people.
 
         The kernel member teaches them, which errs less than what they make of people alone.
         """
         lessons = Lessons(self.teacher.without(hidden), kernel.at_points)
         material, pose = Material(strides, lessons.lend), self.pose(strides)
-        return [
-            fit_sample(material, pose, SAMPLE, self.seed + i, look_ahead_s) for i in range(count)
-        ]
+        return [fit_recurrent(material, pose, SAMPLE, self.seed + i) for i in range(count)]
 
     def cycle(
-        self, hidden: set[str], kernel: KernelCycle, networks: Sequence[SampleNetwork]
+        self, hidden: set[str], kernel: KernelCycle, networks: Sequence[RecurrentNetwork]
     ) -> CycleEnsemble:
-        """Return the whole-cycle ensemble with a kernel member, taught by per-sample networks."""
+        """Return the whole-cycle ensemble with a kernel member, taught by recurrent networks."""
 
         def told(angles_deg: Tensor, stride_s: Tensor) -> Tensor:
             return steady(networks, angles_deg, stride_s[:, 0])
 
-        lessons = Lessons(self.teacher.without(hidden), told).many(
-            LESSONS, torch.Generator().manual_seed(self.seed)
-        )
+        lessons = self._lessons(hidden, told)
         return CycleEnsemble(distil(lessons, DISTILLED, self.seed), kernel).eval()
 
-    def models(self, strides: Strides, hidden: set[str], count: int = SAMPLE_NETWORKS) -> "Models":
+    def sample(
+        self,
+        strides: Strides,
+        hidden: set[str],
+        ensemble: CycleEnsemble,
+        look_ahead_s: float = 0.0,
+    ) -> LegendreNetwork:
+        """Return the per-sample network, taught by the whole-cycle ensemble.
+
+        With ``look_ahead_s`` above zero it answers for the sample that long ago.
+        """
+        lessons, pose = self._lessons(hidden, ensemble), self.pose(strides)
+        return teach(lessons, pose, PUPIL, self.seed, look_ahead_s)
+
+    def late(
+        self, strides: Strides, hidden: set[str], models: "Models", look_ahead_s: float
+    ) -> Estimate:
+        """Return a per-sample model that answers for the sample ``look_ahead_s`` ago."""
+        network = self.sample(strides, hidden, models.ensemble, look_ahead_s)
+        return lambda held: estimate_samples([network], held, look_ahead_s)
+
+    def _lessons(self, hidden: set[str], told: Callable[[Tensor, Tensor], Tensor]) -> Batch:
+        lessons = Lessons(self.teacher.without(hidden), told)
+        return lessons.many(LESSONS, torch.Generator().manual_seed(self.seed))
+
+    def models(self, strides: Strides, hidden: set[str], count: int = TEACHERS) -> "Models":
         """Return both models trained without the hidden people."""
         kernel = self.kernel(strides, hidden)
-        networks = self.samples(strides, hidden, kernel, count)
+        networks = self.recurrent(strides, hidden, kernel, count)
         ensemble = self.cycle(hidden, kernel, networks)
-        return Models(ensemble, build_of(kernel, strides), networks)
-
-    def late(self, strides: Strides, hidden: set[str], count: int, look_ahead_s: float) -> Estimate:
-        """Return a per-sample model that answers for the sample ``look_ahead_s`` ago."""
-        kernel = self.kernel(strides, hidden)
-        networks = self.samples(strides, hidden, kernel, count, look_ahead_s)
-        return lambda held: estimate_samples(networks, held, look_ahead_s)
+        build = build_of(kernel, strides)
+        return Models(ensemble, build, self.sample(strides, hidden, ensemble))
 
 
 @dataclass(frozen=True)
@@ -140,13 +156,13 @@ class Models:
 
     ensemble: CycleEnsemble
     build: Build | None
-    networks: list[SampleNetwork]
+    network: LegendreNetwork
 
     def estimates(self) -> dict[str, Estimate]:
         """Return what estimates loads for strides, by the model's kind."""
         return {
             "cycle": lambda held: estimate_cycles(self.ensemble, held, self.build),
-            "sample": lambda held: estimate_samples(self.networks, held),
+            "sample": lambda held: estimate_samples([self.network], held),
         }
 
 
