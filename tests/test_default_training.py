@@ -34,7 +34,7 @@ def test_people_left_out_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for part in (shown.angles_deg, shown.loads, shown.stride_s):
         part[poisoned] = torch.nan
     assert not teacher.without(hidden).strides.angles_deg.isnan().any()
-    for name in ("STUDENT", "SAMPLE", "DISTILLED", "PUPIL"):
+    for name in ("STUDENT", "RECURRENT", "DISTILLED", "PUPIL"):
         protocol = dataclasses.replace(getattr(default_workshop, name), steps=2, samples=120)
         monkeypatch.setattr(default_workshop, name, protocol)
     monkeypatch.setattr(default_workshop, "LESSONS", 20)

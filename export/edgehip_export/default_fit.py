@@ -50,7 +50,7 @@ class Protocol:
 
 STUDENT: Final = Protocol(steps=400, batch=64, weight_decay=1e-3)
 DISTILLED: Final = Protocol(steps=2400, rate=3e-3)
-SAMPLE: Final = Protocol(steps=600, augmentation=Augmentation(offset_deg=3.0, noise_deg=0.2))
+RECURRENT: Final = Protocol(steps=600, augmentation=Augmentation(offset_deg=3.0, noise_deg=0.2))
 """Its teacher knows the people: most of what is learnt are strides between and beyond them."""
 
 PUPIL: Final = Protocol(

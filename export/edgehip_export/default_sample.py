@@ -5,6 +5,7 @@ to sample, and how lively each was of late. Time, which moments need, comes in t
 differences; the walk's pace, which a short memory would have to guess, through their mean size.
 """
 
+from abc import ABC, abstractmethod
 from typing import cast
 
 import torch
@@ -28,7 +29,7 @@ STILL = 1e-4
 """Added to each square: the root of nothing is infinitely steep, and denormal numbers are slow."""
 
 
-class SampleNetwork(nn.Module):
+class SampleNetwork(nn.Module, ABC):
     """A causal network over whole sequences, as it is trained."""
 
     def __init__(self) -> None:
@@ -52,12 +53,12 @@ class SampleNetwork(nn.Module):
         told = self.tell(torch.cat([seen, change, lively(change)], -1), past)
         return told * self.target_sd + self.target_mean
 
+    @abstractmethod
     def tell(self, features: Tensor, past: int) -> Tensor:
         """Return scaled loads (B, T - past, 17) for features (B, T, 54).
 
         Those are what is seen, its changes, and how lively they were of late.
         """
-        raise NotImplementedError
 
     def see(self, angles_deg: Tensor) -> Tensor:
         """Return scaled angles and foot paths (..., 18)."""

@@ -29,7 +29,7 @@ from edgehip_export.default_evaluate import (
 from edgehip_export.default_fit import (
     DISTILLED,
     PUPIL,
-    SAMPLE,
+    RECURRENT,
     STUDENT,
     Material,
     Pose,
@@ -103,7 +103,7 @@ class Workshop:
         """
         lessons = Lessons(self.teacher.without(hidden), kernel.at_points)
         material, pose = Material(strides, lessons.lend), self.pose(strides)
-        return [fit_recurrent(material, pose, SAMPLE, self.seed + i) for i in range(count)]
+        return [fit_recurrent(material, pose, RECURRENT, self.seed + i) for i in range(count)]
 
     def cycle(
         self, hidden: set[str], kernel: KernelCycle, networks: Sequence[RecurrentNetwork]
