@@ -68,6 +68,7 @@ PROGRAMS: Final = (
     Program("segmentation", recordings=True, plain=True),
     # Longest first: none is left to run on while other cores have nothing to do.
     Program("accuracy", alone=False, recordings=True, slow="it trains networks"),
+    Program("look_ahead", alone=False, recordings=True, slow="it trains networks"),
     Program("soak", alone=False),
     Program(
         "soak-one-hour",

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from benchmarks.accuracy_claims import (
+    AFTER_OTHERS,
     CYCLE,
     EVERYBODY,
     LABORATORY,
@@ -34,6 +35,7 @@ from benchmarks.accuracy_claims import (
     adapted_better,
     better_than_peer,
     children_served,
+    goals_reached,
     loss_rows,
     robust,
 )
@@ -102,8 +104,6 @@ VARYING_DRAWS: Final = 3
 PERSONAL_ZERO: Final = 0.5
 """Share of a person's difference to the common mean angles that the personal zero takes out."""
 
-LOOK_AHEADS_S: Final = (0.02, 0.05, 0.1)
-
 
 def conditions(draws: int) -> dict[str, Condition]:
     """Return how people left out are presented; draws of one condition end in a number."""
@@ -160,12 +160,12 @@ def rows(strides: Strides, table: dict[str, dict[str, Curves]]) -> list[Row]:
                 shown.pop(TOLD, None)
             for condition, estimates in shown.items():
                 row: Row = {"level": level, "of": name, "model": model, "angles": condition}
-                row |= _figures(reference[here], [estimate[here] for estimate in estimates])
+                row |= pooled(reference[here], [estimate[here] for estimate in estimates])
                 found.append(row)
     return found
 
 
-def _figures(reference: Curves, estimates: list[Curves]) -> Row:
+def pooled(reference: Curves, estimates: list[Curves]) -> Row:
     """Return the errors' mean over several draws of the same condition."""
     figures: Row = {}
     drawn = [moments_and_forces(reference, estimate) for estimate in estimates]
@@ -253,7 +253,6 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add what this program alone takes."""
     parser.add_argument("--data", type=Path, default=DATA, help="folder with the recordings")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--look-ahead", action="store_true", help="what a small delay would buy")
 
 
 @dataclass(frozen=True)
@@ -278,12 +277,6 @@ def of_people_left_out(arguments: argparse.Namespace, workshop: Workshop, draws:
         models = workshop.models(rest, hidden, teachers)
         found = answers(strides, fold, models.estimates(), conditions(draws))
         found = {f"hip-{kind}": shown for kind, shown in found.items()}
-        if arguments.look_ahead:
-            late = {
-                f"{SAMPLE}, {1000 * ahead:.0f} ms late": workshop.late(rest, hidden, models, ahead)
-                for ahead in LOOK_AHEADS_S
-            }
-            found |= answers(strides, fold, late, conditions(0))
         return found, [told(models, some.take(fold.held)) for some in walked]
 
     def note(fold: str) -> None:
@@ -314,7 +307,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     own: list[str] = [CYCLE, SAMPLE]
     # An interval is around what is told, whatever it is that corrected it.
     widths = {name: half_widths(strides, loads[name][MEASURED]) for name in own}
-    for corrected, correct in ((REPEATING, repeating), (f"{SAMPLE}, after others", after_others)):
+    for corrected, correct in ((REPEATING, repeating), (AFTER_OTHERS, after_others)):
         widths[corrected] = widths[SAMPLE]
         loads[corrected] = {
             condition: correct(strides, loads[CYCLE][condition], samples, widths[CYCLE])
@@ -338,10 +331,15 @@ def measure(arguments: argparse.Namespace) -> Report:
     wrong = [e for c, e in loads[CYCLE].items() if c.startswith(OFFSETS)]
     cycles, samples = (loads[name][MEASURED] for name in own)
     adapted = adapted_rows(strides, cycles, samples, widths[CYCLE], wrong)
-    checks = [better_than_peer(figures, own), children_served(children), adapted_better(adapted)]
+    checks = [
+        better_than_peer(figures, [*own, AFTER_OTHERS]),
+        children_served(children),
+        adapted_better(adapted),
+    ]
     skipped = []
     if not quick:
         checks += [better_than_peer(figures, own, OFFSETS), robust(losses)]
+        checks.append(goals_reached(figures, AFTER_OTHERS))
     else:
         skipped.append("whether wrong zeros cost a third at most: one draw of them says little")
     return Report(

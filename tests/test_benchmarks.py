@@ -19,6 +19,7 @@ from benchmarks.__main__ import PROGRAMS, Program, run_one
 from benchmarks.accuracy_claims import (
     ANOTHER_WALK,
     EVERYBODY,
+    GOALS,
     LABORATORY,
     MEASURED,
     OFFSETS,
@@ -28,6 +29,7 @@ from benchmarks.accuracy_claims import (
     adapted_better,
     better_than_peer,
     children_served,
+    goals_reached,
     loss_rows,
     robust,
 )
@@ -127,6 +129,26 @@ def test_what_is_claimed_of_accuracy_is_checked(
     rows = accuracy_rows(*figures)
     assert better_than_peer(rows, ["hip-cycle"]).held is is_better
     assert robust(loss_rows(rows, ["hip-cycle"])).held is is_robust
+
+
+@pytest.mark.parametrize(
+    ("moments", "forces", "holds"), [(0.94, 0.9, True), (0.939, 0.9, False), (0.95, 0.89, False)]
+)
+def test_goals_are_reached_by_moments_and_forces(
+    moments: float, forces: float, holds: bool
+) -> None:
+    rows: list[Row] = [
+        {
+            "level": LABORATORY,
+            "of": lab,
+            "model": "hip-sample",
+            "angles": MEASURED,
+            "moments_r2": moments,
+            "forces_r2": forces,
+        }
+        for lab in GOALS
+    ]
+    assert goals_reached(rows, "hip-sample").held is holds
 
 
 @pytest.mark.parametrize(("told", "holds"), [(0.8, True), (0.75, False), (0.72, False)])

@@ -13,7 +13,7 @@ from edgehip_export.default_cycle import CycleNetwork
 from edgehip_export.default_evaluate import Fold, answers, folds, gathered, left_out
 from edgehip_export.default_fit import DISTILLED, chances, distil
 from edgehip_export.default_foreign import cycle_score
-from edgehip_export.default_lessons import AT_ONCE, Lessons
+from edgehip_export.default_lessons import AT_ONCE, FAR, NEAR, Lessons
 from edgehip_export.default_movement import fit_movement
 from edgehip_export.default_spread import COVERAGE, fit_spread
 from edgehip_export.default_student import Student
@@ -35,9 +35,9 @@ def test_people_left_out_teach_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         part[poisoned] = torch.nan
     assert not teacher.without(hidden).strides.angles_deg.isnan().any()
     for name in ("STUDENT", "RECURRENT", "DISTILLED", "PUPIL"):
-        protocol = dataclasses.replace(getattr(default_workshop, name), steps=2, samples=120)
-        monkeypatch.setattr(default_workshop, name, protocol)
-    monkeypatch.setattr(default_workshop, "LESSONS", 20)
+        protocol = getattr(default_workshop, name)
+        quick = dataclasses.replace(protocol, steps=2, samples=120, lessons=20)
+        monkeypatch.setattr(default_workshop, name, quick)
     zero = ZeroCard((0.0,) * 10, (0.0,) * 10, 0.0)
     workshop = default_workshop.Workshop(strides, zero, teacher, seed=0)
     estimates = workshop.models(rest, hidden).estimates()
@@ -82,7 +82,7 @@ def test_lessons_are_new_each_time_and_say_what_the_teacher_says_of_them() -> No
             -1, -1, OUTPUTS
         )
 
-    lessons = Lessons(TeacherStrides(shown, parents), teacher)
+    lessons = Lessons(TeacherStrides(shown, parents), teacher, FAR)
     random = torch.Generator().manual_seed(0)
     first, second = lessons.lend(64, random), lessons.lend(64, random)
     assert not torch.isclose(first.angles_deg, second.angles_deg).all(-1).any()
@@ -99,6 +99,18 @@ def test_lessons_are_new_each_time_and_say_what_the_teacher_says_of_them() -> No
     assert many.stride_s.std() > 1.2 * first.stride_s.std()
     zero, usual = (lesson.angles_deg.mean(1).std(0).mean() for lesson in (many, first))
     assert zero > 1.2 * usual
+
+
+def test_near_lessons_are_more_like_what_people_do() -> None:
+    shown = batch(made_up({"a": 4, "b": 4}))
+    strides = TeacherStrides(shown, np.full((8, 2), "a/0"))
+    apart = []
+    for reach in (NEAR, FAR):
+        lessons = Lessons(strides, lambda angles_deg, stride_s: angles_deg[..., :1], reach)
+        made = lessons.many(200, torch.Generator().manual_seed(0)).angles_deg
+        moved, known = (part - part.mean(1, keepdim=True) for part in (made, shown.angles_deg))
+        apart.append(torch.cdist(moved.flatten(1), known.flatten(1)).min(1).values.mean())
+    assert apart[0] < 0.8 * apart[1]
 
 
 def test_what_is_distilled_says_what_the_lessons_say() -> None:

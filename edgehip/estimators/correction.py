@@ -26,7 +26,7 @@ POINTS: Final = 200
 """Of a curve over the gait cycle: half a percent apart, less than a sample at 100 Hz."""
 MEMORY_STRIDES: Final = 4
 """The curve is a mean: of all strides at first, later the newest counts as one of so many."""
-GAIN: Final = 0.7
+GAIN: Final = 0.6
 """Share of the difference that is taken: more of it serves a walk that repeats, less one that
 varies or changes its pace (``python -m benchmarks.accuracy``)."""
 TRUSTED_SHARE: Final = 0.9

@@ -30,7 +30,8 @@ class Protocol:
     ``standing_share`` that of walks that begin or end in standing. A sample network learns from
     ``samples`` in a row, of which the first ``warm_up`` do not count where it is already walking.
     In a ``warm_share`` of batches up to ``past`` samples went before, at a pace that was another
-    by a factor (its logarithm's SD is ``pace``).
+    by a factor (its logarithm's SD is ``pace``). What learns from lessons alone has ``lessons`` of
+    them.
     """
 
     steps: int
@@ -46,6 +47,7 @@ class Protocol:
     warm_share: float = 0.6
     past: int = 400
     pace: float = 0.15
+    lessons: int = 20_000
 
 
 STUDENT: Final = Protocol(steps=400, batch=64, weight_decay=1e-3)
@@ -54,12 +56,13 @@ RECURRENT: Final = Protocol(steps=600, augmentation=Augmentation(offset_deg=3.0,
 """Its teacher knows the people: most of what is learnt are strides between and beyond them."""
 
 PUPIL: Final = Protocol(
-    steps=1000,
+    steps=2500,
     rate=3e-3,
     weight_decay=1e-3,
     augmentation=Augmentation(offset_deg=3.0),
     samples=330,
     warm_up=110,
+    lessons=40_000,
 )
 """It learns from lessons alone, whose zeros are wrong already; only standing is moved."""
 

@@ -1,12 +1,12 @@
 """What a network is taught by another: strides as nobody walked them, and the loads they ask for.
 
 A network that saw only what people do answers strangely where a stranger differs from them. Here
-each angle is bent as nobody bends it, and what the teacher carries on with is learnt as well. Each
-batch is made afresh, so there is nothing to learn by heart.
+each angle is bent as nobody bends it, and what the teacher carries on with is learnt as well.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import torch
@@ -17,18 +17,45 @@ from edgehip_export.default_cycle import harmonics
 from edgehip_export.default_teacher import TeacherStrides
 from edgehip_export.strides import POINTS, close_cycles
 
-MIXTURE = Augmentation(mixed=0.8, beyond=0.6)
-GAIN_SD = 0.2
-"""Of the relative change of each angle's excursion."""
 
-BENT_DEG, BENDS = 3.0, 4
-"""SD of what is added to each angle's first harmonic, half of it to the second and so on."""
+@dataclass(frozen=True)
+class Reach:
+    """How far lessons are from how people walk.
+
+    Parameters
+    ----------
+    beyond
+        How far a mixture may reach beyond either of two people's strides.
+    gain_sd
+        Of the relative change of each angle's excursion.
+    bent_deg
+        SD of what is added to each angle's first harmonic, half of it to the second and so on.
+    pace_sd
+        Of the logarithm of what a duration is multiplied by.
+    """
+
+    beyond: float
+    gain_sd: float
+    bent_deg: float
+    pace_sd: float
+
+
+FAR: Final = Reach(beyond=0.6, gain_sd=0.2, bent_deg=3.0, pace_sd=0.2)
+"""For networks to carry on where the kernel member has nobody to go by."""
+
+NEAR: Final = Reach(beyond=0.4, gain_sd=0.15, bent_deg=2.0, pace_sd=0.12)
+"""For a pupil that is to be as good as its teacher among people, as far as so small a one can."""
+
+MIXED = 0.8
+"""Share of mixtures among the strides."""
+
+BENDS = 4
+"""Harmonics that are bent."""
 
 STRIDE_S = (0.7, 2.0)
 
-OFFSET_DEG, PACE_SD = 4.0, 0.2
-"""SD of what each angle's zero, and the logarithm of the duration, are moved by for a teacher that
-knows the laws of time better than a few people's strides show them."""
+OFFSET_DEG = 4.0
+"""SD of what each angle's zero is moved by for a teacher that heeds it little."""
 
 WRONG_DEG = 1.0
 """SD of what an angle's zero is wrong by for the pupil alone, who is to heed it the less."""
@@ -46,15 +73,21 @@ class Lessons:
         To mix; their loads are not used.
     teacher
         Returns loads (B, 180, 17) for angles (B, 180, 10) and durations (B, 1).
+    reach
+        How much the strides are changed.
     """
 
     def __init__(
-        self, strides: TeacherStrides, teacher: Callable[[Tensor, Tensor], Tensor]
+        self,
+        strides: TeacherStrides,
+        teacher: Callable[[Tensor, Tensor], Tensor],
+        reach: Reach,
     ) -> None:
         self._strides = strides
         self._teacher = teacher
+        self._reach = reach
         waves = harmonics(np.linspace(0.0, 1.0, POINTS), 0, BENDS)[:, 1:]
-        size_deg = BENT_DEG / np.repeat(np.arange(1, BENDS + 1), 2)
+        size_deg = reach.bent_deg / np.repeat(np.arange(1, BENDS + 1), 2)
         self._waves_deg = torch.tensor(waves * size_deg, dtype=torch.float32)
 
     def lend(self, count: int, random: torch.Generator) -> Batch:
@@ -67,7 +100,7 @@ class Lessons:
         for start in range(0, count, AT_ONCE):
             angles, stride_s = self._bent(min(AT_ONCE, count - start), random)
             zero, wrong = torch.randn(2, len(angles), 1, angles.shape[-1], generator=random)
-            slower = torch.exp(PACE_SD * torch.randn(len(angles), generator=random))
+            slower = torch.exp(self._reach.pace_sd * torch.randn(len(angles), generator=random))
             moved = angles + OFFSET_DEG * zero
             part = self._taught(moved, (stride_s * slower).clamp(*STRIDE_S))
             parts.append(replace(part, angles_deg=moved + WRONG_DEG * wrong))
@@ -80,9 +113,9 @@ class Lessons:
     def _bent(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return angles (B, 180, 10) and durations (B,) of new strides."""
         one, other = (self._strides.lend(count, random) for _ in range(2))
-        mixed = mix(one, other, MIXTURE, random)
+        mixed = mix(one, other, Augmentation(mixed=MIXED, beyond=self._reach.beyond), random)
         channels = mixed.angles_deg.shape[-1]
-        gain = 1.0 + GAIN_SD * torch.randn(count, 1, channels, generator=random)
+        gain = 1.0 + self._reach.gain_sd * torch.randn(count, 1, channels, generator=random)
         bend = torch.randn(count, 2 * BENDS, channels, generator=random)
         mean = mixed.angles_deg.mean(1, keepdim=True)
         angles = mean + (mixed.angles_deg - mean) * gain + self._waves_deg @ bend

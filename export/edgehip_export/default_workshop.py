@@ -41,7 +41,7 @@ from edgehip_export.default_fit import (
 )
 from edgehip_export.default_kernel import KernelCycle, KernelProtocol, fit_kernel
 from edgehip_export.default_legendre import LegendreNetwork
-from edgehip_export.default_lessons import Lessons
+from edgehip_export.default_lessons import FAR, NEAR, Lessons, Reach
 from edgehip_export.default_mechanics import Mechanics
 from edgehip_export.default_sample import RecurrentNetwork
 from edgehip_export.default_steady import steady
@@ -51,9 +51,6 @@ from edgehip_export.strides import Strides, load_strides
 
 TEACHERS = 2
 """Recurrent networks whose answers are averaged: those of different seeds err differently."""
-
-LESSONS = 20_000
-"""Strides by which one kind of model teaches the other."""
 
 ZERO_STRENGTH = 0.0
 """Taking out the zero found from strides did not help on people left out (accuracy table)."""
@@ -101,7 +98,7 @@ class Workshop:
 
         The kernel member teaches them, which errs less than what they make of people alone.
         """
-        lessons = Lessons(self.teacher.without(hidden), kernel.at_points)
+        lessons = Lessons(self.teacher.without(hidden), kernel.at_points, FAR)
         material, pose = Material(strides, lessons.lend), self.pose(strides)
         return [fit_recurrent(material, pose, RECURRENT, self.seed + i) for i in range(count)]
 
@@ -113,7 +110,7 @@ class Workshop:
         def told(angles_deg: Tensor, stride_s: Tensor) -> Tensor:
             return steady(networks, angles_deg, stride_s[:, 0])
 
-        lessons = self._lessons(hidden, told)
+        lessons = self._lessons(hidden, told, FAR, DISTILLED.lessons)
         return CycleEnsemble(distil(lessons, DISTILLED, self.seed), kernel).eval()
 
     def sample(
@@ -127,7 +124,8 @@ class Workshop:
 
         With ``look_ahead_s`` above zero it answers for the sample that long ago.
         """
-        lessons, pose = self._lessons(hidden, ensemble), self.pose(strides)
+        lessons = self._lessons(hidden, ensemble, NEAR, PUPIL.lessons)
+        pose = self.pose(strides)
         return teach(lessons, pose, PUPIL, self.seed, look_ahead_s)
 
     def late(
@@ -137,9 +135,15 @@ class Workshop:
         network = self.sample(strides, hidden, models.ensemble, look_ahead_s)
         return lambda held: estimate_samples([network], held, look_ahead_s)
 
-    def _lessons(self, hidden: set[str], told: Callable[[Tensor, Tensor], Tensor]) -> Batch:
-        lessons = Lessons(self.teacher.without(hidden), told)
-        return lessons.many(LESSONS, torch.Generator().manual_seed(self.seed))
+    def _lessons(
+        self,
+        hidden: set[str],
+        told: Callable[[Tensor, Tensor], Tensor],
+        reach: Reach,
+        count: int,
+    ) -> Batch:
+        lessons = Lessons(self.teacher.without(hidden), told, reach)
+        return lessons.many(count, torch.Generator().manual_seed(self.seed))
 
     def models(self, strides: Strides, hidden: set[str], count: int = TEACHERS) -> "Models":
         """Return both models trained without the hidden people."""
