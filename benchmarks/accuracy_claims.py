@@ -24,8 +24,14 @@ CYCLE: Final = "hip-cycle"
 SAMPLE: Final = "hip-sample"
 REPEATING: Final = f"{SAMPLE}, repeating"
 AFTER_OTHERS: Final = f"{SAMPLE}, after others"
-GOALS: Final = {"schreiber": (0.94, 0.9), "opencap": (0.92, 0.87)}
-"""R2 of moments and of forces that a per-sample estimate of people left out is to reach."""
+GOALS: Final = {
+    ("schreiber", "moments_r2"): 0.94,
+    ("schreiber", "moments_rmse"): 0.11,
+    ("schreiber", "forces_r2"): 0.9,
+    ("opencap", "moments_r2"): 0.92,
+    ("opencap", "forces_r2"): 0.87,
+}
+"""What a per-sample estimate of people left out is to reach: at least, or an RMSE at most."""
 
 SHARE_OF_LOSS: Final = 1 / 3
 """Of what the released networks' mean loses, at most so much is lost to wrong zeros."""
@@ -90,13 +96,20 @@ def better_than_peer(found: list[Row], own: list[str], angles: str = MEASURED) -
 
 def goals_reached(found: list[Row], model: str) -> Check:
     """Say whether estimates of the larger laboratories' people are as good as they are to be."""
-    reached = of_laboratories(found, MEASURED)
-    told = {lab: reached[model, lab] for lab in GOALS}
-    words = "; ".join(f"{lab} {' and '.join(map(str, goal))}" for lab, goal in GOALS.items())
+    by_lab = {
+        row["of"]: row
+        for row in found
+        if (row["level"], row["model"], row["angles"]) == (LABORATORY, model, MEASURED)
+    }
+    words, held = [], True
+    for (lab, name), goal in GOALS.items():
+        value, is_error = float(by_lab[lab][name] or 0.0), name.endswith("rmse")
+        held = held and (value <= goal if is_error else value >= goal)
+        words.append(f"{lab} {name} {value:.4f} ({'at most' if is_error else 'at least'} {goal})")
     return Check(
-        f"{model}: R2 of moments and of forces are at least: {words}",
-        all(np.greater_equal(told[lab], goal).all() for lab, goal in GOALS.items()),
-        "; ".join(f"{lab} {' and '.join(f'{r2:.4f}' for r2 in told[lab])}" for lab in GOALS),
+        f"{model} reaches what it is to reach for people of the two laboratories of most strides",
+        held,
+        "; ".join(words),
     )
 
 

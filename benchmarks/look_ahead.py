@@ -9,15 +9,13 @@ people, who would be left out one by one, are passed over: their networks take h
 import argparse
 import sys
 import time
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
 
-from benchmarks.accuracy import conditions, pooled
+from benchmarks.accuracy import conditions, options, pooled
 from benchmarks.accuracy_claims import EVERYBODY, MEASURED, Row
-from benchmarks.machine import DATA
 from benchmarks.report import Report, Table, run_program
 from edgehip_export.default_evaluate import Curves, Fold, answers, folds, gathered, left_out
 from edgehip_export.default_workshop import TEACHERS, Workshop
@@ -25,12 +23,6 @@ from edgehip_export.default_workshop import TEACHERS, Workshop
 LOOK_AHEADS_S: Final = (0.02, 0.05, 0.1)
 NOW: Final = "sample"
 COLUMNS: Final = ["look_ahead_ms", "moments_r2", "moments_rmse", "forces_r2", "forces_rmse"]
-
-
-def options(parser: argparse.ArgumentParser) -> None:
-    """Add what this program alone takes."""
-    parser.add_argument("--data", type=Path, default=DATA, help="folder with the recordings")
-    parser.add_argument("--seed", type=int, default=0)
 
 
 def measure(arguments: argparse.Namespace) -> Report:
